@@ -1,0 +1,16 @@
+//! The nouns of DICOM and the bytes they are written in.
+//!
+//! What comes from outside passes [`scan`] first: one bounded, iterative walk.
+//! Deliberately absent: files, sockets, clocks of the machine, tokio, anything that
+//! decodes pixels. Nothing here allocates by a length that a peer declared.
+
+pub mod ae_title;
+pub mod clock;
+pub mod data_set;
+pub mod transfer_syntax;
+pub mod uid;
+
+pub use ae_title::AeTitle;
+pub use data_set::{Bulk, DataSet, Element, Tag, VR, Value};
+pub use transfer_syntax::{Encoding, TransferSyntax};
+pub use uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, Uid};
