@@ -1,0 +1,48 @@
+# Two commands matter: `make run` and `make test`. Each sets up what it needs.
+CARGO ?= cargo
+ARGS ?=
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: run test test-full unit interop lint bench bench-full fuzz docs clean-data
+
+run: ## build release, start a closed demo archive with real sample studies; Ctrl-C ends it
+	scripts/setup.sh build
+	$(CARGO) build --release --locked --package leadglass
+	target/release/leadglass demo --samples testdata/samples $(ARGS)
+
+test: unit interop ## everything a change must pass
+
+unit:
+	scripts/setup.sh build
+	$(CARGO) test --workspace --locked
+
+interop:
+	scripts/setup.sh build interop
+	$(CARGO) build --locked --package leadglass --examples --bins
+	.venv/bin/python -m pytest interop -q -m "not slow" $(ARGS)
+
+test-full: unit ## the slow judges too: power cuts, 2 GB objects, more kills
+	scripts/setup.sh build interop
+	$(CARGO) build --locked --package leadglass --examples --bins
+	LEADGLASS_FULL=1 .venv/bin/python -m pytest interop -q $(ARGS)
+
+lint: ## format, clippy, dependency rules
+	scripts/setup.sh build lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) deny --all-features check licenses bans sources
+
+bench: ## ratios against Orthanc and against the machine's own floor -> docs/BENCHMARKS.md
+	scripts/setup.sh build interop bench
+	$(CARGO) build --release --locked --package leadglass --package leadglass-bench
+	.venv/bin/python bench/run.py $(ARGS)
+
+bench-full: ## the same with a million studies in the index
+	$(MAKE) bench ARGS="--full $(ARGS)"
+
+fuzz: ## each decoder for SECONDS (60) on the kept seeds
+	scripts/setup.sh build fuzz
+	scripts/fuzz.sh $(or $(SECONDS),60)
+
+docs: ## the generated documents
+	$(CARGO) run --quiet --package leadglass -- config manual > docs/CONFIG.md

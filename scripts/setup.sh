@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what the named purposes need and is missing: build, interop, bench, lint, fuzz.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+need_debian() { # COMMAND PACKAGE pairs
+  local missing=()
+  while [ $# -gt 0 ]; do command -v "$1" >/dev/null || missing+=("$2"); shift 2; done
+  [ ${#missing[@]} -eq 0 ] && return
+  local sudo=""
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "setup: install these packages first: ${missing[*]}" >&2; exit 1; }
+    sudo=sudo
+  fi
+  echo "setup: installing ${missing[*]}"
+  $sudo apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+need_cargo_tool() { # COMMAND CRATE
+  command -v "$1" >/dev/null || cargo install --quiet --locked "$2"
+}
+
+if ! command -v cargo >/dev/null; then
+  echo "setup: Rust is missing; install it from https://rustup.rs (1.95 or newer) and run this again" >&2
+  exit 1
+fi
+
+for purpose in "$@"; do
+  case "$purpose" in
+    build) need_debian cc gcc g++ g++ make make perl perl ;;
+    interop)
+      need_debian echoscu dcmtk openssl openssl python3 python3 mkfs.ext4 e2fsprogs
+      if ! [ -x .venv/bin/python ] || ! cmp -s interop/requirements.txt .venv/installed.txt; then
+        python3 -m venv .venv 2>/dev/null || { need_debian no-such-command python3-venv; python3 -m venv .venv; }
+        .venv/bin/pip install --quiet --disable-pip-version-check -r interop/requirements.txt
+        cp interop/requirements.txt .venv/installed.txt
+      fi ;;
+    bench)
+      # Debian starts Orthanc as a service when it is installed; the bench runs its own.
+      if ! command -v Orthanc >/dev/null; then
+        need_debian Orthanc orthanc storescu dcmtk
+        (systemctl stop orthanc || service orthanc stop) >/dev/null 2>&1 || true
+      fi
+      [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_debian no-such-command orthanc-dicomweb ;;
+    lint) need_cargo_tool cargo-deny cargo-deny ;;
+    fuzz) need_cargo_tool cargo-fuzz cargo-fuzz ;;
+    *) echo "setup: unknown purpose $purpose" >&2; exit 2 ;;
+  esac
+done
