@@ -1,13 +1,13 @@
 //! A data set in memory: identifiers, headers and metadata, never a whole image.
 
-use std::collections::BTreeMap;
-
 pub use dicom_core::{Tag, VR};
 
 /// Elements by tag, PS3.5 §7.1. Text is Unicode here; character sets end at the codec.
+///
+/// A sorted vector: elements arrive in order, are read often and are seldom changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DataSet {
-    elements: BTreeMap<Tag, Element>,
+    elements: Vec<(Tag, Element)>,
 }
 
 /// One element of a data set.
@@ -66,7 +66,11 @@ impl DataSet {
 
     /// Puts an element, replacing one of the same tag.
     pub fn put(&mut self, tag: Tag, vr: VR, value: Value) {
-        self.elements.insert(tag, Element { vr, value });
+        let element = Element { vr, value };
+        match self.position(tag) {
+            Ok(at) => self.elements[at].1 = element,
+            Err(at) => self.elements.insert(at, (tag, element)),
+        }
     }
 
     /// Puts one text value; an empty text puts an empty value.
@@ -78,22 +82,22 @@ impl DataSet {
 
     /// The element of that tag.
     pub fn element(&self, tag: Tag) -> Option<&Element> {
-        self.elements.get(&tag)
+        self.position(tag).ok().map(|at| &self.elements[at].1)
     }
 
     /// The element of that tag, to change it.
     pub fn element_mut(&mut self, tag: Tag) -> Option<&mut Element> {
-        self.elements.get_mut(&tag)
+        self.position(tag).ok().map(|at| &mut self.elements[at].1)
     }
 
     /// Takes the element out.
     pub fn remove(&mut self, tag: Tag) -> Option<Element> {
-        self.elements.remove(&tag)
+        self.position(tag).ok().map(|at| self.elements.remove(at).1)
     }
 
     /// The values of a text element; none when absent, empty or of another kind.
     pub fn texts(&self, tag: Tag) -> &[String] {
-        match self.elements.get(&tag) {
+        match self.element(tag) {
             Some(Element { value: Value::Text(values), .. }) => values,
             _ => &[],
         }
@@ -106,7 +110,7 @@ impl DataSet {
 
     /// The first value as an integer: a binary number, or the text of an IS.
     pub fn integer(&self, tag: Tag) -> Option<i64> {
-        match &self.elements.get(&tag)?.value {
+        match &self.element(tag)?.value {
             Value::Unsigned(values) => values.first().and_then(|&v| i64::try_from(v).ok()),
             Value::Signed(values) => values.first().copied(),
             Value::Text(values) => values.first().and_then(|v| v.trim().parse().ok()),
@@ -116,7 +120,7 @@ impl DataSet {
 
     /// The items of a sequence; none when absent or empty.
     pub fn items(&self, tag: Tag) -> &[DataSet] {
-        match self.elements.get(&tag) {
+        match self.element(tag) {
             Some(Element { value: Value::Sequence(items), .. }) => items,
             _ => &[],
         }
@@ -136,10 +140,61 @@ impl DataSet {
     pub fn is_empty(&self) -> bool {
         self.elements.is_empty()
     }
+
+    /// Where the element of that tag is, or where it would have to be.
+    fn position(&self, tag: Tag) -> Result<usize, usize> {
+        match self.elements.last() {
+            Some((last, _)) if *last < tag => Err(self.elements.len()),
+            _ => self.elements.binary_search_by(|(other, _)| other.cmp(&tag)),
+        }
+    }
 }
 
 impl FromIterator<(Tag, Element)> for DataSet {
+    /// Of elements with the same tag the last one stays.
     fn from_iter<I: IntoIterator<Item = (Tag, Element)>>(elements: I) -> DataSet {
-        DataSet { elements: elements.into_iter().collect() }
+        let mut elements: Vec<(Tag, Element)> = elements.into_iter().collect();
+        if !elements.is_sorted_by(|(a, _), (b, _)| a < b) {
+            elements.reverse();
+            elements.sort_by_key(|(tag, _)| *tag);
+            elements.dedup_by_key(|(tag, _)| *tag);
+        }
+        DataSet { elements }
+    }
+}
+
+impl IntoIterator for DataSet {
+    type Item = (Tag, Element);
+    type IntoIter = std::vec::IntoIter<(Tag, Element)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.elements.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: Tag = Tag(0x0010, 0x0010);
+    const ID: Tag = Tag(0x0010, 0x0020);
+
+    #[test]
+    fn elements_are_ordered_whatever_the_order_of_puts() {
+        let mut data_set = DataSet::new();
+        data_set.put_text(ID, VR::LO, "1");
+        data_set.put_text(NAME, VR::PN, "A");
+        data_set.put_text(ID, VR::LO, "2");
+        let tags: Vec<Tag> = data_set.iter().map(|(tag, _)| tag).collect();
+        assert_eq!(tags, [NAME, ID]);
+        assert_eq!(data_set.text(ID), Some("2"));
+        assert!(data_set.remove(NAME).is_some() && data_set.element(NAME).is_none());
+    }
+
+    #[test]
+    fn the_last_of_several_stays() {
+        let element = |text: &str| Element { vr: VR::LO, value: Value::Text(vec![text.into()]) };
+        let data_set: DataSet = [(ID, element("1")), (NAME, element("A")), (ID, element("2"))].into_iter().collect();
+        assert_eq!(data_set.len(), 2);
+        assert_eq!(data_set.text(ID), Some("2"));
     }
 }

@@ -6,9 +6,15 @@
 
 pub mod ae_title;
 pub mod clock;
+pub mod convert;
 pub mod data_set;
+pub mod encode;
+pub mod json;
+pub mod part10;
+pub mod scan;
 pub mod transfer_syntax;
 pub mod uid;
+pub mod xml;
 
 pub use ae_title::AeTitle;
 pub use data_set::{Bulk, DataSet, Element, Tag, VR, Value};

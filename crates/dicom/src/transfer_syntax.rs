@@ -43,9 +43,43 @@ impl TransferSyntax {
             EXPLICIT_VR_LITTLE_ENDIAN => (Encoding::ExplicitLittleEndian, false, false),
             EXPLICIT_VR_BIG_ENDIAN => (Encoding::ExplicitBigEndian, false, false),
             DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN => (Encoding::ExplicitLittleEndian, true, false),
+            // Papyrus 3 and a GE syntax whose pixels alone are big endian.
+            "1.2.840.10008.1.20" | "1.2.840.113619.5.2" => (Encoding::ImplicitLittleEndian, false, true),
+            // JPIP Referenced Deflate, and with HTJ2K.
+            "1.2.840.10008.1.2.4.95" | "1.2.840.10008.1.2.4.205" => (Encoding::ExplicitLittleEndian, true, true),
             _ => (Encoding::ExplicitLittleEndian, false, true),
         };
         TransferSyntax { uid, encoding, deflated, encapsulated }
+    }
+
+    /// Implicit VR Little Endian, what every application entity understands.
+    pub fn implicit_little_endian() -> TransferSyntax {
+        TransferSyntax::native(IMPLICIT_VR_LITTLE_ENDIAN, Encoding::ImplicitLittleEndian)
+    }
+
+    /// Explicit VR Little Endian.
+    pub fn explicit_little_endian() -> TransferSyntax {
+        TransferSyntax::native(EXPLICIT_VR_LITTLE_ENDIAN, Encoding::ExplicitLittleEndian)
+    }
+
+    /// Explicit VR Big Endian.
+    pub fn explicit_big_endian() -> TransferSyntax {
+        TransferSyntax::native(EXPLICIT_VR_BIG_ENDIAN, Encoding::ExplicitBigEndian)
+    }
+
+    /// The plain syntax that writes elements so.
+    pub fn of_encoding(encoding: Encoding) -> TransferSyntax {
+        match encoding {
+            Encoding::ImplicitLittleEndian => TransferSyntax::implicit_little_endian(),
+            Encoding::ExplicitLittleEndian => TransferSyntax::explicit_little_endian(),
+            Encoding::ExplicitBigEndian => TransferSyntax::explicit_big_endian(),
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "the UIDs are constants of this file")]
+    fn native(uid: &str, encoding: Encoding) -> TransferSyntax {
+        let uid = Uid::parse(uid).expect("a well-formed constant");
+        TransferSyntax { uid, encoding, deflated: false, encapsulated: false }
     }
 
     /// The UID.

@@ -1,0 +1,90 @@
+//! DICOM files, PS3.10 §7.1: the preamble and the file meta information around a data set.
+//!
+//! Deliberately absent: files; bytes come and go as slices.
+
+use crate::{SopClassUid, SopInstanceUid, TransferSyntax, Uid};
+
+/// Implementation Class UID (0002,0012) of this product, under the UUID root.
+pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.123183627354823110931190271823098172653";
+
+/// Implementation Version Name (0002,0013).
+pub const IMPLEMENTATION_VERSION_NAME: &str = concat!("LEADGLASS_", env!("CARGO_PKG_VERSION"));
+
+/// What a file says of itself before its data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMeta {
+    /// Transfer Syntax UID (0002,0010).
+    pub transfer_syntax: TransferSyntax,
+    /// Media Storage SOP Class UID (0002,0002), when it is a UID.
+    pub sop_class: Option<Uid>,
+    /// Media Storage SOP Instance UID (0002,0003), when it is a UID.
+    pub sop_instance: Option<Uid>,
+    /// Bytes from the start of the file to the data set.
+    pub data_set_offset: u64,
+}
+
+/// Why bytes are no DICOM file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Part10Error {
+    /// Neither preamble and prefix nor anything that looks like a data set.
+    #[error("not a DICOM file")]
+    NotDicom,
+    /// The file ends inside the file meta information.
+    #[error("the file ends inside its file meta information")]
+    Truncated,
+    /// The file meta information cannot be parsed.
+    #[error("the file meta information is malformed")]
+    Malformed,
+    /// Larger than any file meta information has to be ([`FILE_META_BYTES`]).
+    #[error("the file meta information is too large")]
+    TooLarge,
+    /// No Transfer Syntax UID, or one that is no UID.
+    #[error("the file meta information names no transfer syntax")]
+    NoTransferSyntax,
+}
+
+/// File meta information larger than this is refused.
+pub const FILE_META_BYTES: usize = 64 * 1024;
+
+/// Reads the front of a file that arrives in pieces.
+pub struct Part10Reader {}
+
+impl Part10Reader {
+    /// A reader at the first byte of a file.
+    pub fn new() -> Part10Reader {
+        todo!()
+    }
+
+    /// Takes the next bytes. `Some` once the data set begins: the meta information and those
+    /// bytes of the data set already read. A data set without preamble and meta information is
+    /// recognised and its transfer syntax guessed.
+    pub fn push(&mut self, _bytes: &[u8]) -> Result<Option<(FileMeta, Vec<u8>)>, Part10Error> {
+        todo!()
+    }
+
+    /// The file ended before [`Part10Reader::push`] said `Some`.
+    pub fn finish(self) -> Result<(FileMeta, Vec<u8>), Part10Error> {
+        todo!()
+    }
+}
+
+impl Default for Part10Reader {
+    fn default() -> Part10Reader {
+        Part10Reader::new()
+    }
+}
+
+/// Splits a file that is in memory whole into its meta information and its data set.
+pub fn split(file: &[u8]) -> Result<(FileMeta, &[u8]), Part10Error> {
+    let _ = file;
+    todo!()
+}
+
+/// Preamble (always zero), prefix and file meta information of an instance, PS3.10 7.1.
+pub fn write_file_meta(
+    _sop_class: &SopClassUid,
+    _sop_instance: &SopInstanceUid,
+    _transfer_syntax: &TransferSyntax,
+) -> Vec<u8> {
+    todo!()
+}
