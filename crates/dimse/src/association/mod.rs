@@ -146,7 +146,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<S> {
     }
 
     /// Sends a command and, when given, its data set; each PDU is one write.
-    pub async fn send(&mut self, _context_id: u8, _command: &CommandSet, _data_set: Option<&[u8]>) -> Result<(), AssociationError> {
+    pub async fn send(
+        &mut self,
+        _context_id: u8,
+        _command: &CommandSet,
+        _data_set: Option<&[u8]>,
+    ) -> Result<(), AssociationError> {
         todo!()
     }
 
