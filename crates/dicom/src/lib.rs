@@ -5,12 +5,17 @@
 //! decodes pixels. Nothing here allocates by a length that a peer declared.
 
 pub mod ae_title;
+pub mod attribute;
+pub mod charset;
 pub mod clock;
 pub mod convert;
 pub mod data_set;
+pub mod datetime;
 pub mod encode;
 pub mod json;
 pub mod part10;
+pub mod person_name;
+pub mod query;
 pub mod scan;
 pub mod transfer_syntax;
 pub mod uid;

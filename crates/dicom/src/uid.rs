@@ -33,9 +33,8 @@ impl Uid {
         if text.len() > 64 {
             return Err(UidError::TooLong);
         }
-        let well_formed = text
-            .split('.')
-            .all(|component| !component.is_empty() && component.bytes().all(|b| b.is_ascii_digit()));
+        let well_formed =
+            text.split('.').all(|component| !component.is_empty() && component.bytes().all(|b| b.is_ascii_digit()));
         if !well_formed {
             return Err(UidError::Malformed);
         }
