@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod administer;
+pub mod index;
 pub mod operation;
 pub mod retrieve;
 pub mod search;

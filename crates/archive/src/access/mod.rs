@@ -1,5 +1,7 @@
 //! Who calls, and what they may do.
 
+pub mod scope;
+
 use std::net::IpAddr;
 
 use leadglass_dicom::AeTitle;
