@@ -7,8 +7,10 @@
 pub mod access;
 pub mod administer;
 pub mod index;
+pub mod log;
 pub mod operation;
 pub mod retrieve;
+pub mod seal;
 pub mod search;
 pub mod settings;
 pub mod store;
