@@ -8,6 +8,7 @@
 
 mod error;
 mod row;
+mod search;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub use error::IndexError;
 pub use row::{
     Applied, Change, Counts, InstanceRow, KnownInstance, KnownStudy, Location, QuarantineRow, SeriesSummary, TrailQuery, TrailRow,
 };
+
+pub use search::{Cursor, LoadAttributes, Page, SearchPage};
 
 use crate::Selection;
 use crate::access::scope::Scope;
