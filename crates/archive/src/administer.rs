@@ -89,6 +89,12 @@ impl Archive {
         todo!()
     }
 
+    /// Whether a peer, not revoked, is enrolled with the certificate of that SHA-256
+    /// (lower-case hex). For TLS to believe pinned certificates; grants nothing.
+    pub fn is_enrolled(&self, _certificate_sha256: &str) -> bool {
+        todo!()
+    }
+
     /// Makes a token; the secret is returned once and kept only hashed.
     pub async fn create_token(&self, _caller: &Caller, _name: &str, _role: &str, _lifetime: Duration) -> Result<String, Refused> {
         todo!()

@@ -1,1 +1,22 @@
-//! placeholder
+//! The server: doors to the archive, its configuration, its commands.
+//!
+//! Every handler decodes, makes one call on the archive and encodes. Deliberately absent:
+//! SQL, object stores, codecs, and any decision about who may do what.
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod first_run;
+pub mod host;
+pub mod listen;
+pub mod logging;
+pub mod metrics;
+pub mod router;
+pub mod run;
+pub mod scp;
+pub mod tls;
+
+pub use config::Config;
+pub use host::{Host, StartError};
+pub use router::router;
+pub use run::Running;

@@ -1,0 +1,86 @@
+//! The commands: one file each, and what they share.
+//!
+//! A command is a clap struct with `run`. To add one: its file, its line in [`Command`],
+//! its line in [`Command::run`].
+
+pub mod completions;
+pub mod config;
+pub mod output;
+pub mod serve;
+pub mod setup;
+pub mod whereabouts;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use output::{Exit, Output};
+
+/// The medical image archive that cannot be left open.
+#[derive(Parser, Debug)]
+#[command(name = "leadglass", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Answer in JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the archive.
+    Serve(serve::Serve),
+    /// Make the first administrator of a running archive, from its host.
+    Setup(setup::Setup),
+    /// Make, check and explain configuration files.
+    Config(config::ConfigCommand),
+    /// Print shell completions.
+    Completions(completions::Completions),
+    /// Write the manual pages.
+    Man(completions::Man),
+}
+
+impl Command {
+    /// Runs it.
+    pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
+        match self {
+            Command::Serve(command) => command.run(output).await,
+            Command::Setup(command) => command.run(output).await,
+            Command::Config(command) => command.run(output),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
+        }
+    }
+}
+
+/// The whole command line, for completions and manual pages.
+pub fn command_line() -> clap::Command {
+    Cli::command()
+}
+
+/// Parses the command line and runs the command on a runtime of its own.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.failed(&anyhow::Error::new(error).context("cannot start the runtime")),
+    };
+    let ended = runtime.block_on(cli.command.run(&output));
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => output.failed(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command_line().debug_assert();
+    }
+}

@@ -1,0 +1,93 @@
+//! A small HTTPS client for this host's own archive: believes its authority alone, follows
+//! no redirect, speaks JSON.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Bytes of an answer.
+const ANSWER_BYTES: usize = 16 << 20;
+/// For one request with its answer.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client of one archive.
+pub struct Client {
+    address: SocketAddr,
+    tls: TlsConnector,
+}
+
+impl Client {
+    /// A client of the archive at that address, whose authority's certificate is in `ca`.
+    pub fn new(address: SocketAddr, ca: &Path) -> anyhow::Result<Client> {
+        let certificate =
+            CertificateDer::from_pem_file(ca).with_context(|| format!("no certificate in {}", ca.display()))?;
+        let config = crate::tls::client_of(&certificate)?;
+        Ok(Client { address, tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// GET; the status and the JSON answered (null when there is none).
+    pub async fn get(&self, path: &str, token: Option<&str>) -> anyhow::Result<(StatusCode, Value)> {
+        self.request(Method::GET, path, token, None).await
+    }
+
+    /// POST of JSON; the status and the JSON answered (null when there is none).
+    pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
+        self.request(Method::POST, path, token, Some(body)).await
+    }
+
+    /// DELETE; the status and the JSON answered (null when there is none).
+    pub async fn delete(&self, path: &str, token: Option<&str>) -> anyhow::Result<(StatusCode, Value)> {
+        self.request(Method::DELETE, path, token, None).await
+    }
+
+    /// One request on a connection of its own.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.address.to_string());
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Bytes::from(serde_json::to_vec(body)?)
+            }
+            None => Bytes::new(),
+        };
+        let request = request.body(Full::new(body))?;
+        tokio::time::timeout(TIMEOUT, self.exchange(request)).await.context("the archive does not answer")?
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Value)> {
+        let tcp = TcpStream::connect(self.address)
+            .await
+            .with_context(|| format!("cannot connect to the archive at {}", self.address))?;
+        let name = ServerName::IpAddress(self.address.ip().into());
+        let tls = self.tls.connect(name, tcp).await.context("TLS with the archive")?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
+        let connection = tokio::spawn(connection);
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
+        connection.abort();
+        let body = body.map_err(|error| anyhow::anyhow!(error)).context("the archive's answer")?.to_bytes();
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+}

@@ -1,0 +1,220 @@
+//! The configuration: one typed section a file, unknown keys refused.
+//!
+//! An empty file is a valid configuration of a closed, encrypted archive. Deliberately
+//! absent: any key that switches TLS, authentication, sealing or the trail off.
+
+pub mod data;
+pub mod dicomweb;
+pub mod dimse;
+pub mod limits;
+pub mod listen;
+pub mod log;
+pub mod manual;
+pub mod section;
+
+use std::path::{Path, PathBuf};
+
+use leadglass_dicom::{AeTitle, Uid};
+use serde::{Deserialize, Serialize};
+
+pub use data::Data;
+pub use dicomweb::DicomWeb;
+pub use dimse::Dimse;
+pub use limits::Limits;
+pub use listen::Listen;
+pub use log::Log;
+
+/// Everything that can be set. Loaded once in `main`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the doors are.
+    pub listen: Listen,
+    /// Where the archive lives.
+    pub data: Data,
+    /// Bounds.
+    pub limits: Limits,
+    /// The DICOM door.
+    pub dimse: Dimse,
+    /// DICOMweb.
+    pub dicomweb: DicomWeb,
+    /// The server's own log.
+    pub log: Log,
+}
+
+/// Why a configuration is not taken. Names keys and reasons.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML of the known keys.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// An address that anyone else could reach.
+    #[error(
+        "{key} = {address}: only loopback addresses are served until the access rules for others are in place; \
+         they need an administrator with a second factor and a clean audit of the archive's own exposure"
+    )]
+    NotLoopback {
+        /// The key.
+        key: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+    },
+    /// Both doors on one port.
+    #[error("listen.https and listen.dicom must differ (PS3.15 B.12: HTTP and DIMSE over TLS use different ports)")]
+    SamePort,
+    /// A value out of its range.
+    #[error("{key}: {reason}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a file; without one, the defaults.
+    pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+        let Some(path) = path else {
+            return Ok(Config::default());
+        };
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        let config = Config::parse(&text)
+            .map_err(|error| ConfigError::Malformed { path: path.into(), reason: error.to_string() })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Parses the text of a file, unchecked.
+    pub fn parse(text: &str) -> Result<Config, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// Refuses what the types alone cannot.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (key, address) in [("listen.https", self.listen.https), ("listen.dicom", self.listen.dicom)] {
+            if !address.ip().is_loopback() {
+                return Err(ConfigError::NotLoopback { key, address });
+            }
+        }
+        if self.listen.https == self.listen.dicom && self.listen.https.port() != 0 {
+            return Err(ConfigError::SamePort);
+        }
+        self.check_dimse()?;
+        self.check_ranges()
+    }
+
+    fn check_dimse(&self) -> Result<(), ConfigError> {
+        let out_of_range = |key, reason: String| Err(ConfigError::OutOfRange { key, reason });
+        if !self.dimse.ae_title.is_empty()
+            && let Err(error) = AeTitle::parse(&self.dimse.ae_title)
+        {
+            return out_of_range("dimse.ae_title", error.to_string());
+        }
+        for uid in &self.dimse.private_storage_sop_classes {
+            if let Err(error) = Uid::parse(uid) {
+                return out_of_range("dimse.private_storage_sop_classes", error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let (limits, dimse) = (&self.limits, &self.dimse);
+        let ranges: &[(&'static str, u64, std::ops::RangeInclusive<u64>)] = &[
+            ("limits.connections", limits.connections.into(), 1..=65_536),
+            ("limits.connections_per_address", limits.connections_per_address.into(), 1..=65_536),
+            ("limits.tls_handshake_s", limits.tls_handshake_s, 1..=60),
+            ("limits.stop_s", limits.stop_s, 0..=600),
+            ("limits.data_set_bytes", limits.data_set_bytes, 1 << 20..=1 << 40),
+            ("limits.identifier_bytes", limits.identifier_bytes as u64, 4 << 10..=64 << 20),
+            ("limits.http_header_s", limits.http_header_s, 1..=120),
+            ("limits.http_header_bytes", limits.http_header_bytes as u64, 8 << 10..=1 << 20),
+            ("limits.http_headers", limits.http_headers as u64, 16..=1000),
+            ("limits.http_body_idle_s", limits.http_body_idle_s, 1..=3600),
+            ("limits.http2_streams", limits.http2_streams.into(), 1..=1000),
+            ("data.segment_bytes", self.data.segment_bytes, 1 << 20..=1 << 34),
+            ("data.spill_bytes", self.data.spill_bytes, 64 << 10..=1 << 33),
+            ("dimse.associations_per_peer", dimse.associations_per_peer.into(), 1..=65_536),
+            ("dimse.max_pdu_bytes", dimse.max_pdu_bytes.into(), 4 << 10..=4 << 20),
+            ("dimse.max_associate_bytes", dimse.max_associate_bytes.into(), 16 << 10..=4 << 20),
+            ("dimse.max_command_bytes", dimse.max_command_bytes.into(), 1 << 10..=1 << 20),
+            ("dimse.associate_s", dimse.associate_s, 1..=300),
+            ("dimse.message_s", dimse.message_s, 1..=3600),
+            ("dimse.idle_s", dimse.idle_s, 1..=86_400),
+            ("dimse.connect_s", dimse.connect_s, 1..=300),
+            ("dimse.commitment_retry_s", dimse.commitment_retry_s, 1..=86_400),
+            ("dimse.commitment_attempts", dimse.commitment_attempts.into(), 1..=1000),
+            ("dicomweb.max_limit", self.dicomweb.max_limit, 1..=1_000_000),
+            ("dicomweb.default_limit", self.dicomweb.default_limit, 1..=self.dicomweb.max_limit),
+        ];
+        for (key, value, range) in ranges {
+            if !range.contains(value) {
+                let reason = format!("{value} is not within {} to {}", range.start(), range.end());
+                return Err(ConfigError::OutOfRange { key, reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_closed_default() {
+        let config = Config::parse("").unwrap();
+        assert_eq!(config, Config::default());
+        config.check().unwrap();
+        assert!(config.listen.https.ip().is_loopback() && config.listen.dicom.ip().is_loopback());
+        assert_eq!(config.dimse.ae_title, "", "no title is the same everywhere");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_everywhere() {
+        for text in ["tls = false", "[listen]\nplain = true", "[dimse]\nae_titel = \"X\"", "[danger]\nx = 1"] {
+            assert!(Config::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_others_could_reach_are_refused() {
+        for address in ["0.0.0.0:8443", "[::]:8443", "192.168.1.7:8443", "8.8.8.8:1"] {
+            for key in ["https", "dicom"] {
+                let config = Config::parse(&format!("[listen]\n{key} = \"{address}\"")).unwrap();
+                assert!(matches!(config.check(), Err(ConfigError::NotLoopback { .. })), "{key} {address}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_port_for_both_doors_is_refused_unless_any() {
+        let both = |port| Config::parse(&format!("[listen]\nhttps='127.0.0.1:{port}'\ndicom='127.0.0.1:{port}'"));
+        assert!(matches!(both(2762).unwrap().check(), Err(ConfigError::SamePort)));
+        both(0).unwrap().check().unwrap();
+    }
+
+    #[test]
+    fn no_key_is_a_switch() {
+        let tree = toml::Value::try_from(Config::default()).unwrap();
+        let sections = tree.as_table().unwrap();
+        let switches = sections.values().flat_map(|s| s.as_table().unwrap().values()).filter(|v| v.is_bool());
+        assert_eq!(switches.count(), 0, "what weakens is not a boolean");
+    }
+}
