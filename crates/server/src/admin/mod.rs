@@ -1,0 +1,68 @@
+//! Administration over HTTPS: JSON under `/admin/v1`, metrics, health, setup.
+//!
+//! Handlers translate; the archive decides, here too: a token of role `monitor` reads
+//! `/metrics`, one of role `administrator` adds peers, and nothing in this folder knows that.
+
+pub mod certificates;
+pub mod health;
+mod peers;
+mod setup;
+mod statistics;
+mod tokens;
+
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::routing::{delete, get, post};
+use axum::Json;
+use http::StatusCode;
+
+use crate::web::{Problem, WebState};
+
+/// What a known caller can ask.
+pub(crate) fn router() -> Router<WebState> {
+    Router::new()
+        .route("/admin/v1/peers", get(peers::list).post(peers::add))
+        .route("/admin/v1/peers/{ae}", delete(peers::revoke))
+        .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/admin/v1/statistics", get(statistics::statistics))
+        .route("/metrics", get(statistics::metrics))
+        .layer(DefaultBodyLimit::disable())
+}
+
+/// What a stranger can ask: whether we live, whether we are ready, and setup.
+pub(crate) fn public_router() -> Router<WebState> {
+    Router::new()
+        .route("/healthz/live", get(health::live))
+        .route("/healthz/ready", get(health::ready))
+        .route("/setup", post(setup::complete))
+}
+
+/// A JSON body within `WebLimits::admin_body_bytes`, unknown fields refused by its type.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: serde::de::DeserializeOwned> FromRequest<WebState> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, state: &WebState) -> Result<Body<T>, Problem> {
+        use axum::RequestExt as _;
+        let limit = state.limits().admin_body_bytes;
+        request = DefaultBodyLimit::apply_to(request, limit);
+        let body = tokio::time::timeout(state.limits().body_idle, request.extract::<Json<T>, _>()).await;
+        match body {
+            Ok(Ok(Json(value))) => Ok(Body(value)),
+            Ok(Err(rejection)) => Err(refuse(&rejection)),
+            Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come")),
+        }
+    }
+}
+
+/// The status is axum's; the words are ours, because its text repeats the body's.
+fn refuse(rejection: &JsonRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large("the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::unsupported_media_type("send application/json"),
+        _ => Problem::bad_request("the body is not the JSON expected here; see docs/OPERATIONS.md"),
+    }
+}

@@ -1,0 +1,109 @@
+//! `/admin/v1/peers`: who may speak DIMSE with us, by certificate, title and verbs.
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use http::StatusCode;
+use leadglass_archive::Caller;
+use leadglass_archive::administer::{Peer, Verb};
+use leadglass_dicom::AeTitle;
+use serde_json::{Value, json};
+
+use super::Body;
+use super::certificates::IssueError;
+use crate::web::{Problem, WebState};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPeer {
+    ae: String,
+    verbs: Vec<Verb>,
+    address: Option<String>,
+    #[serde(default)]
+    certificate: CertificateWish,
+}
+
+/// Where the peer's certificate comes from: one of three, so one type.
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum CertificateWish {
+    /// We make key and certificate.
+    #[default]
+    Issue,
+    /// The peer has a key; here is its signing request, PEM.
+    Request(String),
+    /// The peer has a certificate of our authority already; its SHA-256, hex.
+    Sha256(String),
+}
+
+/// `GET`: all peers.
+pub(super) async fn list(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Vec<Peer>>, Problem> {
+    Ok(Json(state.archive().peers(&caller).await?))
+}
+
+/// `POST`: adds a peer, or replaces certificate, verbs and address of one by that title.
+pub(super) async fn add(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+    Body(new): Body<NewPeer>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let ae = title(&new.ae)?;
+    // Whoever may not read the peers may not have certificates made either; asked first so
+    // that nothing is signed for somebody who is then refused.
+    state.archive().peers(&caller).await?;
+    let (sha256, issued) = certificate(&state, &ae, new.certificate).await?;
+    let peer = Peer {
+        ae: ae.to_string(),
+        certificate_sha256: sha256,
+        verbs: new.verbs,
+        address: new.address,
+        revoked: None,
+    };
+    state.archive().add_peer(&caller, peer.clone()).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "peer": peer, "issued": issued }))))
+}
+
+/// `DELETE /admin/v1/peers/{ae}`: revokes a peer; its associations end.
+pub(super) async fn revoke(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+    Path(ae): Path<String>,
+) -> Result<StatusCode, Problem> {
+    state.archive().revoke_peer(&caller, &title(&ae)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn title(text: &str) -> Result<AeTitle, Problem> {
+    AeTitle::parse(text).map_err(|error| Problem::bad_request(error.to_string()))
+}
+
+/// The digest to know the peer by, and what was issued, to be shown once.
+async fn certificate(state: &WebState, ae: &AeTitle, wish: CertificateWish) -> Result<(String, Value), Problem> {
+    let authority = state.certificates();
+    match wish {
+        CertificateWish::Issue => {
+            let bundle = authority.issue(ae).await.map_err(refuse)?;
+            Ok((bundle.certificate.certificate_sha256.clone(), json!(bundle)))
+        }
+        CertificateWish::Request(pem) => {
+            let certificate = authority.sign(ae, &pem).await.map_err(refuse)?;
+            Ok((certificate.certificate_sha256.clone(), json!(certificate)))
+        }
+        CertificateWish::Sha256(hex) => {
+            let well_formed = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+            match well_formed {
+                true => Ok((hex.to_ascii_lowercase(), Value::Null)),
+                false => Err(Problem::bad_request("a SHA-256 is 64 hexadecimal digits")),
+            }
+        }
+    }
+}
+
+fn refuse(error: IssueError) -> Problem {
+    match error {
+        IssueError::BadRequest => Problem::bad_request(error.to_string()),
+        IssueError::Authority(cause) => Problem::internal(cause),
+    }
+}

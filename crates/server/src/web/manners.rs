@@ -1,0 +1,185 @@
+//! What every response carries, and the one log line of each request.
+//!
+//! The line names the route's template, never the path: paths hold UIDs, queries hold names.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+
+use super::{Problem, WebState};
+
+/// Headers of every response. Pages, scripts and frames are out: this is an API.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The caller's name, in the extensions of a response, for the log line.
+#[derive(Clone, Debug)]
+pub(super) struct CallerName(pub(super) String);
+
+/// Puts headers, request id, log line, metrics and the net under panics around a router.
+pub(super) fn around(router: Router<WebState>) -> Router<WebState> {
+    router
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::internal("a handler panicked").into_response()
+        }))
+        .layer(axum::middleware::from_fn(accompany))
+}
+
+/// Keeps `kept` until the body has left or was given up.
+pub(super) fn hold(body: Body, kept: impl Send + Unpin + 'static) -> Body {
+    Body::new(Holding { body, _kept: kept })
+}
+
+async fn accompany(request: Request, next: Next) -> Response {
+    let line = Line {
+        id: request_id(),
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().map_or("none".into(), |path| path.as_str().to_owned()),
+        started: Instant::now(),
+        caller: None,
+        status: StatusCode::OK,
+        bytes: 0,
+        ended: false,
+    };
+    let span = tracing::info_span!("request", id = line.id);
+    let mut response = next.run(request).instrument(span).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&line.id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let caller = response.extensions_mut().remove::<CallerName>().map(|caller| caller.0);
+    let line = Line { caller, status: response.status(), ..line };
+    response.map(|body| Body::new(Logged { body, line }))
+}
+
+/// Unique within this process and unlikely to repeat in another; tells nothing.
+fn request_id() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    static PROCESS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
+        let mut bits = [0; 4];
+        let _ = aws_lc_rs::rand::fill(&mut bits);
+        u32::from_ne_bytes(bits)
+    });
+    format!("{:08x}-{:x}", *PROCESS, LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What the log says of a request, when its response has left.
+struct Line {
+    id: String,
+    method: Method,
+    route: String,
+    started: Instant,
+    caller: Option<String>,
+    status: StatusCode,
+    bytes: u64,
+    ended: bool,
+}
+
+impl Line {
+    fn write(&self) {
+        let elapsed = self.started.elapsed();
+        tracing::info!(
+            target: "leadglass::http",
+            id = self.id,
+            method = self.method.as_str(),
+            route = self.route,
+            status = self.status.as_u16(),
+            caller = self.caller.as_deref().unwrap_or("-"),
+            bytes = self.bytes,
+            elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            interrupted = !self.ended,
+            "answered"
+        );
+        let labels = [
+            ("method", self.method.to_string()),
+            ("route", self.route.clone()),
+            ("status", self.status.as_u16().to_string()),
+        ];
+        metrics::counter!("leadglass_http_requests_total", &labels).increment(1);
+        metrics::counter!("leadglass_http_sent_bytes_total").increment(self.bytes);
+        metrics::histogram!("leadglass_http_request_seconds", "route" => self.route.clone()).record(elapsed);
+    }
+}
+
+/// A body whose end writes the log line.
+struct Logged {
+    body: Body,
+    line: Line,
+}
+
+impl HttpBody for Logged {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => {}
+            None => self.line.ended = true,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        self.line.ended |= self.body.is_end_stream();
+        self.line.write();
+    }
+}
+
+/// A body with something that must live as long.
+struct Holding<T> {
+    body: Body,
+    _kept: T,
+}
+
+impl<T: Unpin + Send> HttpBody for Holding<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
