@@ -57,8 +57,8 @@ impl Retrieval {
         todo!()
     }
 
-    /// The metadata of all instances granted, comma-joined JSON objects in pieces, from the
-    /// series summary where there is one.
+    /// The metadata of all instances granted: one JSON object for each of
+    /// [`Retrieval::instances`], in that order, from the series summary where there is one.
     pub async fn all_metadata(&self) -> Result<Vec<Bytes>, Refused> {
         todo!()
     }

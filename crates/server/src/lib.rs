@@ -3,9 +3,11 @@
 //! Every handler decodes, makes one call on the archive and encodes. Deliberately absent:
 //! SQL, object stores, codecs, and any decision about who may do what.
 
+pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod dicomweb;
 pub mod first_run;
 pub mod host;
 pub mod listen;
@@ -15,6 +17,7 @@ pub mod router;
 pub mod run;
 pub mod scp;
 pub mod tls;
+pub mod web;
 
 pub use config::Config;
 pub use host::{Host, StartError};

@@ -7,11 +7,11 @@ pub mod certificates;
 pub mod health;
 mod peers;
 mod setup;
-mod statistics;
 mod tokens;
 
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
+use axum::RequestExt as _;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::routing::{delete, get, post};
 use axum::Json;
@@ -26,9 +26,6 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
-        .route("/admin/v1/statistics", get(statistics::statistics))
-        .route("/metrics", get(statistics::metrics))
-        .layer(DefaultBodyLimit::disable())
 }
 
 /// What a stranger can ask: whether we live, whether we are ready, and setup.
@@ -42,13 +39,11 @@ pub(crate) fn public_router() -> Router<WebState> {
 /// A JSON body within `WebLimits::admin_body_bytes`, unknown fields refused by its type.
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: serde::de::DeserializeOwned> FromRequest<WebState> for Body<T> {
+impl<T: serde::de::DeserializeOwned + 'static> FromRequest<WebState> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(mut request: Request, state: &WebState) -> Result<Body<T>, Problem> {
-        use axum::RequestExt as _;
-        let limit = state.limits().admin_body_bytes;
-        request = DefaultBodyLimit::apply_to(request, limit);
+        DefaultBodyLimit::max(state.limits().admin_body_bytes).apply(&mut request);
         let body = tokio::time::timeout(state.limits().body_idle, request.extract::<Json<T>, _>()).await;
         match body {
             Ok(Ok(Json(value))) => Ok(Body(value)),

@@ -2,7 +2,9 @@
 //!
 //! Tokens in query strings and bodies are not looked at: they end up in logs.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, header};
@@ -37,7 +39,10 @@ pub async fn require_caller(
 
 /// Where a request comes from, and through which door.
 pub(crate) fn source(request: &Request) -> Result<Source, Problem> {
-    let Some(ClientAddress(address)) = request.extensions().get::<ClientAddress>().copied() else {
+    let extensions = request.extensions();
+    let told = extensions.get::<ClientAddress>().map(|told| told.0);
+    let connection = extensions.get::<ConnectInfo<SocketAddr>>().map(|connection| connection.0.ip());
+    let Some(address) = told.or(connection) else {
         return Err(Problem::internal("the listener did not say where the request came from"));
     };
     let path = request.uri().path();

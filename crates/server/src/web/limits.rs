@@ -25,6 +25,8 @@ pub struct WebLimits {
     pub held_bulk_bytes: usize,
     /// Objects of one request being made durable while the next is read.
     pub stores_in_flight: usize,
+    /// Rows of the answer to a search without `limit`, when there are more.
+    pub default_results: u64,
     /// Rows of one answer to a search; beyond it the answer is cut and says so.
     pub results: u64,
     /// Frames of one request; beyond it 400.
@@ -46,6 +48,7 @@ impl Default for WebLimits {
             metadata_bytes: 32 << 20,
             held_bulk_bytes: 64 << 20,
             stores_in_flight: 8,
+            default_results: 5_000,
             results: 5_000,
             frames: 10_000,
             metadata_cache_bytes: 16 << 20,

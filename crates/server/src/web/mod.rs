@@ -27,8 +27,8 @@ use crate::admin::certificates::IssueCertificate;
 use occupancy::Occupancy;
 
 /// The address at the other end of the connection; the listener puts it into each request's
-/// extensions. A request without one is answered 500: nobody can be asked to prove who they
-/// are without saying where from.
+/// extensions, or axum's `ConnectInfo<SocketAddr>` instead. A request without either is
+/// answered 500: nobody is asked to prove who they are without saying where from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
