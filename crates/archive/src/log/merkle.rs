@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 pub type Hash = [u8; 32];
 
 /// SHA-256 of the pieces one after another.
-pub(super) fn sha256(pieces: &[&[u8]]) -> Hash {
+pub(crate) fn sha256(pieces: &[&[u8]]) -> Hash {
     let mut context = Context::new(&SHA256);
     for piece in pieces {
         context.update(piece);

@@ -46,6 +46,7 @@ mod verify;
 pub use append::{Appended, Log, LogOptions, Opened, TornTail};
 pub use checkpoint::{Checkpoint, CheckpointKey, CheckpointVerifier};
 pub use error::LogError;
+pub(crate) use merkle::sha256;
 pub use merkle::{Hash, Tree, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 pub use object::{SpillFile, SpilledObject};
 pub use record::{Header, Kind, Location, NewRecord, Part, PartHeader, RecordId};

@@ -1,87 +1,480 @@
 //! The keyring: data keys and named secrets, wrapped by the master key.
+//!
+//! Keys stay wrapped in memory until asked for. New ones are appended; destroying one and
+//! changing the master key write the whole file anew beside the old and rename it over it,
+//! so that there is always one whole keyring.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
-use super::{DataKey, KeyError, KeyId, RecoveryKit};
+use super::keyring_file::{self as disk, EntryKind, Wrap};
+use super::master::{Stretch, sync_directory};
+use super::{DataKey, KeyError, KeyId, MasterKey, RecoveryKit};
 use crate::log::CheckpointKey;
 use crate::settings::KeySource;
 
+const FILE: &str = "keyring";
+const MAX_SECRET_BYTES: usize = 1 << 20;
+/// Names of our own secrets; others' may not begin like that.
+const OURS: &str = "leadglass/";
+const TRAIL: &str = "leadglass/trail";
+const CHANGE: &str = "leadglass/change";
+const INDEX: &str = "leadglass/index";
+const CHECKPOINT: &str = "leadglass/checkpoint";
+/// Bytes of a wrapped data key: nonce, key, tag.
+const WRAPPED: usize = 12 + 32 + 16;
+
 /// All keys of an archive. Shared by reference; its methods lock inside and block on disk
 /// where they say so.
-pub struct Keyring {}
+pub struct Keyring {
+    path: PathBuf,
+    state: Mutex<State>,
+    trail: (KeyId, DataKey),
+    change: (KeyId, DataKey),
+    index: DataKey,
+    checkpoint: DataKey,
+}
+
+struct State {
+    master: MasterKey,
+    stretch: Stretch,
+    wrap: Wrap,
+    file: File,
+    /// Where the next frame goes.
+    end: u64,
+    keys: HashMap<KeyId, [u8; WRAPPED]>,
+    secrets: HashMap<String, Vec<u8>>,
+    /// Entries not yet written.
+    pending: Vec<u8>,
+    poisoned: bool,
+}
 
 impl Keyring {
     /// Opens `data_dir/keyring/`. An archive without records and without keyring gets a
     /// fresh one (and a fresh master key file when the source is an absent file).
-    pub fn open_or_create(_data_dir: &Path, _source: &KeySource) -> Result<Keyring, KeyError> {
-        todo!()
+    pub fn open_or_create(data_dir: &Path, source: &KeySource) -> Result<Keyring, KeyError> {
+        let path = data_dir.join("keyring").join(FILE);
+        if !path.exists() {
+            if holds_records(data_dir) {
+                return Err(KeyError::NoKeyring(path));
+            }
+            return Keyring::create(path, source);
+        }
+        let bytes = std::fs::read(&path).map_err(KeyError::io("cannot read", &path))?;
+        let stretch = disk::decode_header(&path, &bytes)?;
+        Keyring::open(path, &bytes, MasterKey::load(source, &stretch)?, stretch)
+    }
+
+    /// Opens `data_dir/keyring/` with a master key at hand, from a recovery kit.
+    pub fn open_with(data_dir: &Path, master: MasterKey) -> Result<Keyring, KeyError> {
+        let path = data_dir.join("keyring").join(FILE);
+        let bytes = std::fs::read(&path).map_err(KeyError::io("cannot read", &path))?;
+        let stretch = disk::decode_header(&path, &bytes)?;
+        Keyring::open(path, &bytes, master, stretch)
     }
 
     /// Makes a key. Not durable until [`Keyring::persist`].
     pub fn create_key(&self) -> Result<(KeyId, DataKey), KeyError> {
-        todo!()
+        let (id, key) = (KeyId::random()?, DataKey::random()?);
+        let mut state = self.state.lock();
+        state.check()?;
+        let sealed = state.wrap.seal(EntryKind::Key, &id.to_bytes(), key.secret())?;
+        disk::encode_entry(EntryKind::Key, &id.to_bytes(), &sealed, &mut state.pending);
+        state.keys.insert(id, sealed.try_into().map_err(|_| KeyError::Broken)?);
+        Ok((id, key))
     }
 
     /// Makes the keys created so far durable (one fdatasync, none when nothing is pending).
     /// To be called before the log write that uses them.
     pub fn persist(&self) -> Result<(), KeyError> {
-        todo!()
+        self.state.lock().persist(&self.path)
     }
 
     /// The key of that name.
-    pub fn key(&self, _id: KeyId) -> Result<DataKey, KeyError> {
-        todo!()
+    pub fn key(&self, id: KeyId) -> Result<DataKey, KeyError> {
+        if let Some((_, key)) = [&self.trail, &self.change].into_iter().find(|(own, _)| *own == id) {
+            return Ok(key.clone());
+        }
+        let state = self.state.lock();
+        let sealed = state.keys.get(&id).ok_or(KeyError::NoSuchKey(id))?;
+        let secret = state.wrap.open(EntryKind::Key, &id.to_bytes(), sealed).map_err(|_| self.damaged())?;
+        data_key(&secret).ok_or_else(|| self.damaged())
     }
 
     /// Whether there is such a key; `false` when it was destroyed.
-    pub fn has_key(&self, _id: KeyId) -> bool {
-        todo!()
+    pub fn has_key(&self, id: KeyId) -> bool {
+        id == self.trail.0 || id == self.change.0 || self.state.lock().keys.contains_key(&id)
     }
 
     /// Destroys a key: the keyring is rewritten without it, durable when this returns.
-    pub fn destroy(&self, _id: KeyId) -> Result<(), KeyError> {
-        todo!()
+    pub fn destroy(&self, id: KeyId) -> Result<(), KeyError> {
+        let mut state = self.state.lock();
+        state.check()?;
+        let removed = state.keys.remove(&id).ok_or(KeyError::NoSuchKey(id))?;
+        let rewritten = state.rewrite(&self.path);
+        if rewritten.is_err() && !state.poisoned {
+            state.keys.insert(id, removed);
+        }
+        rewritten
     }
 
     /// The key that seals trail entries.
     pub fn trail_key(&self) -> (KeyId, DataKey) {
-        todo!()
+        self.trail.clone()
     }
 
     /// The key that seals changes (peers, tokens, labels, tombstones).
     pub fn change_key(&self) -> (KeyId, DataKey) {
-        todo!()
+        self.change.clone()
     }
 
     /// The key of the index's page encryption.
     pub fn index_key(&self) -> DataKey {
-        todo!()
+        self.index.clone()
     }
 
     /// The key that signs checkpoints.
     pub fn checkpoint_key(&self) -> Result<CheckpointKey, KeyError> {
-        todo!()
+        CheckpointKey::from_seed(self.checkpoint.secret()).ok_or(KeyError::Broken)
     }
 
     /// Keeps a secret under that name, replacing any before. Durable when it returns.
-    pub fn put_secret(&self, _name: &str, _secret: &[u8]) -> Result<(), KeyError> {
-        todo!()
+    pub fn put_secret(&self, name: &str, secret: &[u8]) -> Result<(), KeyError> {
+        if name.is_empty() || name.len() > 255 || name.starts_with(OURS) || secret.len() > MAX_SECRET_BYTES {
+            return Err(KeyError::SecretLimits);
+        }
+        let mut state = self.state.lock();
+        state.check()?;
+        state.put(name, secret)?;
+        state.persist(&self.path)
     }
 
     /// The secret of that name.
-    pub fn secret(&self, _name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
-        todo!()
+    pub fn secret(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
+        let state = self.state.lock();
+        let Some(sealed) = state.secrets.get(name).filter(|_| !name.starts_with(OURS)) else { return Ok(None) };
+        state.wrap.open(EntryKind::Secret, name.as_bytes(), sealed).map(Some).map_err(|_| self.damaged())
     }
 
-    /// Wraps everything with the key of another source, in one atomic rewrite.
-    pub fn rotate_master(&self, _new: &KeySource) -> Result<(), KeyError> {
-        todo!()
+    /// Wraps everything with the key of another source, in one atomic rewrite. An absent key
+    /// file is made.
+    pub fn rotate_master(&self, new: &KeySource) -> Result<(), KeyError> {
+        let mut state = self.state.lock();
+        state.check()?;
+        let stretch = Stretch::fresh()?;
+        let master = MasterKey::load_or_create(new, &stretch)?;
+        let wrap = Wrap::new(&master, &stretch)?;
+        let mut keys = HashMap::with_capacity(state.keys.len());
+        for (id, sealed) in &state.keys {
+            let secret = state.wrap.open(EntryKind::Key, &id.to_bytes(), sealed).map_err(|_| self.damaged())?;
+            let sealed = wrap.seal(EntryKind::Key, &id.to_bytes(), &secret)?;
+            keys.insert(*id, sealed.try_into().map_err(|_| KeyError::Broken)?);
+        }
+        let mut secrets = HashMap::with_capacity(state.secrets.len());
+        for (name, sealed) in &state.secrets {
+            let secret = state.wrap.open(EntryKind::Secret, name.as_bytes(), sealed).map_err(|_| self.damaged())?;
+            secrets.insert(name.clone(), wrap.seal(EntryKind::Secret, name.as_bytes(), &secret)?);
+        }
+        let old_keys = std::mem::replace(&mut state.keys, keys);
+        let old_secrets = std::mem::replace(&mut state.secrets, secrets);
+        let old_wrap = std::mem::replace(&mut state.wrap, wrap);
+        let old = (std::mem::replace(&mut state.master, master), std::mem::replace(&mut state.stretch, stretch));
+        let rewritten = state.rewrite(&self.path);
+        if rewritten.is_err() && !state.poisoned {
+            (state.keys, state.secrets, state.wrap) = (old_keys, old_secrets, old_wrap);
+            (state.master, state.stretch) = old;
+        }
+        rewritten
     }
 
     /// The master key as text for paper.
     pub fn recovery_kit(&self) -> RecoveryKit {
-        todo!()
+        RecoveryKit::of(&self.state.lock().master)
+    }
+
+    fn create(path: PathBuf, source: &KeySource) -> Result<Keyring, KeyError> {
+        let stretch = Stretch::fresh()?;
+        let master = MasterKey::load_or_create(source, &stretch)?;
+        let directory = path.parent().unwrap_or(Path::new(".")).to_owned();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)
+            .map_err(KeyError::io("cannot make", &directory))?;
+        sync_directory(directory.parent().unwrap_or(Path::new(".")))?;
+        let wrap = Wrap::new(&master, &stretch)?;
+        let mut entries = Vec::new();
+        for name in [TRAIL, CHANGE, INDEX, CHECKPOINT] {
+            let secret = Zeroizing::new([KeyId::random()?.to_bytes().as_slice(), DataKey::random()?.secret()].concat());
+            let sealed = wrap.seal(EntryKind::Secret, name.as_bytes(), &secret)?;
+            disk::encode_entry(EntryKind::Secret, name.as_bytes(), &sealed, &mut entries);
+        }
+        let bytes = [disk::encode_header(&stretch, &wrap)?, disk::encode_frame(&entries)].concat();
+        replace(&path, &bytes)?;
+        Keyring::open(path, &bytes, master, stretch)
+    }
+
+    fn open(path: PathBuf, bytes: &[u8], master: MasterKey, stretch: Stretch) -> Result<Keyring, KeyError> {
+        let wrap = Wrap::new(&master, &stretch)?;
+        disk::check_master(bytes, &wrap)?;
+        let (mut keys, mut secrets) = (HashMap::new(), HashMap::new());
+        let end = disk::decode_frames(&path, bytes, &mut |kind, name, sealed| {
+            if kind == EntryKind::Secret as u8 {
+                secrets.insert(String::from_utf8_lossy(name).into_owned(), sealed.to_vec());
+            } else if let (Ok(name), Ok(sealed)) = (name.try_into(), sealed.try_into()) {
+                keys.insert(KeyId::from_bytes(name), sealed);
+            }
+        })?;
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(KeyError::io("cannot open", &path))?;
+        if end < bytes.len() as u64 {
+            file.set_len(end).and_then(|()| file.sync_all()).map_err(KeyError::io("cannot trim", &path))?;
+        }
+        let own = |name: &str| {
+            let damaged = || KeyError::Damaged { path: path.clone(), offset: 0 };
+            let sealed: &Vec<u8> = secrets.get(name).ok_or_else(damaged)?;
+            let secret = wrap.open(EntryKind::Secret, name.as_bytes(), sealed)?;
+            let (id, key) = secret.split_first_chunk::<16>().ok_or_else(damaged)?;
+            Ok::<_, KeyError>((KeyId::from_bytes(*id), data_key(key).ok_or_else(damaged)?))
+        };
+        let (trail, change, index, checkpoint) = (own(TRAIL)?, own(CHANGE)?, own(INDEX)?.1, own(CHECKPOINT)?.1);
+        let state = State { master, stretch, wrap, file, end, keys, secrets, pending: Vec::new(), poisoned: false };
+        Ok(Keyring { path, state: Mutex::new(state), trail, change, index, checkpoint })
+    }
+
+    fn damaged(&self) -> KeyError {
+        KeyError::Damaged { path: self.path.clone(), offset: 0 }
+    }
+}
+
+impl State {
+    fn check(&self) -> Result<(), KeyError> {
+        if self.poisoned { Err(KeyError::Poisoned) } else { Ok(()) }
+    }
+
+    fn put(&mut self, name: &str, secret: &[u8]) -> Result<(), KeyError> {
+        let sealed = self.wrap.seal(EntryKind::Secret, name.as_bytes(), secret)?;
+        disk::encode_entry(EntryKind::Secret, name.as_bytes(), &sealed, &mut self.pending);
+        self.secrets.insert(name.to_owned(), sealed);
+        Ok(())
+    }
+
+    /// Writes what is pending as one frame. A write that fails is never tried again: what
+    /// the disk holds is then unknown.
+    fn persist(&mut self, path: &Path) -> Result<(), KeyError> {
+        self.check()?;
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let frame = disk::encode_frame(&self.pending);
+        let written = self.file.write_all_at(&frame, self.end).and_then(|()| self.file.sync_data());
+        if let Err(source) = written {
+            self.poisoned = true;
+            return Err(KeyError::Io { what: "cannot write", path: path.to_owned(), source });
+        }
+        self.end += frame.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes everything to a new file, renames it over the old, wipes the old.
+    fn rewrite(&mut self, path: &Path) -> Result<(), KeyError> {
+        let mut bytes = disk::encode_header(&self.stretch, &self.wrap)?;
+        let mut entries = Vec::with_capacity(self.keys.len() * (WRAPPED + 22));
+        for (name, sealed) in &self.secrets {
+            disk::encode_entry(EntryKind::Secret, name.as_bytes(), sealed, &mut entries);
+        }
+        for (id, sealed) in &self.keys {
+            disk::encode_entry(EntryKind::Key, &id.to_bytes(), sealed, &mut entries);
+        }
+        bytes.extend_from_slice(&disk::encode_frame(&entries));
+        // From here on the disk may hold either: only success lets the keyring go on.
+        let old_bytes = self.end;
+        self.poisoned = true;
+        let new = replace(path, &bytes)?;
+        self.poisoned = false;
+        let old = std::mem::replace(&mut self.file, new);
+        self.end = bytes.len() as u64;
+        self.pending.clear();
+        wipe(&old, old_bytes);
+        Ok(())
+    }
+}
+
+/// Overwrites the blocks of the file no longer named, as far as the medium obeys.
+fn wipe(old: &File, bytes: u64) {
+    let zeros = vec![0; 64 * 1024];
+    let mut at = 0;
+    while at < bytes {
+        let piece = &zeros[..zeros.len().min((bytes - at) as usize)];
+        if old.write_all_at(piece, at).is_err() {
+            return;
+        }
+        at += piece.len() as u64;
+    }
+    if old.sync_data().is_err() {
+        tracing::warn!("the keyring's old blocks could not be wiped");
+    }
+}
+
+/// Puts `bytes` at `path` so that after a power cut there is the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> Result<File, KeyError> {
+    let fresh = path.with_extension("new");
+    let io = |what| KeyError::io(what, &fresh);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .map_err(io("cannot create"))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io("cannot write"))?;
+    std::fs::rename(&fresh, path).map_err(io("cannot rename"))?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(file)
+}
+
+fn data_key(secret: &[u8]) -> Option<DataKey> {
+    secret.try_into().ok().map(DataKey::from_bytes)
+}
+
+/// Whether the log has a segment.
+fn holds_records(data_dir: &Path) -> bool {
+    std::fs::read_dir(data_dir.join("log")).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(dir: &Path) -> KeySource {
+        KeySource::File(dir.join("master.key"))
+    }
+
+    fn open(dir: &Path) -> Result<Keyring, KeyError> {
+        Keyring::open_or_create(&dir.join("data"), &source(dir))
+    }
+
+    fn file(dir: &Path) -> PathBuf {
+        dir.join("data/keyring/keyring")
+    }
+
+    #[test]
+    fn keys_and_secrets_come_back_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = open(dir.path()).unwrap();
+        let (id, key) = ring.create_key().unwrap();
+        let (unsaved, trail, index) = (ring.create_key().unwrap().0, ring.trail_key().0, ring.index_key());
+        ring.persist().unwrap();
+        let (lost, _) = ring.create_key().unwrap();
+        ring.put_secret("ca", b"one").unwrap();
+        ring.put_secret("ca", b"two").unwrap();
+        let (never, _) = ring.create_key().unwrap();
+        drop(ring);
+        let ring = open(dir.path()).unwrap();
+        assert_eq!(ring.key(id).unwrap().secret(), key.secret());
+        assert!(ring.has_key(unsaved) && ring.has_key(lost) && !ring.has_key(never));
+        assert_eq!(ring.secret("ca").unwrap().unwrap().as_slice(), b"two");
+        assert!(ring.secret("leadglass/trail").unwrap().is_none());
+        assert_eq!((ring.trail_key().0, *ring.index_key().secret()), (trail, *index.secret()));
+    }
+
+    #[test]
+    fn a_destroyed_key_is_gone_from_disk_and_the_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = open(dir.path()).unwrap();
+        let (gone, _) = ring.create_key().unwrap();
+        let (kept, key) = ring.create_key().unwrap();
+        ring.persist().unwrap();
+        ring.destroy(gone).unwrap();
+        assert!(matches!(ring.key(gone), Err(KeyError::NoSuchKey(_))));
+        let bytes = std::fs::read(file(dir.path())).unwrap();
+        assert!(!bytes.windows(16).any(|window| window == gone.to_bytes()));
+        let (after, _) = ring.create_key().unwrap();
+        ring.persist().unwrap();
+        let ring = open(dir.path()).unwrap();
+        assert!(!ring.has_key(gone) && ring.has_key(after));
+        assert_eq!(ring.key(kept).unwrap().secret(), key.secret());
+    }
+
+    #[test]
+    fn a_cut_at_any_byte_of_the_last_frame_keeps_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = open(dir.path()).unwrap();
+        let (first, _) = ring.create_key().unwrap();
+        ring.persist().unwrap();
+        let whole = std::fs::metadata(file(dir.path())).unwrap().len() as usize;
+        let (second, _) = ring.create_key().unwrap();
+        ring.persist().unwrap();
+        drop(ring);
+        let bytes = std::fs::read(file(dir.path())).unwrap();
+        for cut in whole..bytes.len() {
+            std::fs::write(file(dir.path()), &bytes[..cut]).unwrap();
+            let ring = open(dir.path()).unwrap();
+            assert!(ring.has_key(first) && !ring.has_key(second));
+            let (third, _) = ring.create_key().unwrap();
+            ring.persist().unwrap();
+            assert!(open(dir.path()).unwrap().has_key(third));
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_before_the_last_frame_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = open(dir.path()).unwrap();
+        for _ in 0..3 {
+            ring.create_key().unwrap();
+            ring.persist().unwrap();
+        }
+        drop(ring);
+        let bytes = std::fs::read(file(dir.path())).unwrap();
+        let last = bytes.windows(4).rposition(|window| window == b"LGKF").unwrap();
+        for at in 0..last {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 4;
+            std::fs::write(file(dir.path()), &flipped).unwrap();
+            assert!(open(dir.path()).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn another_master_key_is_told_and_a_missing_one_too() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).unwrap();
+        std::fs::remove_file(dir.path().join("master.key")).unwrap();
+        assert!(matches!(open(dir.path()), Err(KeyError::Missing(_))));
+        MasterKey::create_file(&dir.path().join("master.key")).unwrap();
+        assert!(matches!(open(dir.path()), Err(KeyError::Wrong)));
+    }
+
+    #[test]
+    fn a_lost_keyring_is_not_replaced_where_there_are_records() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("data/log")).unwrap();
+        std::fs::write(dir.path().join("data/log/00000001.seg"), b"x").unwrap();
+        assert!(matches!(open(dir.path()), Err(KeyError::NoKeyring(_))));
+    }
+
+    #[test]
+    fn rotation_leaves_every_key_and_locks_the_old_master_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = open(dir.path()).unwrap();
+        let (id, key) = ring.create_key().unwrap();
+        ring.put_secret("ca", b"one").unwrap();
+        let new = KeySource::File(dir.path().join("new.key"));
+        ring.rotate_master(&new).unwrap();
+        let kit = ring.recovery_kit().text().to_owned();
+        drop(ring);
+        assert!(matches!(open(dir.path()), Err(KeyError::Wrong)));
+        let ring = Keyring::open_or_create(&dir.path().join("data"), &new).unwrap();
+        assert_eq!(ring.key(id).unwrap().secret(), key.secret());
+        let ring = Keyring::open_with(&dir.path().join("data"), RecoveryKit::parse(&kit).unwrap()).unwrap();
+        assert_eq!(ring.secret("ca").unwrap().unwrap().as_slice(), b"one");
     }
 }
