@@ -8,7 +8,9 @@ pub mod acceptor;
 pub mod association;
 pub mod message;
 pub mod negotiation;
+pub mod pdu;
 pub mod requestor;
+pub mod scu;
 pub mod status;
 
 pub use association::{Association, AssociationError, Limits};

@@ -1,12 +1,29 @@
 //! An open association, PS3.8 §9.2: messages in, messages out, release, abort.
 
+//!
+//! The files: `wire` moves bytes within time limits, `incoming` makes events of bytes
+//! without waiting for any, `receive`, `send` and `end` are what a caller does.
+//! Deliberately absent: what messages mean, and more than one operation at a time.
+
+mod end;
+mod incoming;
+mod receive;
+mod send;
+pub(crate) mod wire;
+
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::message::CommandSet;
-use crate::negotiation::{AssociateRequest, ExtendedNegotiation, PresentationContext, Rejection, RoleSelection};
+use crate::negotiation::{
+    AssociateRequest, ContextResult, ExtendedNegotiation, PresentationContext, Rejection, RoleSelection,
+};
+use crate::pdu::Fault;
+use incoming::Incoming;
+pub(crate) use send::MIN_PEER_PDU_BYTES;
+use send::Outgoing;
+use wire::Wire;
 
 /// Bounds on what a peer may send, each named in the server's config.
 #[derive(Clone, Debug)]
@@ -38,6 +55,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The maximum length we announce: what is configured, never "unlimited" and never useless.
+    pub(crate) fn announced_max_pdu_bytes(&self) -> u32 {
+        self.max_pdu_bytes.clamp(4 * 1024, 16 * 1024 * 1024)
+    }
+}
+
 /// Why an association ended other than by release. Says whose fault it is.
 #[derive(Debug, thiserror::Error)]
 pub enum AssociationError {
@@ -65,6 +89,13 @@ pub enum AssociationError {
     /// The peer was silent, or did not take our bytes, for too long; we have sent A-ABORT.
     #[error("the peer was silent for too long ({0})")]
     TimedOut(&'static str),
+    /// The peer asked for what nobody here can give; we have sent this A-ASSOCIATE-RJ.
+    #[error("the peer's request for an association cannot be met ({0:?})")]
+    Unacceptable(Rejection),
+    /// The data set that was to be sent could not be read; abort the association, for the
+    /// peer waits for the rest.
+    #[error("the data set to be sent could not be read")]
+    Source(#[source] std::io::Error),
     /// The connection closed without release.
     #[error("the connection was closed")]
     Closed,
@@ -74,12 +105,6 @@ pub enum AssociationError {
     /// We asked for something the association does not allow.
     #[error("not possible on this association: {0}")]
     Misuse(&'static str),
-}
-
-/// An open association.
-pub struct Association<S> {
-    #[expect(dead_code, reason = "skeleton")]
-    stream: S,
 }
 
 /// A message whose command has arrived; its data set, when it has one, follows by
@@ -103,98 +128,155 @@ pub enum AbortSource {
     ServiceProvider(u8),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<S> {
+impl AbortSource {
+    /// Source and reason as they go over the wire.
+    fn codes(self) -> (u8, u8) {
+        match self {
+            AbortSource::ServiceUser => (0, 0),
+            AbortSource::ServiceProvider(reason) => (2, reason),
+        }
+    }
+}
+
+/// What request and acceptance together come to.
+pub(crate) struct Agreed {
+    pub(crate) request: AssociateRequest,
+    pub(crate) contexts: Vec<PresentationContext>,
+    pub(crate) refused: Vec<(u8, ContextResult)>,
+    pub(crate) roles: Vec<RoleSelection>,
+    pub(crate) extended: Vec<ExtendedNegotiation>,
+    pub(crate) user_identity_response: Option<Vec<u8>>,
+    /// The peer's maximum length of P-DATA PDUs; 0 is no limit.
+    pub(crate) peer_max_pdu_bytes: u32,
+    /// Ours.
+    pub(crate) max_pdu_bytes: u32,
+    /// Whether we asked for the association.
+    pub(crate) is_requestor: bool,
+}
+
+/// An open association. Dropping it closes the stream without a word; release or abort.
+pub struct Association<S> {
+    wire: Wire<S>,
+    limits: Limits,
+    agreed: Agreed,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// The current message has a data set that was not read to its end.
+    reading: bool,
+    /// Commands that came while `cancel_requested` looked.
+    kept: std::collections::VecDeque<Message>,
+    /// Message IDs that C-CANCELs named while `cancel_requested` looked.
+    cancels: Vec<u16>,
+    /// The peer asked for release while `cancel_requested` looked.
+    release_requested: bool,
+    ended: bool,
+    last_message_id: u16,
+}
+
+impl<S> Association<S> {
     /// The request it grew from.
     pub fn request(&self) -> &AssociateRequest {
-        todo!()
+        &self.agreed.request
     }
 
     /// Accepted contexts.
     pub fn contexts(&self) -> &[PresentationContext] {
-        todo!()
+        &self.agreed.contexts
     }
 
     /// The accepted context of that id.
-    pub fn context(&self, _id: u8) -> Option<&PresentationContext> {
-        todo!()
+    pub fn context(&self, id: u8) -> Option<&PresentationContext> {
+        self.agreed.contexts.iter().find(|context| context.id == id)
+    }
+
+    /// The accepted contexts of a SOP class.
+    pub fn contexts_of<'a>(&'a self, abstract_syntax: &'a str) -> impl Iterator<Item = &'a PresentationContext> {
+        self.agreed.contexts.iter().filter(move |context| context.abstract_syntax.as_str() == abstract_syntax)
+    }
+
+    /// Contexts that were proposed and not accepted.
+    pub fn refused(&self) -> &[(u8, ContextResult)] {
+        &self.agreed.refused
     }
 
     /// Roles as accepted.
     pub fn roles(&self) -> &[RoleSelection] {
-        todo!()
+        &self.agreed.roles
     }
 
     /// Extended negotiation as accepted.
     pub fn extended(&self) -> &[ExtendedNegotiation] {
-        todo!()
+        &self.agreed.extended
     }
 
-    /// The next command, or `None` when the peer released (the release is answered).
-    /// A data set of the message before that was not read is skipped.
-    pub async fn receive(&mut self) -> Result<Option<Message>, AssociationError> {
-        todo!()
+    /// The acceptor's server response to a user identity, PS3.7 D.3.3.7.2.
+    pub fn user_identity_response(&self) -> Option<&[u8]> {
+        self.agreed.user_identity_response.as_deref()
     }
 
-    /// The next bytes of the current message's data set, `None` at its end.
-    pub async fn next_data_chunk(&mut self) -> Result<Option<Bytes>, AssociationError> {
-        todo!()
-    }
-
-    /// The whole data set of the current message; more than `limit` bytes is the peer's fault.
-    pub async fn receive_data_set(&mut self, _limit: usize) -> Result<Vec<u8>, AssociationError> {
-        todo!()
-    }
-
-    /// Sends a command and, when given, its data set; each PDU is one write.
-    pub async fn send(
-        &mut self,
-        _context_id: u8,
-        _command: &CommandSet,
-        _data_set: Option<&[u8]>,
-    ) -> Result<(), AssociationError> {
-        todo!()
-    }
-
-    /// Sends a command whose data set follows by `send_data` and `end_data`.
-    pub async fn begin_data(&mut self, _context_id: u8, _command: &CommandSet) -> Result<(), AssociationError> {
-        todo!()
-    }
-
-    /// Sends bytes of the data set begun; splits into PDUs of the peer's size.
-    pub async fn send_data(&mut self, _bytes: &[u8]) -> Result<(), AssociationError> {
-        todo!()
-    }
-
-    /// Ends the data set begun.
-    pub async fn end_data(&mut self) -> Result<(), AssociationError> {
-        todo!()
-    }
-
-    /// Whether a C-CANCEL for that message has arrived; takes what is there without waiting.
-    /// Commands other than C-CANCEL that arrive meanwhile are kept for `receive`, few.
-    pub async fn cancel_requested(&mut self, _message_id: u16) -> Result<bool, AssociationError> {
-        todo!()
-    }
-
-    /// A Message ID for a command of ours.
+    /// A Message ID for a command of ours: 1, 2 and so on, never 0.
     pub fn next_message_id(&mut self) -> u16 {
-        todo!()
+        self.last_message_id = self.last_message_id.checked_add(1).unwrap_or(1);
+        self.last_message_id
+    }
+}
+
+/// What ends an association from within: the peer's breach, not yet answered, or anything else.
+pub(crate) enum Failure {
+    Fault(Fault),
+    Other(AssociationError),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        Failure::Fault(fault)
+    }
+}
+
+impl From<AssociationError> for Failure {
+    fn from(error: AssociationError) -> Failure {
+        Failure::Other(error)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Association<S> {
+    pub(crate) fn open(wire: Wire<S>, limits: &Limits, agreed: Agreed) -> Association<S> {
+        let ids = agreed.contexts.iter().map(|context| context.id);
+        Association {
+            incoming: Incoming::new(agreed.max_pdu_bytes, limits.max_command_bytes, ids),
+            outgoing: Outgoing::new(agreed.peer_max_pdu_bytes),
+            wire,
+            limits: limits.clone(),
+            agreed,
+            reading: false,
+            kept: std::collections::VecDeque::new(),
+            cancels: Vec::new(),
+            release_requested: false,
+            ended: false,
+            last_message_id: 0,
+        }
     }
 
-    /// Releases: A-RELEASE-RQ, waits for RP (and answers a colliding RQ).
-    pub async fn release(self) -> Result<(), AssociationError> {
-        todo!()
+    /// Refuses what is asked of an association that has ended.
+    fn check_open(&self) -> Result<(), AssociationError> {
+        if self.ended { Err(AssociationError::Misuse("it has ended")) } else { Ok(()) }
     }
 
-    /// Aborts.
-    pub async fn abort(self, _source: AbortSource) {
-        todo!()
+    /// Turns a failure into the caller's error, after telling the peer what it has to know.
+    async fn settle<T>(&mut self, result: Result<T, Failure>) -> Result<T, AssociationError> {
+        let failure = match result {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
+        };
+        if !matches!(failure, Failure::Other(AssociationError::Misuse(_))) {
+            self.ended = true;
+        }
+        Err(self.wire.settle(failure).await)
     }
 }
 
 impl From<(u8, u8, u8)> for AssociationError {
     fn from((result, reject_source, reason): (u8, u8, u8)) -> AssociationError {
-        let _: Option<Rejection> = None;
         AssociationError::Rejected { result, reject_source, reason }
     }
 }
