@@ -243,3 +243,141 @@ pub(super) fn combine(keys: &mut Vec<Key>) {
         keys.remove(time_at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::uid::Uid;
+
+    fn identifier(level: &str, elements: &[(Tag, VR, &str)]) -> DataSet {
+        let mut data_set = DataSet::new();
+        data_set.put_text(tags::QUERY_RETRIEVE_LEVEL, VR::CS, level);
+        for (tag, vr, text) in elements {
+            let values: Vec<String> = text.split('\\').map(str::to_owned).collect();
+            let value = if text.is_empty() { Value::Empty } else { Value::Text(values) };
+            data_set.put(*tag, *vr, value);
+        }
+        data_set
+    }
+
+    fn read(root: Root, level: &str, elements: &[(Tag, VR, &str)]) -> Result<Query, QueryError> {
+        Query::from_identifier(root, &QueryOptions::default(), &identifier(level, elements))
+    }
+
+    const STUDY: (Tag, VR, &str) = (tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3");
+
+    #[test]
+    fn the_level_has_to_be_one_of_the_model() {
+        assert_eq!(read(Root::Study, "PATIENT", &[]).unwrap_err(), QueryError::LevelUnknown);
+        assert_eq!(read(Root::Study, "FRAME", &[]).unwrap_err(), QueryError::LevelUnknown);
+        let none = Query::from_identifier(Root::Study, &QueryOptions::default(), &DataSet::new());
+        assert_eq!(none.unwrap_err().offending_element(), Some(tags::QUERY_RETRIEVE_LEVEL));
+        assert_eq!(read(Root::Patient, "PATIENT", &[]).unwrap().level, Level::Patient);
+    }
+
+    #[test]
+    fn hierarchical_queries_fix_each_level_above() {
+        let missing = |tag| Some(QueryError::UniqueKeyMissing(tag));
+        assert_eq!(read(Root::Study, "SERIES", &[]).err(), missing(tags::STUDY_INSTANCE_UID));
+        assert_eq!(read(Root::Patient, "STUDY", &[]).err(), missing(tags::PATIENT_ID));
+        assert_eq!(read(Root::Study, "IMAGE", &[STUDY]).err(), missing(tags::SERIES_INSTANCE_UID));
+        let several = (tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3\\1.2.4");
+        assert_eq!(read(Root::Study, "SERIES", &[several]).err(), missing(tags::STUDY_INSTANCE_UID));
+        let wild = (tags::PATIENT_ID, VR::LO, "1*");
+        assert_eq!(read(Root::Patient, "STUDY", &[wild]).err(), missing(tags::PATIENT_ID));
+        assert!(read(Root::Study, "SERIES", &[STUDY]).is_ok());
+        let relational = QueryOptions { relational: true, ..QueryOptions::default() };
+        assert!(Query::from_identifier(Root::Study, &relational, &identifier("IMAGE", &[])).is_ok());
+    }
+
+    #[test]
+    fn each_representation_has_its_matching() {
+        let stars = "*?".repeat(32);
+        let one = |tag, vr, text| {
+            read(Root::Study, "STUDY", &[(tag, vr, text)])
+                .map(|query| query.keys.into_iter().next().map(|key| key.matching))
+        };
+        let invalid = |tag| Err(QueryError::InvalidValue(tag));
+        assert_eq!(one(tags::ACCESSION_NUMBER, VR::SH, "A1 "), Ok(Some(Matching::SingleValue("A1".into()))));
+        assert_eq!(one(tags::ACCESSION_NUMBER, VR::SH, "*"), Ok(None));
+        assert!(matches!(one(tags::ACCESSION_NUMBER, VR::SH, "A?"), Ok(Some(Matching::WildCard(_)))));
+        assert!(matches!(one(tags::PATIENT_NAME, VR::PN, "Buc*"), Ok(Some(Matching::PersonName(_)))));
+        assert_eq!(one(tags::STUDY_INSTANCE_UID, VR::UI, "1.2*"), invalid(tags::STUDY_INSTANCE_UID));
+        assert_eq!(one(tags::STUDY_DATE, VR::DA, "2024*"), invalid(tags::STUDY_DATE));
+        assert!(matches!(one(tags::STUDY_DATE, VR::DA, "20240101-"), Ok(Some(Matching::DateRange(_)))));
+        assert!(matches!(one(tags::STUDY_TIME, VR::TM, "10-1130"), Ok(Some(Matching::TimeRange(_)))));
+        assert_eq!(
+            one(tags::STUDY_INSTANCE_UID, VR::UI, "1.2"),
+            Ok(Some(Matching::ListOfUid(vec![Uid::parse("1.2").unwrap()])))
+        );
+        assert_eq!(one(tags::PATIENT_NAME, VR::PN, &stars), Err(QueryError::TooManyWildCards(tags::PATIENT_NAME)));
+        assert!(matches!(one(tags::MODALITIES_IN_STUDY, VR::CS, "CT\\MR"), Ok(Some(Matching::MultipleValues(_)))));
+    }
+
+    #[test]
+    fn empty_values_are_matched_when_negotiated() {
+        let asked = identifier("STUDY", &[(tags::ACCESSION_NUMBER, VR::SH, "\"\"")]);
+        let options = QueryOptions { empty_value: true, ..QueryOptions::default() };
+        let query = Query::from_identifier(Root::Study, &options, &asked).unwrap();
+        assert_eq!(query.keys[0].matching, Matching::EmptyValue);
+    }
+
+    #[test]
+    fn what_is_asked_is_returned_and_what_directs_is_not_matched() {
+        let query = read(
+            Root::Study,
+            "STUDY",
+            &[
+                (tags::PATIENT_NAME, VR::PN, ""),
+                (tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 100"),
+                (tags::RETRIEVE_AE_TITLE, VR::AE, "X"),
+            ],
+        )
+        .unwrap();
+        assert!(query.keys.is_empty());
+        assert_eq!(query.charset.terms(), ["ISO_IR 100"]);
+        assert_eq!(query.include, Include::Listed(vec![vec![tags::RETRIEVE_AE_TITLE], vec![tags::PATIENT_NAME]]));
+    }
+
+    #[test]
+    fn sequences_match_by_one_item() {
+        let mut item = DataSet::new();
+        item.put_text(tags::SCHEDULED_PROCEDURE_STEP_ID, VR::SH, "S1");
+        item.put(tags::REQUESTED_PROCEDURE_ID, VR::SH, Value::Empty);
+        let mut asked = identifier("SERIES", &[STUDY]);
+        asked.put(tags::REQUEST_ATTRIBUTES_SEQUENCE, VR::SQ, Value::Sequence(vec![item.clone()]));
+        let query = Query::from_identifier(Root::Study, &QueryOptions::default(), &asked).unwrap();
+        assert!(matches!(&query.keys[1].matching, Matching::Sequence(keys) if keys.len() == 1));
+        let Include::Listed(include) = query.include else { panic!("all") };
+        assert!(include.contains(&vec![tags::REQUEST_ATTRIBUTES_SEQUENCE, tags::REQUESTED_PROCEDURE_ID]));
+        asked.put(tags::REQUEST_ATTRIBUTES_SEQUENCE, VR::SQ, Value::Sequence(vec![item.clone(), item]));
+        let error = Query::from_identifier(Root::Study, &QueryOptions::default(), &asked).unwrap_err();
+        assert_eq!(error, QueryError::SeveralItems(tags::REQUEST_ATTRIBUTES_SEQUENCE));
+    }
+
+    #[test]
+    fn depth_and_number_of_keys_are_bounded() {
+        let mut deep = DataSet::new();
+        for _ in 0..40 {
+            let mut outer = DataSet::new();
+            outer.put(tags::REQUEST_ATTRIBUTES_SEQUENCE, VR::SQ, Value::Sequence(vec![deep]));
+            deep = outer;
+        }
+        deep.put_text(tags::QUERY_RETRIEVE_LEVEL, VR::CS, "STUDY");
+        let options = QueryOptions::default();
+        assert_eq!(Query::from_identifier(Root::Study, &options, &deep).unwrap_err(), QueryError::TooDeep);
+        let mut wide = identifier("STUDY", &[]);
+        (0..1000).for_each(|n| wide.put_text(Tag(0x0009, 0x1000 + n), VR::LO, "x"));
+        assert_eq!(Query::from_identifier(Root::Study, &options, &wide).unwrap_err(), QueryError::TooManyKeys);
+    }
+
+    #[test]
+    fn ranges_of_date_and_time_are_one_when_negotiated() {
+        let keys = [(tags::STUDY_DATE, VR::DA, "20240101-20240103"), (tags::STUDY_TIME, VR::TM, "12-13")];
+        assert_eq!(read(Root::Study, "STUDY", &keys).unwrap().keys.len(), 2);
+        let options = QueryOptions { combined_datetime: true, ..QueryOptions::default() };
+        let query = Query::from_identifier(Root::Study, &options, &identifier("STUDY", &keys)).unwrap();
+        assert!(matches!(query.keys.as_slice(), [Key { matching: Matching::DateAndTimeRange { .. }, .. }]));
+        assert_eq!(query.include, Include::Listed(vec![vec![tags::STUDY_DATE], vec![tags::STUDY_TIME]]));
+    }
+}

@@ -108,3 +108,93 @@ fn decimals(element: Option<&Element>) -> Box<dyn Iterator<Item = f64> + '_> {
         _ => Box::new(std::iter::empty()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Level;
+    use crate::data_set::VR;
+    use dicom_dictionary_std::tags;
+
+    fn study() -> DataSet {
+        let mut study = DataSet::new();
+        study.put_text(tags::PATIENT_NAME, VR::PN, "Buc^Jérôme");
+        study.put_text(tags::PATIENT_ID, VR::LO, "P1 ");
+        study.put_text(tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3");
+        study.put_text(tags::STUDY_DATE, VR::DA, "20240102");
+        study.put_text(tags::STUDY_TIME, VR::TM, "1015");
+        study.put_text(tags::STUDY_DESCRIPTION, VR::LO, "Brain*MRI");
+        study.put(tags::MODALITIES_IN_STUDY, VR::CS, Value::Text(vec!["CT".into(), "SR".into()]));
+        study.put_text(tags::NUMBER_OF_STUDY_RELATED_SERIES, VR::IS, "3");
+        study.put(tags::ROWS, VR::US, Value::Unsigned(vec![512]));
+        study.put_text(tags::ACQUISITION_DATE_TIME, VR::DT, "20240102101500+0100");
+        study.put_text(tags::STUDY_ID, VR::SH, "");
+        let mut item = DataSet::new();
+        item.put_text(tags::REQUESTED_PROCEDURE_ID, VR::SH, "R1");
+        item.put_text(tags::SCHEDULED_PROCEDURE_STEP_ID, VR::SH, "S1");
+        let mut other = DataSet::new();
+        other.put_text(tags::REQUESTED_PROCEDURE_ID, VR::SH, "R2");
+        study.put(tags::REQUEST_ATTRIBUTES_SEQUENCE, VR::SQ, Value::Sequence(vec![item, other]));
+        study
+    }
+
+    fn found(query_string: &str) -> bool {
+        let search = Query::from_qido(Level::Instance, None, None, query_string).unwrap();
+        matches(&search.query, &study())
+    }
+
+    #[test]
+    fn text_matches_as_it_is_written() {
+        assert!(found("PatientID=P1") && !found("PatientID=p1") && !found("PatientID=P"));
+        assert!(
+            found("StudyDescription=Brain*")
+                && !found("StudyDescription=brain*")
+                && found("StudyDescription=B????*MR?")
+        );
+        assert!(found("ModalitiesInStudy=SR") && found("ModalitiesInStudy=MR,CT") && !found("ModalitiesInStudy=MR"));
+        assert!(found("StudyInstanceUID=1.2.4,1.2.3") && !found("StudyInstanceUID=1.2.4"));
+    }
+
+    #[test]
+    fn names_match_by_meaning() {
+        assert!(found("PatientName=BUC%5EJEROME") && found("PatientName=buc*") && !found("PatientName=bu"));
+        assert!(found("PatientName=jerom&fuzzymatching=true") && !found("PatientName=jerom"));
+        assert!(found("PatientName=Buk&fuzzymatching=true"));
+    }
+
+    #[test]
+    fn dates_and_times_match_by_range() {
+        assert!(found("StudyDate=20240102") && found("StudyDate=20240101-20240102") && !found("StudyDate=-20240101"));
+        assert!(found("StudyTime=10") && found("StudyTime=1015-") && !found("StudyTime=1016-"));
+        assert!(found("StudyDate=20240101-20240103&StudyTime=12-09"), "one range from noon of the 1st to 9 of the 3rd");
+        assert!(!found("StudyDate=20240102-20240103&StudyTime=12-13"), "it began before");
+        assert!(found("AcquisitionDateTime=20240102091500-20240102091500") && !found("AcquisitionDateTime=2023"));
+    }
+
+    #[test]
+    fn numbers_match_by_value_and_absence_by_emptiness() {
+        assert!(found("NumberOfStudyRelatedSeries=03") && found("Rows=512") && !found("Rows=51"));
+        let empty = |name: &str| found(&format!("{name}=%22%22&emptyvaluematching=true"));
+        assert!(empty("StudyID") && empty("AccessionNumber") && !empty("PatientID"));
+        assert!(found("StudyID=*") && found("AccessionNumber="));
+    }
+
+    #[test]
+    fn one_item_has_to_match_all() {
+        assert!(found("RequestAttributesSequence.RequestedProcedureID=R2"));
+        assert!(!found("RequestAttributesSequence.RequestedProcedureID=R3"));
+        let key = |path: Vec<Tag>, matching| Key { path, vr: VR::SH, matching };
+        let both = |procedure: &str| {
+            key(
+                vec![tags::REQUEST_ATTRIBUTES_SEQUENCE],
+                Matching::Sequence(vec![
+                    key(vec![tags::REQUESTED_PROCEDURE_ID], Matching::SingleValue(procedure.into())),
+                    key(vec![tags::SCHEDULED_PROCEDURE_STEP_ID], Matching::SingleValue("S1".into())),
+                ]),
+            )
+        };
+        assert!(key_matches(&both("R1"), &study()) && !key_matches(&both("R2"), &study()));
+        let path = vec![tags::REQUEST_ATTRIBUTES_SEQUENCE, tags::REQUESTED_PROCEDURE_ID];
+        assert!(key_matches(&key(path, Matching::SingleValue("R2".into())), &study()));
+    }
+}

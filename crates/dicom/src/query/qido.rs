@@ -1,8 +1,20 @@
 //! A query from the query string of a QIDO-RS request, PS3.18 8.3.4 and 10.6.
+//!
+//! Deliberately absent: `accept` and `charset`, which the door reads (PS3.18 8.3.3); Retrieve
+//! URL, which the door writes.
 
-use super::{Query, QueryError};
-use crate::attribute::Level;
-use crate::uid::{SeriesInstanceUid, StudyInstanceUid};
+use dicom_core::Tag;
+use dicom_core::VR;
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_dictionary_std::{StandardDataDictionary, tags};
+
+use super::identifier::{at_level, combine, vr_of};
+use super::value::matching_of;
+use super::{Include, Key, MAX_DEPTH, MAX_KEYS, Matching, Query, QueryError, QueryOptions, Root, TagPath};
+use crate::attribute::{self, Level};
+use crate::charset::SpecificCharacterSet;
+use crate::datetime::UtcOffset;
+use crate::uid::{SeriesInstanceUid, StudyInstanceUid, Uid};
 
 /// The longest query string, in bytes.
 pub const MAX_QUERY_BYTES: usize = 65_536;
@@ -10,7 +22,7 @@ pub const MAX_QUERY_BYTES: usize = 65_536;
 /// A QIDO-RS search.
 #[derive(Clone, Debug)]
 pub struct QidoSearch {
-    /// What is asked.
+    /// What is asked. It is relational, with combined date and time ranges, in UTF-8.
     pub query: Query,
     /// At most so many results.
     pub limit: Option<u64>,
@@ -18,15 +30,463 @@ pub struct QidoSearch {
     pub offset: u64,
 }
 
-/// The search that a target resource and its query string (percent-encoded, without `?`) ask.
-pub fn from_qido(
-    _level: Level,
-    _study: Option<&StudyInstanceUid>,
-    _series: Option<&SeriesInstanceUid>,
-    query_string: &str,
-) -> Result<QidoSearch, QueryError> {
-    if query_string.len() > MAX_QUERY_BYTES {
-        return Err(QueryError::QueryTooLong);
+impl Query {
+    /// The search that a target resource and its query string (percent-encoded, without `?`)
+    /// ask. `study` and `series` are those of the resource's path.
+    pub fn from_qido(
+        level: Level,
+        study: Option<&StudyInstanceUid>,
+        series: Option<&SeriesInstanceUid>,
+        query_string: &str,
+    ) -> Result<QidoSearch, QueryError> {
+        let parameters = Parameters::parse(query_string)?;
+        let options = QueryOptions {
+            relational: true,
+            combined_datetime: true,
+            fuzzy: parameters.fuzzy.is_some_and(|(_, fuzzy)| fuzzy),
+            empty_value: parameters.empty_value.is_some_and(|(_, empty)| empty),
+            multiple_values: true,
+            ..QueryOptions::default()
+        };
+        let mut keys = path_keys(study, series);
+        let mut include = default_fields(level, study.is_some(), series.is_some());
+        let mut unsupported = Vec::new();
+        for attribute in parameters.attributes {
+            if let Some(key) = attribute.key(level, &options, &mut unsupported)? {
+                keys.push(key);
+            }
+            add(&mut include, attribute.path);
+        }
+        parameters.include.into_iter().for_each(|path| add(&mut include, path));
+        combine(&mut keys);
+        let query = Query {
+            root: Root::Study,
+            level,
+            keys,
+            include: if parameters.include_all { Include::All } else { Include::Listed(include) },
+            fuzzy: options.fuzzy,
+            relational: true,
+            timezone_adjustment: false,
+            timezone: None,
+            combined_datetime: true,
+            charset: SpecificCharacterSet::utf8(),
+            unsupported,
+        };
+        let (limit, offset) = (parameters.limit.map(|(_, n)| n), parameters.offset.map_or(0, |(_, n)| n));
+        Ok(QidoSearch { query, limit, offset })
     }
-    Err(QueryError::LevelMissing)
+}
+
+fn path_keys(study: Option<&StudyInstanceUid>, series: Option<&SeriesInstanceUid>) -> Vec<Key> {
+    let key =
+        |tag: Tag, uid: &Uid| Key { path: vec![tag], vr: VR::UI, matching: Matching::ListOfUid(vec![uid.clone()]) };
+    let study = study.map(|uid| key(tags::STUDY_INSTANCE_UID, uid.as_uid()));
+    let series = series.map(|uid| key(tags::SERIES_INSTANCE_UID, uid.as_uid()));
+    study.into_iter().chain(series).collect()
+}
+
+/// PS3.18 Tables 10.6.3-3 to 10.6.3-5: what an answer holds unasked. Levels that the path
+/// fixes are told by their unique key alone.
+fn default_fields(level: Level, study_fixed: bool, series_fixed: bool) -> Vec<TagPath> {
+    let mut fields = Vec::new();
+    let wanted = |attribute: &&attribute::Attribute| match attribute.level {
+        above if above > level => false,
+        _ if attribute.tag == attribute.level.unique_key() && attribute.level != Level::Patient => true,
+        Level::Patient | Level::Study if study_fixed && level > Level::Study => false,
+        Level::Series if series_fixed && level > Level::Series => false,
+        _ => attribute.required,
+    };
+    for attribute in attribute::ALL.iter().filter(wanted) {
+        add(&mut fields, attribute.path());
+    }
+    add(&mut fields, vec![tags::INSTANCE_AVAILABILITY]);
+    add(&mut fields, vec![tags::TIMEZONE_OFFSET_FROM_UTC]);
+    fields
+}
+
+fn add(fields: &mut Vec<TagPath>, path: TagPath) {
+    if !fields.contains(&path) {
+        fields.push(path);
+    }
+}
+
+/// The parameters of PS3.18 8.3.4, each with its place where it may occur once.
+#[derive(Default)]
+struct Parameters {
+    attributes: Vec<AttributeParameter>,
+    include: Vec<TagPath>,
+    include_all: bool,
+    fuzzy: Option<(usize, bool)>,
+    empty_value: Option<(usize, bool)>,
+    multiple_values: Option<(usize, bool)>,
+    limit: Option<(usize, u64)>,
+    offset: Option<(usize, u64)>,
+}
+
+struct AttributeParameter {
+    path: TagPath,
+    value: String,
+}
+
+impl Parameters {
+    fn parse(query_string: &str) -> Result<Parameters, QueryError> {
+        if query_string.len() > MAX_QUERY_BYTES {
+            return Err(QueryError::QueryTooLong);
+        }
+        let mut parameters = Parameters::default();
+        let parts = query_string.split('&').filter(|part| !part.is_empty());
+        for (position, part) in (1..).zip(parts) {
+            if parameters.attributes.len() + parameters.include.len() >= MAX_KEYS || position > 2 * MAX_KEYS {
+                return Err(QueryError::TooManyKeys);
+            }
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = percent_decode(name, true).ok_or(QueryError::BadEncoding(position))?;
+            parameters.take(position, &name, value)?;
+        }
+        Ok(parameters)
+    }
+
+    fn take(&mut self, position: usize, name: &str, raw: &str) -> Result<(), QueryError> {
+        let value = || percent_decode(raw, true).ok_or(QueryError::BadEncoding(position));
+        match name {
+            "fuzzymatching" => once(&mut self.fuzzy, position, flag(position, "fuzzymatching", &value()?)?),
+            "emptyvaluematching" => {
+                once(&mut self.empty_value, position, flag(position, "emptyvaluematching", &value()?)?)
+            }
+            "multiplevaluematching" => {
+                once(&mut self.multiple_values, position, flag(position, "multiplevaluematching", &value()?)?)
+            }
+            "limit" => once(&mut self.limit, position, number(position, "limit", &value()?)?),
+            "offset" => once(&mut self.offset, position, number(position, "offset", &value()?)?),
+            "includefield" => self.include_fields(position, &value()?),
+            "accept" | "charset" => Ok(()),
+            _ => {
+                let path = path_of(name).ok_or(QueryError::UnknownParameter(position))?;
+                // In a moment, a plus sign begins an offset from UTC, encoded or not.
+                let is_moment = path.last().is_some_and(|tag| dictionary_vr(*tag) == Some(VR::DT));
+                let value = percent_decode(raw, !is_moment).ok_or(QueryError::BadEncoding(position))?;
+                self.attribute(position, path, value)
+            }
+        }
+    }
+
+    fn attribute(&mut self, position: usize, path: TagPath, value: String) -> Result<(), QueryError> {
+        match self.attributes.iter().find(|other| other.path == path) {
+            Some(other) if other.value == value => Ok(()),
+            Some(_) => Err(QueryError::RepeatedParameter(position)),
+            None => {
+                self.attributes.push(AttributeParameter { path, value });
+                Ok(())
+            }
+        }
+    }
+
+    fn include_fields(&mut self, position: usize, value: &str) -> Result<(), QueryError> {
+        for field in value.split(',').map(str::trim).filter(|field| !field.is_empty()) {
+            if field == "all" {
+                self.include_all = true;
+                continue;
+            }
+            let path = path_of(field).ok_or(QueryError::InvalidParameter { position, name: "includefield" })?;
+            add(&mut self.include, path);
+            if self.include.len() > MAX_KEYS {
+                return Err(QueryError::TooManyKeys);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn once<T: PartialEq>(place: &mut Option<(usize, T)>, position: usize, value: T) -> Result<(), QueryError> {
+    match place {
+        Some((_, earlier)) if *earlier != value => Err(QueryError::RepeatedParameter(position)),
+        _ => {
+            *place = Some((position, value));
+            Ok(())
+        }
+    }
+}
+
+fn flag(position: usize, name: &'static str, value: &str) -> Result<bool, QueryError> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(QueryError::InvalidParameter { position, name }),
+    }
+}
+
+fn number(position: usize, name: &'static str, value: &str) -> Result<u64, QueryError> {
+    let number = value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse::<u32>().ok()).flatten();
+    number.map(u64::from).ok_or(QueryError::InvalidParameter { position, name })
+}
+
+impl AttributeParameter {
+    /// The key; `None` for universal matching and for what cannot match at the level.
+    fn key(
+        &self,
+        level: Level,
+        options: &QueryOptions,
+        unsupported: &mut Vec<TagPath>,
+    ) -> Result<Option<Key>, QueryError> {
+        let Some((&tag, sequences)) = self.path.split_last() else { return Ok(None) };
+        // Of a private attribute it is not known how it is written: it is matched as text.
+        let vr = dictionary_vr(tag).unwrap_or(VR::LO);
+        // A comma is no character of these representations, so it separates as a backslash does.
+        let lists = matches!(vr, VR::UI | VR::CS | VR::DA | VR::TM | VR::DT | VR::IS | VR::DS);
+        let values: Vec<&str> = match vr {
+            VR::LT | VR::ST | VR::UT | VR::UR => vec![&self.value],
+            _ => self.value.split(|c| c == '\\' || (lists && c == ',')).collect(),
+        };
+        let matching = match vr {
+            VR::AT => tag_values(tag, &values)?,
+            _ => matching_of(tag, vr, &values, options, UtcOffset::ZERO)?,
+        };
+        if matching == Matching::Universal {
+            return Ok(None);
+        }
+        let top = *self.path.first().unwrap_or(&tag);
+        let Some(found_in) = at_level(level, top) else {
+            unsupported.push(self.path.clone());
+            return Ok(None);
+        };
+        let key = match sequences {
+            [] => Key { path: vec![found_in], vr: vr_of(found_in, vr), matching },
+            _ => nested(&self.path, vr, matching),
+        };
+        Ok(Some(key))
+    }
+}
+
+/// A key within sequences: each of them matches by the one below it.
+fn nested(path: &[Tag], vr: VR, matching: Matching) -> Key {
+    let mut tags = path.iter().rev();
+    let innermost = tags.next().into_iter().copied().collect();
+    tags.fold(Key { path: innermost, vr, matching }, |key, sequence| Key {
+        path: vec![*sequence],
+        vr: VR::SQ,
+        matching: Matching::Sequence(vec![key]),
+    })
+}
+
+fn tag_values(tag: Tag, values: &[&str]) -> Result<Matching, QueryError> {
+    let found: Option<Vec<Matching>> = values
+        .iter()
+        .filter(|value| !value.is_empty())
+        .map(|value| hexadecimal_tag(value).map(Matching::TagValue))
+        .collect();
+    let mut found = found.ok_or(QueryError::InvalidValue(tag))?;
+    Ok(match found.len() {
+        0 => Matching::Universal,
+        1 => found.remove(0),
+        _ => Matching::MultipleValues(found),
+    })
+}
+
+/// The path that keywords or tags separated by dots name.
+fn path_of(text: &str) -> Option<TagPath> {
+    let parts: Vec<&str> = text.split('.').take(MAX_DEPTH + 2).collect();
+    if parts.len() > MAX_DEPTH + 1 {
+        return None;
+    }
+    let path: TagPath = parts.iter().map(|part| tag_of(part)).collect::<Option<_>>()?;
+    let sequences = path.split_last().map_or(&[][..], |(_, sequences)| sequences);
+    let all_sequences = sequences.iter().all(|tag| matches!(dictionary_vr(*tag), Some(VR::SQ) | None));
+    all_sequences.then_some(path)
+}
+
+fn tag_of(text: &str) -> Option<Tag> {
+    hexadecimal_tag(text).or_else(|| {
+        let known = attribute::by_keyword(text).map(|attribute| attribute.tag);
+        known.or_else(|| StandardDataDictionary.by_name(text).map(|entry| entry.tag()))
+    })
+}
+
+/// Eight hexadecimal digits; command and file meta elements are no attributes of a data set.
+fn hexadecimal_tag(text: &str) -> Option<Tag> {
+    if text.len() != 8 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let number = u32::from_str_radix(text, 16).ok()?;
+    let tag = Tag((number >> 16) as u16, (number & 0xFFFF) as u16);
+    (tag.group() > 0x0002).then_some(tag)
+}
+
+fn dictionary_vr(tag: Tag) -> Option<VR> {
+    StandardDataDictionary.by_tag(tag).map(|entry| entry.vr().relaxed()).filter(|vr| *vr != VR::UN)
+}
+
+/// Percent decoding of UTF-8; `plus_is_space` as HTML forms encode.
+fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hexadecimal(rest.next()?)? << 4 | hexadecimal(rest.next()?)?,
+            b'+' if plus_is_space => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datetime::{Date, Range};
+    use proptest::prelude::*;
+
+    fn search(level: Level, text: &str) -> Result<QidoSearch, QueryError> {
+        Query::from_qido(level, None, None, text)
+    }
+
+    fn only_key(text: &str) -> Matching {
+        let keys = search(Level::Study, text).unwrap().query.keys;
+        assert_eq!(keys.len(), 1, "{text}");
+        keys.into_iter().next().unwrap().matching
+    }
+
+    #[test]
+    fn attributes_are_named_by_keyword_or_tag() {
+        let by_keyword = search(Level::Study, "PatientID=11235813").unwrap().query;
+        let by_tag = search(Level::Study, "00100020=11235813").unwrap().query;
+        assert_eq!(by_keyword.keys, by_tag.keys);
+        assert_eq!(by_keyword.keys[0].matching, Matching::SingleValue("11235813".into()));
+        assert!(search(Level::Study, "00091002=x").unwrap().query.keys[0].path == [Tag(0x0009, 0x1002)]);
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_by_its_place_and_never_repeated() {
+        for text in [
+            "PatientID=1&patientid=2",
+            "PatientID=1&0010002=2",
+            "PatientID=1&00020010=2",
+            "PatientID=1&PatientName.PatientID=2",
+        ] {
+            let error = search(Level::Study, text).unwrap_err();
+            assert_eq!(error, QueryError::UnknownParameter(2), "{text}");
+            assert!(!error.to_string().contains("atient"));
+        }
+        assert_eq!(
+            search(Level::Study, "limit=-1").unwrap_err(),
+            QueryError::InvalidParameter { position: 1, name: "limit" }
+        );
+        assert!(
+            search(Level::Study, "fuzzymatching=yes").is_err()
+                && search(Level::Study, "includefield=Nonsense").is_err()
+        );
+        assert_eq!(search(Level::Study, "PatientName=%ZZ").unwrap_err(), QueryError::BadEncoding(1));
+        assert_eq!(search(Level::Study, "PatientName=%FF").unwrap_err(), QueryError::BadEncoding(1));
+        assert_eq!(
+            search(Level::Study, "StudyDate=2024-01-01").unwrap_err(),
+            QueryError::InvalidValue(tags::STUDY_DATE)
+        );
+        assert_eq!(
+            search(Level::Study, "StudyInstanceUID=../x").unwrap_err(),
+            QueryError::InvalidValue(tags::STUDY_INSTANCE_UID)
+        );
+    }
+
+    #[test]
+    fn paging_and_repeated_parameters() {
+        let found = search(Level::Study, "limit=25&offset=50&limit=25").unwrap();
+        assert_eq!((found.limit, found.offset), (Some(25), 50));
+        assert_eq!(search(Level::Study, "limit=1&limit=2").unwrap_err(), QueryError::RepeatedParameter(2));
+        assert_eq!(search(Level::Study, "PatientID=1&00100020=2").unwrap_err(), QueryError::RepeatedParameter(2));
+        assert_eq!(search(Level::Study, "PatientID=1&&00100020=1&").unwrap().query.keys.len(), 1);
+        assert_eq!(search(Level::Study, "").unwrap().limit, None);
+    }
+
+    #[test]
+    fn lists_ranges_wild_cards_and_empty_values() {
+        let uids = Matching::ListOfUid(vec![Uid::parse("1.2").unwrap(), Uid::parse("1.3").unwrap()]);
+        assert_eq!(only_key("StudyInstanceUID=1.2,1.3"), uids);
+        assert_eq!(only_key("0020000D=1.2%5C1.3"), uids);
+        let day = Date::parse("20240131");
+        assert_eq!(only_key("StudyDate=-20240131"), Matching::DateRange(Range { from: None, to: day }));
+        assert!(matches!(only_key("StudyDescription=*brain%3F"), Matching::WildCard(_)));
+        assert!(matches!(only_key("ModalitiesInStudy=CT,MR"), Matching::MultipleValues(list) if list.len() == 2));
+        assert_eq!(only_key("StudyDescription=a,b+c"), Matching::SingleValue("a,b c".into()));
+        assert!(search(Level::Study, "PatientName=&PatientID=*").unwrap().query.keys.is_empty());
+        assert_eq!(only_key("StudyID=%22%22&emptyvaluematching=true"), Matching::EmptyValue);
+        assert_eq!(only_key("StudyID=%22%22"), Matching::SingleValue("\"\"".into()));
+    }
+
+    #[test]
+    fn date_and_time_ranges_are_one() {
+        let matching = only_key("StudyDate=20240101-20240102&StudyTime=1200-1300");
+        assert!(matches!(matching, Matching::DateAndTimeRange { time: tags::STUDY_TIME, .. }));
+        let found = search(Level::Instance, "AcquisitionDateTime=20240101000000+0100-20240102").unwrap();
+        assert!(matches!(found.query.keys[0].matching, Matching::DateTimeRange(_)));
+    }
+
+    #[test]
+    fn paths_lead_into_sequences() {
+        let text = "RequestAttributesSequence.RequestedProcedureID=P1&includefield=00400275.00400009";
+        let query = search(Level::Series, text).unwrap().query;
+        let Matching::Sequence(inner) = &query.keys[0].matching else { panic!("no sequence") };
+        assert_eq!(
+            (query.keys[0].path[0], inner[0].path[0]),
+            (tags::REQUEST_ATTRIBUTES_SEQUENCE, tags::REQUESTED_PROCEDURE_ID)
+        );
+        let Include::Listed(fields) = query.include else { panic!("all") };
+        assert!(fields.contains(&vec![Tag(0x0040, 0x0275), Tag(0x0040, 0x0009)]));
+        let deep = ["00400275"; 40].join(".");
+        assert_eq!(search(Level::Series, &format!("{deep}=1")).unwrap_err(), QueryError::UnknownParameter(1));
+    }
+
+    #[test]
+    fn fields_of_the_level_come_unasked() {
+        let Include::Listed(fields) = search(Level::Study, "StudyDescription=x").unwrap().query.include else {
+            panic!("all")
+        };
+        for tag in [tags::PATIENT_NAME, tags::STUDY_INSTANCE_UID, tags::MODALITIES_IN_STUDY, tags::STUDY_DESCRIPTION] {
+            assert!(fields.contains(&vec![tag]), "{tag}");
+        }
+        assert!(!fields.contains(&vec![tags::MODALITY]));
+        let study = StudyInstanceUid::parse("1.2").unwrap();
+        let within = Query::from_qido(Level::Series, Some(&study), None, "includefield=PatientID").unwrap().query;
+        let Include::Listed(fields) = within.include else { panic!("all") };
+        assert!(fields.contains(&vec![tags::MODALITY]) && fields.contains(&vec![tags::STUDY_INSTANCE_UID]));
+        assert!(!fields.contains(&vec![tags::PATIENT_NAME]) && fields.contains(&vec![tags::PATIENT_ID]));
+        assert_eq!(within.keys[0].matching, Matching::ListOfUid(vec![study.as_uid().clone()]));
+        assert_eq!(search(Level::Study, "includefield=all").unwrap().query.include, Include::All);
+    }
+
+    #[test]
+    fn keys_of_lower_levels_are_told_and_modality_is_understood() {
+        let query = search(Level::Study, "Modality=CT&SeriesNumber=1").unwrap().query;
+        assert_eq!(query.keys[0].path, [tags::MODALITIES_IN_STUDY]);
+        assert_eq!(query.unsupported, [vec![tags::SERIES_NUMBER]]);
+    }
+
+    #[test]
+    fn there_are_bounds() {
+        let many: Vec<String> = (0..5000).map(|n| format!("0009{n:04x}=1")).collect();
+        assert_eq!(search(Level::Study, &many[..400].join("&")).unwrap_err(), QueryError::TooManyKeys);
+        assert_eq!(search(Level::Study, &many.join("&")).unwrap_err(), QueryError::TooManyKeys);
+        assert_eq!(search(Level::Study, &"&".repeat(70_000)).unwrap_err(), QueryError::QueryTooLong);
+        let stars = format!("PatientName={}", "*?".repeat(32));
+        assert_eq!(search(Level::Study, &stars).unwrap_err(), QueryError::TooManyWildCards(tags::PATIENT_NAME));
+        let long = format!("StudyDescription={}", "x".repeat(2000));
+        assert_eq!(search(Level::Study, &long).unwrap_err(), QueryError::ValueTooLong(tags::STUDY_DESCRIPTION));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,200}") {
+            let _ = search(Level::Study, &text);
+        }
+
+        #[test]
+        fn any_parameters_are_read_or_refused(
+            parts in prop::collection::vec(("(PatientName|StudyDate|00100020|limit|includefield|StudyTime|Rows|AcquisitionDateTime)", "[0-9*?,+\\\\%2.a-zé-]{0,20}"), 0..6),
+        ) {
+            let text: Vec<String> = parts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let _ = search(Level::Instance, &text.join("&"));
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Wild card matching, PS3.4 C.2.2.2.4: `*` for any characters or none, `?` for one.
 
+use std::collections::BTreeMap;
+
 /// One part of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Token {
@@ -56,45 +58,66 @@ impl WildCard {
 
     /// Whether the text matches. Time: its length times a 64th of the pattern's.
     pub fn matches(&self, text: &str) -> bool {
-        let single: Vec<Token> = self.tokens.iter().copied().filter(|token| *token != Token::Any).collect();
-        let words = single.len() / 64 + 1;
-        let mut stays = vec![0u64; words];
-        let mut passed = 0usize;
-        for token in &self.tokens {
-            match token {
-                Token::Any => stays[passed / 64] |= 1 << (passed % 64),
-                _ => passed += 1,
-            }
-        }
-        let mut reached = vec![0u64; words];
+        let places = Places::of(&self.tokens);
+        let mut reached = vec![0u64; places.words()];
         reached[0] = 1;
-        let mut accepted = vec![0u64; words];
         for c in text.chars() {
-            advances(&single, c, &mut accepted);
+            let leads_on = places.leading_on(c);
             let mut carry = 0;
             let mut alive = 0;
-            for word in 0..words {
-                let moved = reached[word] & accepted[word];
-                let next = (moved << 1) | carry | (reached[word] & stays[word]);
+            for (word, bits) in reached.iter_mut().enumerate() {
+                let moved = *bits & leads_on[word];
+                *bits = (moved << 1) | carry | (*bits & places.stays[word]);
                 carry = moved >> 63;
-                reached[word] = next;
-                alive |= next;
+                alive |= *bits;
             }
             if alive == 0 {
                 return false;
             }
         }
-        reached[single.len() / 64] >> (single.len() % 64) & 1 == 1
+        (reached[places.last / 64] >> (places.last % 64)) & 1 == 1
     }
 }
 
-/// The places from which the character leads on.
-fn advances(single: &[Token], c: char, accepted: &mut [u64]) {
-    accepted.fill(0);
-    for (place, token) in single.iter().enumerate() {
-        if *token == Token::One || *token == Token::Literal(c) {
-            accepted[place / 64] |= 1 << (place % 64);
+/// The places between the parts of a pattern that take one character, as rows of bits.
+struct Places {
+    /// The place behind the last part.
+    last: usize,
+    /// Where `*` lets any character pass without moving on.
+    stays: Vec<u64>,
+    /// From where any character leads on: `?`.
+    one: Vec<u64>,
+    /// From where each character of the pattern leads on, `?` included, by character.
+    literal: BTreeMap<char, Vec<u64>>,
+}
+
+impl Places {
+    fn of(tokens: &[Token]) -> Places {
+        let last = tokens.iter().filter(|token| **token != Token::Any).count();
+        let empty = vec![0u64; last / 64 + 1];
+        let mut places = Places { last, stays: empty.clone(), one: empty.clone(), literal: BTreeMap::new() };
+        let mut place = 0;
+        for token in tokens {
+            let bit = 1 << (place % 64);
+            match token {
+                Token::Any => places.stays[place / 64] |= bit,
+                Token::One => places.one[place / 64] |= bit,
+                Token::Literal(c) => places.literal.entry(*c).or_insert_with(|| empty.clone())[place / 64] |= bit,
+            }
+            place += usize::from(*token != Token::Any);
         }
+        for row in places.literal.values_mut() {
+            row.iter_mut().zip(&places.one).for_each(|(bits, one)| *bits |= one);
+        }
+        places
+    }
+
+    fn words(&self) -> usize {
+        self.one.len()
+    }
+
+    fn leading_on(&self, c: char) -> &[u64] {
+        self.literal.get(&c).unwrap_or(&self.one)
     }
 }
 
