@@ -226,7 +226,8 @@ impl UtcOffset {
 pub(crate) fn split_range(text: &str) -> Option<(&str, &str)> {
     let (from, to) = text.split_once('-')?;
     let (from, to) = (from.trim(), to.trim());
-    (!to.contains('-') && !(from.is_empty() && to.is_empty())).then_some((from, to))
+    let open = from.is_empty() && to.is_empty();
+    (!open && !to.contains('-')).then_some((from, to))
 }
 
 fn digits(bytes: &[u8]) -> Option<u32> {
