@@ -1,9 +1,7 @@
 //! Messages between our own two ends, over streams that cut bytes in every way.
 
-mod common;
-
+use super::common::*;
 use bytes::Bytes;
-use common::*;
 use leadglass_dimse::message::*;
 use leadglass_dimse::{Association, Command, Limits, Status, scu};
 use tokio::io::DuplexStream;

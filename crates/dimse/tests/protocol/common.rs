@@ -1,5 +1,4 @@
 //! Two ends of an association, and a peer that sends whatever bytes it likes.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use leadglass_dicom::{AeTitle, Uid};
 use leadglass_dimse::message::{CEchoRequest, CStoreRequest, Priority};
