@@ -13,7 +13,9 @@ const KOREAN: &[&str] = &["", "ISO 2022 IR 149"];
 const CHINESE: &[&str] = &["", "ISO 2022 IR 58"];
 
 /// Terms, representation, bytes, and the values that they mean.
-const READ: &[(&[&str], VR, &[u8], &[&str])] = &[
+type Example = (&'static [&'static str], VR, &'static [u8], &'static [&'static str]);
+
+const READ: &[Example] = &[
     // PS3.5 H.3.1
     (
         JAPANESE,

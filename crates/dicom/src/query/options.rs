@@ -16,7 +16,8 @@ pub struct QueryOptions {
     pub enhanced_multi_frame: bool,
     /// Empty value matching: `""` finds what has no value.
     pub empty_value: bool,
-    /// Multiple value matching: one of a list of values.
+    /// Multiple value matching: one of a list of values. Lists are matched so whether this was
+    /// negotiated or not, as the standard gives them no other meaning.
     pub multiple_values: bool,
 }
 

@@ -3,18 +3,19 @@
 //! Deliberately absent: `accept` and `charset`, which the door reads (PS3.18 8.3.3); Retrieve
 //! URL, which the door writes.
 
-use dicom_core::Tag;
-use dicom_core::VR;
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-use dicom_dictionary_std::{StandardDataDictionary, tags};
+mod parameters;
+
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::tags;
 
 use super::identifier::{at_level, combine, vr_of};
 use super::value::matching_of;
-use super::{Include, Key, MAX_DEPTH, MAX_KEYS, Matching, Query, QueryError, QueryOptions, Root, TagPath};
+use super::{Include, Key, Matching, Query, QueryError, QueryOptions, Root, TagPath};
 use crate::attribute::{self, Level};
 use crate::charset::SpecificCharacterSet;
 use crate::datetime::UtcOffset;
 use crate::uid::{SeriesInstanceUid, StudyInstanceUid, Uid};
+use parameters::{AttributeParameter, Parameters, dictionary_vr, hexadecimal_tag};
 
 /// The longest query string, in bytes.
 pub const MAX_QUERY_BYTES: usize = 65_536;
@@ -43,8 +44,8 @@ impl Query {
         let options = QueryOptions {
             relational: true,
             combined_datetime: true,
-            fuzzy: parameters.fuzzy.is_some_and(|(_, fuzzy)| fuzzy),
-            empty_value: parameters.empty_value.is_some_and(|(_, empty)| empty),
+            fuzzy: parameters.fuzzy.unwrap_or(false),
+            empty_value: parameters.empty_value.unwrap_or(false),
             multiple_values: true,
             ..QueryOptions::default()
         };
@@ -72,7 +73,7 @@ impl Query {
             charset: SpecificCharacterSet::utf8(),
             unsupported,
         };
-        let (limit, offset) = (parameters.limit.map(|(_, n)| n), parameters.offset.map_or(0, |(_, n)| n));
+        let (limit, offset) = (parameters.limit, parameters.offset.unwrap_or(0));
         Ok(QidoSearch { query, limit, offset })
     }
 }
@@ -108,116 +109,6 @@ fn add(fields: &mut Vec<TagPath>, path: TagPath) {
     if !fields.contains(&path) {
         fields.push(path);
     }
-}
-
-/// The parameters of PS3.18 8.3.4, each with its place where it may occur once.
-#[derive(Default)]
-struct Parameters {
-    attributes: Vec<AttributeParameter>,
-    include: Vec<TagPath>,
-    include_all: bool,
-    fuzzy: Option<(usize, bool)>,
-    empty_value: Option<(usize, bool)>,
-    multiple_values: Option<(usize, bool)>,
-    limit: Option<(usize, u64)>,
-    offset: Option<(usize, u64)>,
-}
-
-struct AttributeParameter {
-    path: TagPath,
-    value: String,
-}
-
-impl Parameters {
-    fn parse(query_string: &str) -> Result<Parameters, QueryError> {
-        if query_string.len() > MAX_QUERY_BYTES {
-            return Err(QueryError::QueryTooLong);
-        }
-        let mut parameters = Parameters::default();
-        let parts = query_string.split('&').filter(|part| !part.is_empty());
-        for (position, part) in (1..).zip(parts) {
-            if parameters.attributes.len() + parameters.include.len() >= MAX_KEYS || position > 2 * MAX_KEYS {
-                return Err(QueryError::TooManyKeys);
-            }
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let name = percent_decode(name, true).ok_or(QueryError::BadEncoding(position))?;
-            parameters.take(position, &name, value)?;
-        }
-        Ok(parameters)
-    }
-
-    fn take(&mut self, position: usize, name: &str, raw: &str) -> Result<(), QueryError> {
-        let value = || percent_decode(raw, true).ok_or(QueryError::BadEncoding(position));
-        match name {
-            "fuzzymatching" => once(&mut self.fuzzy, position, flag(position, "fuzzymatching", &value()?)?),
-            "emptyvaluematching" => {
-                once(&mut self.empty_value, position, flag(position, "emptyvaluematching", &value()?)?)
-            }
-            "multiplevaluematching" => {
-                once(&mut self.multiple_values, position, flag(position, "multiplevaluematching", &value()?)?)
-            }
-            "limit" => once(&mut self.limit, position, number(position, "limit", &value()?)?),
-            "offset" => once(&mut self.offset, position, number(position, "offset", &value()?)?),
-            "includefield" => self.include_fields(position, &value()?),
-            "accept" | "charset" => Ok(()),
-            _ => {
-                let path = path_of(name).ok_or(QueryError::UnknownParameter(position))?;
-                // In a moment, a plus sign begins an offset from UTC, encoded or not.
-                let is_moment = path.last().is_some_and(|tag| dictionary_vr(*tag) == Some(VR::DT));
-                let value = percent_decode(raw, !is_moment).ok_or(QueryError::BadEncoding(position))?;
-                self.attribute(position, path, value)
-            }
-        }
-    }
-
-    fn attribute(&mut self, position: usize, path: TagPath, value: String) -> Result<(), QueryError> {
-        match self.attributes.iter().find(|other| other.path == path) {
-            Some(other) if other.value == value => Ok(()),
-            Some(_) => Err(QueryError::RepeatedParameter(position)),
-            None => {
-                self.attributes.push(AttributeParameter { path, value });
-                Ok(())
-            }
-        }
-    }
-
-    fn include_fields(&mut self, position: usize, value: &str) -> Result<(), QueryError> {
-        for field in value.split(',').map(str::trim).filter(|field| !field.is_empty()) {
-            if field == "all" {
-                self.include_all = true;
-                continue;
-            }
-            let path = path_of(field).ok_or(QueryError::InvalidParameter { position, name: "includefield" })?;
-            add(&mut self.include, path);
-            if self.include.len() > MAX_KEYS {
-                return Err(QueryError::TooManyKeys);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn once<T: PartialEq>(place: &mut Option<(usize, T)>, position: usize, value: T) -> Result<(), QueryError> {
-    match place {
-        Some((_, earlier)) if *earlier != value => Err(QueryError::RepeatedParameter(position)),
-        _ => {
-            *place = Some((position, value));
-            Ok(())
-        }
-    }
-}
-
-fn flag(position: usize, name: &'static str, value: &str) -> Result<bool, QueryError> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(QueryError::InvalidParameter { position, name }),
-    }
-}
-
-fn number(position: usize, name: &'static str, value: &str) -> Result<u64, QueryError> {
-    let number = value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse::<u32>().ok()).flatten();
-    number.map(u64::from).ok_or(QueryError::InvalidParameter { position, name })
 }
 
 impl AttributeParameter {
@@ -280,57 +171,6 @@ fn tag_values(tag: Tag, values: &[&str]) -> Result<Matching, QueryError> {
         1 => found.remove(0),
         _ => Matching::MultipleValues(found),
     })
-}
-
-/// The path that keywords or tags separated by dots name.
-fn path_of(text: &str) -> Option<TagPath> {
-    let parts: Vec<&str> = text.split('.').take(MAX_DEPTH + 2).collect();
-    if parts.len() > MAX_DEPTH + 1 {
-        return None;
-    }
-    let path: TagPath = parts.iter().map(|part| tag_of(part)).collect::<Option<_>>()?;
-    let sequences = path.split_last().map_or(&[][..], |(_, sequences)| sequences);
-    let all_sequences = sequences.iter().all(|tag| matches!(dictionary_vr(*tag), Some(VR::SQ) | None));
-    all_sequences.then_some(path)
-}
-
-fn tag_of(text: &str) -> Option<Tag> {
-    hexadecimal_tag(text).or_else(|| {
-        let known = attribute::by_keyword(text).map(|attribute| attribute.tag);
-        known.or_else(|| StandardDataDictionary.by_name(text).map(|entry| entry.tag()))
-    })
-}
-
-/// Eight hexadecimal digits; command and file meta elements are no attributes of a data set.
-fn hexadecimal_tag(text: &str) -> Option<Tag> {
-    if text.len() != 8 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let number = u32::from_str_radix(text, 16).ok()?;
-    let tag = Tag((number >> 16) as u16, (number & 0xFFFF) as u16);
-    (tag.group() > 0x0002).then_some(tag)
-}
-
-fn dictionary_vr(tag: Tag) -> Option<VR> {
-    StandardDataDictionary.by_tag(tag).map(|entry| entry.vr().relaxed()).filter(|vr| *vr != VR::UN)
-}
-
-/// Percent decoding of UTF-8; `plus_is_space` as HTML forms encode.
-fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => hexadecimal(rest.next()?)? << 4 | hexadecimal(rest.next()?)?,
-            b'+' if plus_is_space => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hexadecimal(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 #[cfg(test)]
