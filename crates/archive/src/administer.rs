@@ -1,10 +1,24 @@
-//! Administration: peers and tokens, each change one record.
+//! Administration: peers, tokens and setup, each change one record.
 
 use std::time::{Duration, SystemTime};
 
 use leadglass_dicom::AeTitle;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use crate::access::secret::{fresh_setup_code, fresh_token, secret_digest};
+use crate::access::{Role, requests};
+use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
+
+/// How long a setup code lives.
+const SETUP_CODE_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long the first administrator's token lives.
+const ADMINISTRATOR_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest a token may live.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
+/// Longest name of a token, in characters.
+const LONGEST_NAME: usize = 64;
 
 /// What a peer may do, each off unless named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -40,7 +54,7 @@ pub struct Peer {
 pub struct Token {
     /// A name for people.
     pub name: String,
-    /// The role: see `access::role`.
+    /// The role: see [`Role`].
     pub role: String,
     /// When it ends, RFC 3339.
     pub expires: String,
@@ -50,75 +64,273 @@ pub struct Token {
 
 impl Archive {
     /// The administrator's first token, for a caller who holds the setup code; works once.
-    pub async fn complete_setup(&self, _caller: &Caller, _administrator: &str) -> Result<String, Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a name that is empty, long or not printable,
+    /// [`Refused::NotAllowed`] without the setup code or when setup is done.
+    pub async fn complete_setup(&self, caller: &Caller, administrator: &str) -> Result<String, Refused> {
+        let request = requests::CompleteSetup { administrator: administrator.to_owned() };
+        self.perform_change(caller, request, async |granted| {
+            let name = checked_name(&granted.request().administrator)?;
+            if self.is_set_up() {
+                return Err(Refused::NotAllowed);
+            }
+            let (secret, token) = self.fresh_token(name, Role::Administrator, ADMINISTRATOR_LIFETIME)?;
+            Ok((Some(Change::SetupCompleted { token }), secret))
+        })
+        .await
     }
 
     /// Whether setup is done.
     pub fn is_set_up(&self) -> bool {
-        todo!()
+        self.inner.registry.setup().done
     }
 
     /// A fresh one-time setup code, 30 minutes, replacing any before it; for the host.
-    pub async fn new_setup_code(&self, _caller: &Caller) -> Result<String, Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] when setup is done.
+    pub async fn new_setup_code(&self, caller: &Caller) -> Result<String, Refused> {
+        let code = self
+            .perform_change(caller, requests::IssueSetupCode, async |_| {
+                if self.is_set_up() {
+                    return Err(Refused::Invalid("setup is done: an administrator makes tokens".into()));
+                }
+                let code = fresh_setup_code().ok_or_else(no_randomness)?;
+                let expires = self.inner.clock.now() + SETUP_CODE_LIFETIME;
+                let setup = SetupFact { digest: secret_digest(&code), expires: Some(expires), done: false };
+                Ok((Some(Change::SetupCodeIssued { setup }), code))
+            })
+            .await?;
+        self.inner.setup_tries.store(0, std::sync::atomic::Ordering::Relaxed);
+        Ok(code)
     }
 
     /// Adds a peer, or replaces the certificate, verbs and address of one by that title.
-    pub async fn add_peer(&self, _caller: &Caller, _peer: Peer) -> Result<(), Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a malformed title, digest or address.
+    pub async fn add_peer(&self, caller: &Caller, peer: Peer) -> Result<(), Refused> {
+        self.perform_change(caller, requests::AddPeer { peer }, async |granted| {
+            let peer = checked_peer(granted.request().peer.clone())?;
+            Ok((Some(Change::PeerAdded { peer }), ()))
+        })
+        .await
     }
 
-    /// Revokes a peer: live associations end within 5 s (see `peer_is_current`).
-    pub async fn revoke_peer(&self, _caller: &Caller, _ae: &AeTitle) -> Result<(), Refused> {
-        todo!()
+    /// Revokes a peer: whoever asks [`Archive::is_current`] of its associations ends them,
+    /// and nothing more is granted to them from now on.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none of that title.
+    pub async fn revoke_peer(&self, caller: &Caller, ae: &AeTitle) -> Result<(), Refused> {
+        self.perform_change(caller, requests::RevokePeer { ae: ae.to_string() }, async |_| {
+            let mut peer = self.inner.registry.peer(ae.as_str()).ok_or(Refused::NotFound)?;
+            peer.revoked = Some(rfc3339(self.inner.clock.now()));
+            Ok((Some(Change::PeerRevoked { peer }), ()))
+        })
+        .await
     }
 
-    /// All peers.
-    pub async fn peers(&self, _caller: &Caller) -> Result<Vec<Peer>, Refused> {
-        todo!()
+    /// All peers by title, revoked ones too.
+    ///
+    /// # Errors
+    /// Only those of every operation: not allowed, or no trail.
+    pub async fn peers(&self, caller: &Caller) -> Result<Vec<Peer>, Refused> {
+        self.perform(caller, requests::ListPeers, async |_| Ok(self.inner.registry.peers())).await
     }
 
     /// Where that peer listens, for C-MOVE and reports. Only for a caller that may retrieve.
-    pub async fn destination(&self, _caller: &Caller, _ae: &AeTitle) -> Result<Peer, Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when it is unknown, revoked or listens nowhere.
+    pub async fn destination(&self, caller: &Caller, ae: &AeTitle) -> Result<Peer, Refused> {
+        self.perform(caller, requests::FindDestination { ae: ae.to_string() }, async |_| {
+            let peer = self.inner.registry.peer(ae.as_str());
+            peer.filter(|peer| peer.revoked.is_none() && peer.address.is_some()).ok_or(Refused::NotFound)
+        })
+        .await
     }
 
     /// Whether that caller would still be authenticated: not revoked, not expired.
-    pub fn is_current(&self, _caller: &Caller) -> bool {
-        todo!()
+    pub fn is_current(&self, caller: &Caller) -> bool {
+        self.inner.registry.is_current(caller, self.inner.clock.now())
     }
 
     /// Whether a peer, not revoked, is enrolled with the certificate of that SHA-256
     /// (lower-case hex). For TLS to believe pinned certificates; grants nothing.
-    pub fn is_enrolled(&self, _certificate_sha256: &str) -> bool {
-        todo!()
+    pub fn is_enrolled(&self, certificate_sha256: &str) -> bool {
+        self.inner.registry.is_enrolled(certificate_sha256)
     }
 
     /// Makes a token; the secret is returned once and kept only hashed.
-    pub async fn create_token(&self, _caller: &Caller, _name: &str, _role: &str, _lifetime: Duration) -> Result<String, Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for an unknown role, a name in use, or a lifetime of more than
+    /// five years.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        name: &str,
+        role: &str,
+        lifetime: Duration,
+    ) -> Result<String, Refused> {
+        let request = requests::CreateToken { name: name.to_owned(), role: role.to_owned(), lifetime };
+        self.perform_change(caller, request, async |granted| {
+            let request = granted.request();
+            let name = checked_name(&request.name)?;
+            let role: Role = request.role.parse().map_err(|error| Refused::Invalid(format!("{error}")))?;
+            if request.lifetime.is_zero() || request.lifetime > LONGEST_LIFETIME {
+                return Err(Refused::Invalid("a token lives at least a moment and at most five years".into()));
+            }
+            if self.inner.registry.token_named(&name).is_some() {
+                return Err(Refused::Invalid("there is a token of that name: revoke it first".into()));
+            }
+            let (secret, token) = self.fresh_token(name, role, request.lifetime)?;
+            Ok((Some(Change::TokenCreated { token }), secret))
+        })
+        .await
     }
 
-    /// Revokes a token.
-    pub async fn revoke_token(&self, _caller: &Caller, _name: &str) -> Result<(), Refused> {
-        todo!()
+    /// Revokes the token of that name.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when none of that name lives.
+    pub async fn revoke_token(&self, caller: &Caller, name: &str) -> Result<(), Refused> {
+        self.perform_change(caller, requests::RevokeToken { name: name.to_owned() }, async |granted| {
+            let mut token = self.inner.registry.token_named(&granted.request().name).ok_or(Refused::NotFound)?;
+            token.revoked = Some(self.inner.clock.now());
+            Ok((Some(Change::TokenRevoked { token }), ()))
+        })
+        .await
     }
 
-    /// All tokens.
-    pub async fn tokens(&self, _caller: &Caller) -> Result<Vec<Token>, Refused> {
-        todo!()
+    /// All tokens by name, revoked ones too.
+    ///
+    /// # Errors
+    /// Only those of every operation: not allowed, or no trail.
+    pub async fn tokens(&self, caller: &Caller) -> Result<Vec<Token>, Refused> {
+        self.perform(caller, requests::ListTokens, async |_| {
+            Ok(self.inner.registry.tokens().into_iter().map(Token::from).collect())
+        })
+        .await
     }
 
     /// A secret of the host's own (CA key, server key), sealed by the master key; made by
     /// `make` when absent. For the host alone.
-    pub async fn host_secret(&self, _caller: &Caller, _name: &str, _make: &(dyn Fn() -> Vec<u8> + Send + Sync)) -> Result<Vec<u8>, Refused> {
-        let _: Option<SystemTime> = None;
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::Broken`] when the keyring cannot be read or written.
+    pub async fn host_secret(
+        &self,
+        caller: &Caller,
+        name: &str,
+        make: &(dyn Fn() -> Vec<u8> + Send + Sync),
+    ) -> Result<Vec<u8>, Refused> {
+        let read = |name: &str| self.inner.keyring.secret(name).map_err(|error| Refused::Broken(error.to_string()));
+        let there = self
+            .perform(caller, requests::ReadHostSecret { name: name.to_owned() }, async |granted| {
+                read(&granted.request().name)
+            })
+            .await?;
+        match there {
+            Some(secret) => Ok(secret.to_vec()),
+            None => {
+                let secret = zeroize::Zeroizing::new(make());
+                self.put_host_secret(caller, name, &secret).await?;
+                Ok(secret.to_vec())
+            }
+        }
     }
 
     /// Replaces a host secret (renewed certificate).
-    pub async fn put_host_secret(&self, _caller: &Caller, _name: &str, _secret: &[u8]) -> Result<(), Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::Broken`] when the keyring cannot be written.
+    pub async fn put_host_secret(&self, caller: &Caller, name: &str, secret: &[u8]) -> Result<(), Refused> {
+        self.perform_change(caller, requests::WriteHostSecret { name: name.to_owned() }, async |granted| {
+            let (keyring, name) = (self.inner.keyring.clone(), granted.request().name.clone());
+            let secret = zeroize::Zeroizing::new(secret.to_vec());
+            let kept = name.clone();
+            crate::blocking(move || keyring.put_secret(&name, &secret))
+                .await?
+                .map_err(|error| Refused::Broken(error.to_string()))?;
+            Ok((Some(Change::HostSecretPut { name: kept }), ()))
+        })
+        .await
+    }
+
+    fn fresh_token(&self, name: String, role: Role, lifetime: Duration) -> Result<(String, TokenFact), Refused> {
+        let secret = fresh_token().ok_or_else(no_randomness)?;
+        let digest = secret_digest(&secret).ok_or_else(no_randomness)?;
+        let expires = self.inner.clock.now() + lifetime;
+        Ok((secret, TokenFact { name, digest, role, expires, revoked: None }))
+    }
+}
+
+impl From<TokenFact> for Token {
+    fn from(token: TokenFact) -> Token {
+        Token {
+            name: token.name,
+            role: token.role.name().to_owned(),
+            expires: rfc3339(token.expires),
+            revoked: token.revoked.map(rfc3339),
+        }
+    }
+}
+
+fn checked_name(name: &str) -> Result<String, Refused> {
+    let name = name.trim();
+    let printable = name.chars().all(|c| !c.is_control());
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || !printable {
+        return Err(Refused::Invalid(format!("a name has 1 to {LONGEST_NAME} printable characters")));
+    }
+    Ok(name.to_owned())
+}
+
+fn checked_peer(peer: Peer) -> Result<Peer, Refused> {
+    let ae = AeTitle::parse(&peer.ae).map_err(|error| Refused::Invalid(error.to_string()))?;
+    let certificate_sha256 = peer.certificate_sha256.to_ascii_lowercase();
+    if !hex::decode(&certificate_sha256).is_ok_and(|digest| digest.len() == 32) {
+        return Err(Refused::Invalid("certificate_sha256 has 64 hexadecimal digits".into()));
+    }
+    let address = peer.address.map(|address| checked_address(&address)).transpose()?;
+    let mut verbs = peer.verbs;
+    verbs.sort_unstable();
+    verbs.dedup();
+    Ok(Peer { ae: ae.to_string(), certificate_sha256, verbs, address, revoked: None })
+}
+
+fn checked_address(address: &str) -> Result<String, Refused> {
+    let malformed = || Refused::Invalid("an address is host:port".into());
+    let (host, port) = address.rsplit_once(':').ok_or_else(malformed)?;
+    let host_is_plain = (1..=255).contains(&host.len())
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
+    match port.parse::<u16>() {
+        Ok(1..) if host_is_plain => Ok(address.to_owned()),
+        _ => Err(malformed()),
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
+}
+
+fn no_randomness() -> Refused {
+    Refused::Broken("the operating system gives no random bytes".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_addresses_and_names_are_refused() {
+        for address in ["", "host", "host:", "host:0", "host:70000", "a b:1", "\u{1b}[31m:1", "x\n:1"] {
+            assert!(checked_address(address).is_err(), "{address:?}");
+        }
+        assert!(checked_address("[::1]:104").is_ok());
+        assert!(checked_name("\u{7}").is_err());
+        assert!(checked_name(&"n".repeat(65)).is_err());
     }
 }

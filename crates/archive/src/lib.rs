@@ -1,42 +1,96 @@
 //! The one door to stored images.
 //!
 //! Every operation, through whichever protocol it came, is one call on [`Archive`]; the
-//! call decides, records, and only then touches data. Deliberately absent: DIMSE, HTTP,
-//! codecs. SQL lives in `index`, `access` and `trail`, files in `log`.
+//! call decides, records, and only then touches data: see `perform`. Deliberately absent:
+//! DIMSE, HTTP, codecs. SQL lives in `index`, files in `log`, keys in `seal`.
 
 pub mod access;
 pub mod administer;
+mod change;
+mod commit;
 pub mod index;
+mod ingest;
 pub mod log;
+mod open;
 pub mod operation;
+mod perform;
 pub mod retrieve;
 pub mod seal;
 pub mod search;
 pub mod settings;
+pub mod statistics;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod trail;
+mod upkeep;
+pub mod verify;
 
-pub use access::{Caller, Credential, Door, Rejected, Source};
-pub use operation::{Refused, Selection};
+pub use access::{Caller, Credential, Door, Rejected, Role, Source, UserIdentity};
+pub use operation::{Operation, Refused, Selection};
 pub use settings::{KeySource, OpenError, Settings};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use leadglass_dicom::clock::Clock;
+
+use crate::access::failures::Failures;
+use crate::access::registry::Registry;
+use crate::commit::Committer;
+use crate::index::{Index, IndexError};
+use crate::ingest::StudyKeys;
+use crate::log::{Log, LogError};
+use crate::seal::Keyring;
+use crate::trail::{Accesses, Trail};
 
 /// An open archive. Clones share it.
 #[derive(Clone)]
 pub struct Archive {
-    #[expect(dead_code, reason = "skeleton")]
-    inner: Arc<()>,
+    inner: Arc<Inner>,
 }
 
-impl Archive {
-    /// Opens the data directory, making what an empty one lacks: keyring, log, index.
-    /// Takes the one-instance lock. Replays what the index has not seen.
-    pub fn open(_settings: Settings) -> Result<Archive, OpenError> {
-        todo!()
-    }
+/// What the clones share.
+pub(crate) struct Inner {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    keyring: Arc<Keyring>,
+    log: Arc<Log>,
+    index: Index,
+    registry: Arc<Registry>,
+    committer: Committer,
+    trail: Trail,
+    accesses: Accesses,
+    failures: Failures,
+    study_keys: StudyKeys,
+    /// Held while a change of access is prepared and committed.
+    changing: tokio::sync::Mutex<()>,
+    /// Wrong setup codes since the last one was issued.
+    setup_tries: AtomicU32,
+    /// Locked as long as the archive is open.
+    lock: parking_lot::Mutex<Option<std::fs::File>>,
+}
 
-    /// Finds out who is calling. The only maker of a [`Caller`]. A rejection is recorded.
-    pub async fn authenticate(&self, _source: Source, _credential: Credential) -> Result<Caller, Rejected> {
-        todo!()
+/// Runs blocking work on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Broken("a worker thread stopped".into()))
+}
+
+/// What went wrong with the index, as callers are told.
+pub(crate) fn index_failed(error: &IndexError) -> Refused {
+    match error {
+        IndexError::TooManyValues { .. } | IndexError::TooBroad => Refused::Invalid(error.to_string()),
+        _ => Refused::Broken(error.to_string()),
+    }
+}
+
+/// What went wrong with a record, as callers are told.
+pub(crate) fn log_failed(error: &LogError) -> Refused {
+    match error {
+        LogError::Damaged { .. } | LogError::Seal(_) => Refused::Damaged(error.to_string()),
+        LogError::Erased => Refused::NotFound,
+        LogError::Poisoned(reason) => Refused::ReadOnly(reason.clone()),
+        LogError::NoRoom => Refused::OutOfResources(error.to_string()),
+        _ => Refused::Broken(error.to_string()),
     }
 }

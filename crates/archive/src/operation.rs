@@ -2,6 +2,76 @@
 
 use leadglass_dicom::{SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 
+use crate::access::Door;
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $variant:ident $name:literal through [$($door:ident),*];)*) => {
+        /// Everything the archive can be asked to do. Who may do which is `access::role`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum Operation {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Operation {
+            /// All of them, for the policy matrix and its test.
+            pub const ALL: &[Operation] = &[$(Operation::$variant),*];
+
+            /// The name in the trail and the policy matrix.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Operation::$variant => $name,)*
+                }
+            }
+
+            /// The doors it can be asked through, whoever asks.
+            pub fn doors(self) -> &'static [Door] {
+                match self {
+                    $(Operation::$variant => &[$(Door::$door),*],)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Becoming a caller: recorded in the trail, granted to nobody as a right.
+    Authenticate "authenticate" through [Dimse, DicomWeb, Admin, Host];
+    /// C-STORE, STOW-RS, import.
+    Store "store" through [Dimse, DicomWeb, Host];
+    /// C-FIND, QIDO-RS.
+    Search "search" through [Dimse, DicomWeb, Host];
+    /// C-GET, C-MOVE, WADO-RS, export.
+    Retrieve "retrieve" through [Dimse, DicomWeb, Host];
+    /// Storage commitment.
+    Commit "commit" through [Dimse, Host];
+    /// Making the first administrator.
+    CompleteSetup "complete-setup" through [Admin, Host];
+    /// Making a one-time setup code.
+    IssueSetupCode "issue-setup-code" through [Host];
+    /// Adding or changing a DICOM peer.
+    AddPeer "add-peer" through [Admin, Host];
+    /// Revoking a DICOM peer.
+    RevokePeer "revoke-peer" through [Admin, Host];
+    /// Reading the list of peers.
+    ListPeers "list-peers" through [Admin, Host];
+    /// Looking up where one peer listens.
+    FindDestination "find-destination" through [Dimse, Host];
+    /// Making an API token.
+    CreateToken "create-token" through [Admin, Host];
+    /// Revoking an API token.
+    RevokeToken "revoke-token" through [Admin, Host];
+    /// Reading the list of tokens.
+    ListTokens "list-tokens" through [Admin, Host];
+    /// Reading a secret of the host.
+    ReadHostSecret "read-host-secret" through [Host];
+    /// Replacing a secret of the host.
+    WriteHostSecret "write-host-secret" through [Host];
+    /// Reading counts, sizes and states (metrics).
+    ReadStatistics "read-statistics" through [Admin, Host];
+    /// Checking every record on disk.
+    Verify "verify" through [Admin, Host];
+}
+
 /// Which stored instances are meant. Each list that is not empty narrows; all empty
 /// lists name nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +86,15 @@ pub struct Selection {
     pub instances: Vec<SopInstanceUid>,
 }
 
+impl Selection {
+    /// Whether it names nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.patient_ids.is_empty() && self.studies.is_empty() && self.series.is_empty() && self.instances.is_empty()
+    }
+}
+
 /// Why an operation was not carried out. Each door turns it into its own status in one place.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
     /// The caller may not do this, or may not know that it exists.
     #[error("not allowed")]

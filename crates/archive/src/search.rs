@@ -1,39 +1,113 @@
 //! Finding: C-FIND and QIDO-RS are one operation.
 
+use std::sync::Arc;
+
 use leadglass_dicom::DataSet;
+use leadglass_dicom::query::Query;
 
-use crate::{Archive, Caller, Refused};
+use crate::access::Granted;
+use crate::access::decide::Request;
+use crate::index::{Cursor, KnownInstance, Page, SearchPage};
+use crate::retrieve::attributes;
+use crate::trail::{OpenEntry, Outcome, Subject};
+use crate::{Archive, Caller, Inner, Operation, Refused, blocking, index_failed};
 
-/// A search, parsed and within limits: see [`leadglass_dicom::query`] for its keys.
+/// Rows in one page.
+const PAGE: u64 = 256;
+
+/// A search, parsed and within limits.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// Level, matching keys, requested attributes, fuzzy name matching.
-    pub query: (),
+    pub query: Query,
     /// At most so many rows; `None` for all.
     pub limit: Option<u64>,
     /// So many rows are skipped first.
     pub offset: u64,
 }
 
-/// The rows found, fetched page by page. Dropping it closes the trail entry.
-pub struct Matches {}
+impl Request for Search {
+    const OPERATION: Operation = Operation::Search;
+
+    fn subject(&self) -> Subject {
+        // The keys hold names: the trail is sealed, logs never see them.
+        let detail = format!("{:?} {:?} limit {:?} offset {}", self.query.level, self.query.keys, self.limit, self.offset);
+        Subject { detail: Some(detail), ..Subject::default() }
+    }
+}
+
+/// The rows found, fetched page by page. Dropped before its last page it records an
+/// interruption.
+pub struct Matches {
+    archive: Archive,
+    granted: Arc<Granted<Search>>,
+    entry: OpenEntry,
+    /// Rows still to be given out, when there is a limit.
+    left: Option<u64>,
+    next: Next,
+    more: bool,
+}
+
+/// Where the next page begins.
+#[derive(Clone)]
+enum Next {
+    First,
+    After(Cursor),
+    None,
+}
 
 impl Matches {
     /// The next page of rows, `None` after the last. Rows hold the requested attributes that
     /// exist, as Unicode; the level's unique keys always.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a search that costs more than a search may.
     pub async fn next_page(&mut self) -> Result<Option<Vec<DataSet>>, Refused> {
-        todo!()
+        let after = match std::mem::replace(&mut self.next, Next::None) {
+            Next::First => None,
+            Next::After(cursor) => Some(cursor),
+            Next::None => return Ok(None),
+        };
+        let offset = if after.is_none() { self.granted.request().offset } else { 0 };
+        let page = Page { limit: self.left.map_or(PAGE, |left| left.min(PAGE)), offset, after };
+        let (archive, granted) = (self.archive.clone(), self.granted.clone());
+        let found = blocking(move || rows(&archive.inner, &granted, &page)).await?;
+        let found = found.inspect_err(|refused| self.entry.close(Outcome::of::<()>(&Err(refused.clone()))))?;
+        let rows = found.rows.len() as u64;
+        self.entry.count(rows);
+        self.left = self.left.map(|left| left.saturating_sub(rows));
+        match found.next {
+            Some(cursor) if self.left != Some(0) => self.next = Next::After(cursor),
+            next => {
+                self.more = next.is_some();
+                self.entry.close(Outcome::Done);
+            }
+        }
+        Ok(if found.rows.is_empty() { None } else { Some(found.rows) })
     }
 
     /// Whether rows beyond `limit` exist (known after the last page).
     pub fn more_available(&self) -> bool {
-        todo!()
+        self.more
     }
 }
 
 impl Archive {
     /// Searches, PS3.4 C.2.2.2 and PS3.18 10.6.
-    pub async fn search(&self, _caller: &Caller, _search: Search) -> Result<Matches, Refused> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Refused::NotAllowed`] for a caller that may not search.
+    pub async fn search(&self, caller: &Caller, search: Search) -> Result<Matches, Refused> {
+        let left = search.limit;
+        let (granted, entry) = self.begin(caller, search).await?;
+        let next = if left == Some(0) { Next::None } else { Next::First };
+        Ok(Matches { archive: self.clone(), granted: Arc::new(granted), entry, left, next, more: false })
     }
+}
+
+/// One page, from the index; what no column holds comes from the stored attributes.
+fn rows(inner: &Inner, granted: &Granted<Search>, page: &Page) -> Result<SearchPage, Refused> {
+    let mut load = |known: &KnownInstance| attributes(inner, known);
+    let found = inner.index.search(&granted.request().query, granted.scope(), page, &mut load);
+    found.map_err(|error| index_failed(&error))
 }

@@ -1,10 +1,15 @@
 //! Storing: C-STORE, STOW-RS and import are one operation.
 
-use leadglass_dicom::{SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntax};
+use leadglass_dicom::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntax};
 
-use crate::{Archive, Caller, Refused};
+pub use crate::ingest::Ingest;
+
+use crate::access::decide::Request;
+use crate::trail::Subject;
+use crate::{Archive, Caller, Operation, Refused};
 
 /// What is announced before the data set's first byte.
+#[derive(Clone, Debug)]
 pub struct Incoming {
     /// The transfer syntax of the bytes to come.
     pub transfer_syntax: TransferSyntax,
@@ -13,9 +18,6 @@ pub struct Incoming {
     /// The study the sender says it stores into (STOW-RS `/studies/{study}`).
     pub expected_study: Option<StudyInstanceUid>,
 }
-
-/// An object on its way in. Dropping it leaves nothing.
-pub struct Ingest {}
 
 /// What became of a stored object; made only when it would survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Stored {
     /// Study Instance UID.
     pub study: StudyInstanceUid,
     /// Series Instance UID.
-    pub series: leadglass_dicom::SeriesInstanceUid,
+    pub series: SeriesInstanceUid,
     /// What happened.
     pub outcome: StoreOutcome,
 }
@@ -44,7 +46,7 @@ pub enum StoreOutcome {
 }
 
 /// Why an object was not stored.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreRefused {
     /// The bytes are no data set, or break a limit: C-STORE 0xC000, STOW 272 (0110H) / 49152.
     #[error("cannot understand: {0}")]
@@ -57,22 +59,31 @@ pub enum StoreRefused {
     Refused(#[from] Refused),
 }
 
-impl Archive {
-    /// Opens the way for one object. Decides on what is known so far; decides again, on the
-    /// header against the caller's scope, before anything is kept.
-    pub async fn store(&self, _caller: &Caller, _incoming: Incoming) -> Result<Ingest, Refused> {
-        todo!()
+/// The request to store, before anything of the object is known.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreRequest {
+    /// What was announced.
+    pub(crate) incoming: Incoming,
+}
+
+impl Request for StoreRequest {
+    const OPERATION: Operation = Operation::Store;
+
+    fn subject(&self) -> Subject {
+        Subject { study: self.incoming.expected_study.as_ref().map(ToString::to_string), ..Subject::default() }
     }
 }
 
-impl Ingest {
-    /// Takes the next bytes of the data set (no file meta). Memory stays bounded.
-    pub async fn push(&mut self, _chunk: &[u8]) -> Result<(), StoreRefused> {
-        todo!()
-    }
-
-    /// Ends the object: durable, indexed and recorded when this returns `Ok`.
-    pub async fn finish(self) -> Result<Stored, StoreRefused> {
-        todo!()
+impl Archive {
+    /// Opens the way for one object. Decides on what is known so far; decides again, on the
+    /// header against the caller's scope, before anything is kept.
+    ///
+    /// # Errors
+    /// [`Refused::NotAllowed`] for a caller that may not store, [`Refused::ReadOnly`] and
+    /// [`Refused::OutOfResources`] when nothing can be stored at present.
+    pub async fn store(&self, caller: &Caller, incoming: Incoming) -> Result<Ingest, Refused> {
+        let granted = self.decided(caller, StoreRequest { incoming }).await?;
+        self.has_room()?;
+        Ok(Ingest::new(self.clone(), caller.clone(), granted))
     }
 }

@@ -1,0 +1,147 @@
+//! From what a stranger shows to a [`Caller`], or not.
+
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use leadglass_dicom::AeTitle;
+
+use super::caller::{Known, Principal, Proof};
+use super::registry::{Registry, peer_roles};
+use super::secret::{secret_digest, sha256_hex};
+use super::{Caller, Credential, Door, Rejected, Role, Scope, Source, UserIdentity};
+use crate::Archive;
+use crate::trail::{Entry, Outcome, Subject};
+use crate::Operation;
+
+/// Wrong setup codes after which the right one is void too.
+const SETUP_TRIES: u32 = 5;
+
+impl Archive {
+    /// Finds out who is calling. The only maker of a [`Caller`]. A rejection is recorded.
+    ///
+    /// # Errors
+    /// [`Rejected`]; what is told to the stranger is the door's matter, and should be the
+    /// same whatever the reason.
+    pub async fn authenticate(&self, source: Source, credential: Credential) -> Result<Caller, Rejected> {
+        let now = self.inner.clock.now();
+        let is_setup_code = matches!(credential, Credential::SetupCode(_));
+        match recognize(&self.inner.registry, &source, credential, now) {
+            Ok((name, principals)) => {
+                let scope = Scope::everything();
+                Ok(Caller::new(Known { name, source, principals, scope, since: now }))
+            }
+            Err(rejected) => {
+                if let Some(entry) = self.inner.failures.count(&source, rejected.reason, self.now_ns()) {
+                    self.inner.trail.note(entry);
+                }
+                if is_setup_code {
+                    self.count_setup_try(&source).await;
+                }
+                Err(rejected)
+            }
+        }
+    }
+
+    /// After the fifth wrong setup code the right one is void.
+    async fn count_setup_try(&self, source: &Source) {
+        let tries = self.inner.setup_tries.fetch_add(1, Ordering::Relaxed) + 1;
+        let setup = self.inner.registry.setup();
+        if tries < SETUP_TRIES || setup.digest.is_none() || setup.done {
+            return;
+        }
+        let _one_at_a_time = self.inner.changing.lock().await;
+        let reason = "too many wrong setup codes: the code is void";
+        let entry = Entry {
+            outcome: Outcome::Done,
+            operation: Operation::IssueSetupCode,
+            subject: Subject { detail: Some(reason.into()), ..Subject::default() },
+            ..Entry::of_strangers(source, reason, 0, self.now_ns())
+        };
+        if let Err(error) = self.inner.committer.void_setup_code(entry).await {
+            tracing::error!(%error, "the setup code could not be voided");
+        }
+    }
+}
+
+type Recognized = (String, Vec<Principal>);
+
+fn recognize(
+    registry: &Registry,
+    source: &Source,
+    credential: Credential,
+    now: SystemTime,
+) -> Result<Recognized, Rejected> {
+    match (credential, source.door) {
+        (Credential::Host, Door::Host) if source.address.is_none() => {
+            Ok(("host operator".into(), vec![Principal { proof: Proof::Host, roles: vec![Role::Host] }]))
+        }
+        (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),
+        (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => {
+            let (name, principal) = token(registry, &secret, now)?;
+            Ok((name, vec![principal]))
+        }
+        (Credential::SetupCode(code), Door::Admin | Door::Host) => setup_code(registry, &code, now),
+        (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse) => {
+            peer(registry, &certificate_der, &calling_ae, user_identity, now)
+        }
+        _ => Err(Rejected::because("that credential does not open that door")),
+    }
+}
+
+fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, Principal), Rejected> {
+    let digest = secret_digest(secret).ok_or_else(|| Rejected::because("no token of this archive"))?;
+    let token = registry.token(&digest).ok_or_else(|| Rejected::because("unknown token"))?;
+    if token.revoked.is_some() {
+        return Err(Rejected::because("revoked token"));
+    }
+    if now >= token.expires {
+        return Err(Rejected::because("expired token"));
+    }
+    Ok((token.name, Principal { proof: Proof::Token { digest }, roles: vec![token.role] }))
+}
+
+fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recognized, Rejected> {
+    let digest = secret_digest(code).ok_or_else(|| Rejected::because("no setup code of this archive"))?;
+    let setup = registry.setup();
+    if setup.done || setup.digest.as_ref() != Some(&digest) {
+        return Err(Rejected::because("wrong setup code"));
+    }
+    if setup.expires.is_none_or(|end| now >= end) {
+        return Err(Rejected::because("expired setup code"));
+    }
+    Ok(("setup".into(), vec![Principal { proof: Proof::SetupCode { digest }, roles: vec![Role::Setup] }]))
+}
+
+fn peer(
+    registry: &Registry,
+    certificate_der: &[u8],
+    calling_ae: &AeTitle,
+    user_identity: Option<UserIdentity>,
+    now: SystemTime,
+) -> Result<Recognized, Rejected> {
+    let unknown = |reason| Rejected { reason, calling_ae_unknown: true };
+    let peer = registry.peer(calling_ae.as_str()).ok_or_else(|| unknown("unknown AE title"))?;
+    let certificate_sha256 = sha256_hex(certificate_der);
+    if peer.certificate_sha256 != certificate_sha256 {
+        return Err(unknown("the certificate is not that AE title's"));
+    }
+    if peer.revoked.is_some() {
+        return Err(unknown("revoked peer"));
+    }
+    let roles = peer_roles(&peer);
+    let mut name = peer.ae.clone();
+    let mut principals = vec![Principal { proof: Proof::Peer { ae: peer.ae, certificate_sha256 }, roles }];
+    match user_identity {
+        None | Some(UserIdentity::Username(_)) => {}
+        Some(UserIdentity::UsernamePasscode(user, passcode)) => {
+            let (token_name, principal) = token(registry, &passcode, now)?;
+            if token_name != user {
+                return Err(Rejected::because("the passcode is not that user's"));
+            }
+            name = format!("{name} ({token_name})");
+            principals.push(principal);
+        }
+        Some(UserIdentity::Unsupported(_)) => return Err(Rejected::because("user identity of an unsupported type")),
+    }
+    Ok((name, principals))
+}

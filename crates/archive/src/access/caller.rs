@@ -1,0 +1,103 @@
+//! A caller: proof that somebody was recognized.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Door, Role, Scope, Source};
+
+/// Someone known: proof that `authenticate` succeeded. Clones are the same caller.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    known: Arc<Known>,
+}
+
+/// What `authenticate` found out.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) source: Source,
+    pub(super) principals: Vec<Principal>,
+    pub(super) scope: Scope,
+    pub(super) since: SystemTime,
+}
+
+/// One thing that was proven, and the roles it brings. A caller who proved two (a peer and
+/// a user on it) may do only what both may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Principal {
+    pub(crate) proof: Proof,
+    pub(crate) roles: Vec<Role>,
+}
+
+/// What was shown, by the handle it can be looked up again with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// A peer's certificate under its title.
+    Peer { ae: String, certificate_sha256: String },
+    /// A token, by the digest of its secret.
+    Token { digest: String },
+    /// The setup code, by its digest.
+    SetupCode { digest: String },
+    /// The key file.
+    Host,
+}
+
+impl Caller {
+    /// Only `access::authenticate` calls this.
+    pub(super) fn new(known: Known) -> Caller {
+        Caller { known: Arc::new(known) }
+    }
+
+    /// A name for the trail: AE title, token name, "host operator".
+    pub fn name(&self) -> &str {
+        &self.known.name
+    }
+
+    /// The AE title, of a caller that is a DICOM peer.
+    pub fn ae_title(&self) -> Option<&str> {
+        self.known.principals.iter().find_map(|principal| match &principal.proof {
+            Proof::Peer { ae, .. } => Some(ae.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The door the caller stands at.
+    pub fn door(&self) -> Door {
+        self.known.source.door
+    }
+
+    /// The other end's address, `None` for the host's own commands.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.known.source.address
+    }
+
+    /// When the caller was recognized.
+    pub fn since(&self) -> SystemTime {
+        self.known.since
+    }
+
+    pub(crate) fn principals(&self) -> &[Principal] {
+        &self.known.principals
+    }
+
+    pub(super) fn scope(&self) -> &Scope {
+        &self.known.scope
+    }
+}
+
+/// Why authentication failed. The reason is for our log and trail, never for the caller.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("rejected: {reason}")]
+pub struct Rejected {
+    /// For the log: no secret, no text from the caller.
+    pub reason: &'static str,
+    /// Whether the calling AE title is what was not recognized (A-ASSOCIATE-RJ 1/1/3).
+    pub calling_ae_unknown: bool,
+}
+
+impl Rejected {
+    pub(crate) fn because(reason: &'static str) -> Rejected {
+        Rejected { reason, calling_ae_unknown: false }
+    }
+}

@@ -1,0 +1,58 @@
+//! What administrators and the host ask for: each a request of its own, so that a grant
+//! for one is no grant for another.
+
+use std::time::Duration;
+
+use super::decide::Request;
+use crate::Operation;
+use crate::administer::Peer;
+use crate::trail::Subject;
+
+macro_rules! request {
+    ($name:ident { $($field:ident: $type:ty),* } $(is about $this:ident => $detail:expr)?) => {
+        #[derive(Clone, Debug)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $type,)*
+        }
+        request!(@impl $name $($this => $detail)?);
+    };
+    ($name:ident) => {
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $name;
+        request!(@impl $name);
+    };
+    (@impl $name:ident $($this:ident => $detail:expr)?) => {
+        impl Request for $name {
+            const OPERATION: Operation = Operation::$name;
+            $(fn subject(&self) -> Subject {
+                let $this = self;
+                Subject { detail: Some($detail), ..Subject::default() }
+            })?
+        }
+    };
+}
+
+request!(CompleteSetup { administrator: String } is about this => this.administrator.clone());
+request!(IssueSetupCode);
+request!(AddPeer { peer: Peer } is about this => format!(
+    "{}, certificate {}, verbs {:?}, address {}",
+    this.peer.ae,
+    this.peer.certificate_sha256,
+    this.peer.verbs,
+    this.peer.address.as_deref().unwrap_or("none")
+));
+request!(RevokePeer { ae: String } is about this => this.ae.clone());
+request!(ListPeers);
+request!(FindDestination { ae: String } is about this => this.ae.clone());
+request!(CreateToken { name: String, role: String, lifetime: Duration } is about this => format!(
+    "{}, role {}, {} s",
+    this.name,
+    this.role,
+    this.lifetime.as_secs()
+));
+request!(RevokeToken { name: String } is about this => this.name.clone());
+request!(ListTokens);
+request!(ReadHostSecret { name: String } is about this => this.name.clone());
+request!(WriteHostSecret { name: String } is about this => this.name.clone());
+request!(ReadStatistics);
+request!(Verify);

@@ -1,0 +1,124 @@
+//! Roles as data: one table says who may do what.
+//!
+//! A person or program holds a role by its token; a peer holds one role per verb. The
+//! table is printed, role by operation by door, to `docs/policy-matrix.txt`, which a test
+//! keeps in step: a change of policy shows as a change of that file.
+
+use std::str::FromStr;
+
+use crate::Operation;
+use crate::access::Door;
+
+/// A bundle of operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The host's operator: who can read the key file could read everything anyway.
+    Host,
+    /// Whoever holds the setup code: may make the first administrator, nothing else.
+    Setup,
+    /// Runs the archive.
+    Administrator,
+    /// Finds, fetches and asks for commitment.
+    Reader,
+    /// Looks at images: finds and fetches.
+    Viewer,
+    /// Sends.
+    Sender,
+    /// Reads what is recorded and checks that it is whole; sees no images.
+    Auditor,
+    /// Reads metrics.
+    Monitor,
+    /// A peer's verb `store`.
+    PeerStore,
+    /// A peer's verb `find`.
+    PeerFind,
+    /// A peer's verb `retrieve`.
+    PeerRetrieve,
+    /// A peer's verb `commit`.
+    PeerCommit,
+}
+
+use Operation::{
+    AddPeer, Commit, CompleteSetup, CreateToken, FindDestination, IssueSetupCode, ListPeers, ListTokens,
+    ReadHostSecret, ReadStatistics, Retrieve, RevokePeer, RevokeToken, Search, Store, Verify,
+    WriteHostSecret,
+};
+
+/// The policy.
+const POLICY: &[(Role, &[Operation])] = &[
+    (
+        Role::Host,
+        &[
+            Store, Search, Retrieve, Commit, FindDestination, IssueSetupCode, AddPeer, RevokePeer, ListPeers, CreateToken,
+            RevokeToken, ListTokens, ReadHostSecret, WriteHostSecret, ReadStatistics, Verify,
+        ],
+    ),
+    (Role::Setup, &[CompleteSetup]),
+    (
+        Role::Administrator,
+        &[
+            Store, Search, Retrieve, Commit, FindDestination, AddPeer, RevokePeer, ListPeers, CreateToken, RevokeToken,
+            ListTokens, ReadStatistics, Verify,
+        ],
+    ),
+    (Role::Reader, &[Search, Retrieve, Commit, FindDestination]),
+    (Role::Viewer, &[Search, Retrieve]),
+    (Role::Sender, &[Store, Commit]),
+    (Role::Auditor, &[ListPeers, ListTokens, ReadStatistics, Verify]),
+    (Role::Monitor, &[ReadStatistics]),
+    (Role::PeerStore, &[Store]),
+    (Role::PeerFind, &[Search]),
+    (Role::PeerRetrieve, &[Retrieve, FindDestination]),
+    (Role::PeerCommit, &[Commit, FindDestination]),
+];
+
+/// Roles a token can carry.
+const TOKEN_ROLES: &[Role] =
+    &[Role::Administrator, Role::Reader, Role::Viewer, Role::Sender, Role::Auditor, Role::Monitor];
+
+impl Role {
+    /// Whether the role may do that through that door.
+    pub fn may(self, operation: Operation, door: Door) -> bool {
+        operation.doors().contains(&door) && self.operations().contains(&operation)
+    }
+
+    /// All roles, in the order of the policy.
+    pub fn all() -> impl Iterator<Item = Role> {
+        POLICY.iter().map(|(role, _)| *role)
+    }
+
+    /// The name in configuration, the trail and the policy matrix.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Host => "host",
+            Role::Setup => "setup",
+            Role::Administrator => "administrator",
+            Role::Reader => "reader",
+            Role::Viewer => "viewer",
+            Role::Sender => "sender",
+            Role::Auditor => "auditor",
+            Role::Monitor => "monitor",
+            Role::PeerStore => "peer-store",
+            Role::PeerFind => "peer-find",
+            Role::PeerRetrieve => "peer-retrieve",
+            Role::PeerCommit => "peer-commit",
+        }
+    }
+
+    fn operations(self) -> &'static [Operation] {
+        POLICY.iter().find(|(role, _)| *role == self).map_or(&[], |(_, operations)| *operations)
+    }
+}
+
+/// The text names no role a token can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such role: a token is administrator, reader, viewer, sender, auditor or monitor")]
+pub struct NoSuchRole;
+
+impl FromStr for Role {
+    type Err = NoSuchRole;
+    fn from_str(text: &str) -> Result<Role, NoSuchRole> {
+        TOKEN_ROLES.iter().copied().find(|role| role.name() == text).ok_or(NoSuchRole)
+    }
+}

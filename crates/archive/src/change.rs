@@ -1,0 +1,159 @@
+//! Changes that are not images: who may come in.
+//!
+//! A change is one record of the log, sealed with the change key. Applied, it is one *fact*
+//! (a named JSON document) that replaces the fact of the same kind and name; the facts
+//! together are the present state, and live in the encrypted index as a view of the log.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Role;
+use crate::administer::Peer;
+
+/// One change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub(crate) enum Change {
+    /// A peer added, or one replaced under its title.
+    PeerAdded {
+        /// As it is from now on.
+        peer: Peer,
+    },
+    /// A peer shut out.
+    PeerRevoked {
+        /// As it was, with `revoked` set.
+        peer: Peer,
+    },
+    /// A token made.
+    TokenCreated {
+        /// The token.
+        token: TokenFact,
+    },
+    /// A token shut out.
+    TokenRevoked {
+        /// As it was, with `revoked` set.
+        token: TokenFact,
+    },
+    /// A setup code made, replacing any before.
+    SetupCodeIssued {
+        /// The code.
+        setup: SetupFact,
+    },
+    /// The setup code died unused: too many wrong tries.
+    SetupCodeVoided,
+    /// The first administrator exists.
+    SetupCompleted {
+        /// Their token.
+        token: TokenFact,
+    },
+    /// A secret of the host made or replaced. The secret itself is in the keyring.
+    HostSecretPut {
+        /// What it is called.
+        name: String,
+    },
+}
+
+/// A token as kept: everything but the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TokenFact {
+    /// A name for people, unique among tokens that live.
+    pub(crate) name: String,
+    /// SHA-256 of the secret, lower-case hex.
+    pub(crate) digest: String,
+    /// What it may do.
+    pub(crate) role: Role,
+    /// When it ends.
+    pub(crate) expires: SystemTime,
+    /// When it was revoked.
+    pub(crate) revoked: Option<SystemTime>,
+}
+
+/// How far setup is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SetupFact {
+    /// SHA-256 of the code, lower-case hex; none when there is no code.
+    pub(crate) digest: Option<String>,
+    /// When the code ends.
+    pub(crate) expires: Option<SystemTime>,
+    /// Whether an administrator was made.
+    pub(crate) done: bool,
+}
+
+/// A named document of the present state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fact {
+    /// `peer`, `token` or `setup`.
+    pub(crate) kind: &'static str,
+    /// Which one of that kind.
+    pub(crate) name: String,
+    /// JSON.
+    pub(crate) document: String,
+}
+
+/// The kinds of facts.
+pub(crate) mod kind {
+    /// A [`Peer`](crate::administer::Peer) under its AE title.
+    pub(crate) const PEER: &str = "peer";
+    /// A [`TokenFact`](super::TokenFact) under its digest.
+    pub(crate) const TOKEN: &str = "token";
+    /// The [`SetupFact`](super::SetupFact).
+    pub(crate) const SETUP: &str = "setup";
+    /// All of them.
+    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP];
+}
+
+impl Change {
+    /// The record's payload.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// The change of a record's payload.
+    pub(crate) fn decode(payload: &[u8]) -> Result<Change, serde_json::Error> {
+        serde_json::from_slice(payload)
+    }
+
+    /// What is true from now on.
+    pub(crate) fn facts(&self) -> Result<Vec<Fact>, serde_json::Error> {
+        let fact = |kind, name: &str, document: String| Fact { kind, name: name.to_owned(), document };
+        Ok(match self {
+            Change::PeerAdded { peer } | Change::PeerRevoked { peer } => {
+                vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)]
+            }
+            Change::TokenCreated { token } | Change::TokenRevoked { token } => {
+                vec![fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?)]
+            }
+            Change::SetupCodeIssued { setup } => vec![fact(kind::SETUP, "", serde_json::to_string(setup)?)],
+            Change::SetupCodeVoided => vec![fact(kind::SETUP, "", serde_json::to_string(&SetupFact::default())?)],
+            Change::SetupCompleted { token } => {
+                let done = SetupFact { done: true, ..SetupFact::default() };
+                vec![
+                    fact(kind::SETUP, "", serde_json::to_string(&done)?),
+                    fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?),
+                ]
+            }
+            Change::HostSecretPut { .. } => Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn completing_setup_ends_the_code_and_makes_the_token_in_one_change() {
+        let token = TokenFact {
+            name: "admin".into(),
+            digest: "d".into(),
+            role: Role::Administrator,
+            expires: SystemTime::UNIX_EPOCH,
+            revoked: None,
+        };
+        let change = Change::decode(&Change::SetupCompleted { token }.encode().unwrap()).unwrap();
+        let facts = change.facts().unwrap();
+        assert_eq!(facts.iter().map(|fact| fact.kind).collect::<Vec<_>>(), [kind::SETUP, kind::TOKEN]);
+        assert!(serde_json::from_str::<SetupFact>(&facts[0].document).unwrap().done);
+    }
+}

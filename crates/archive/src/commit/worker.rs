@@ -1,0 +1,278 @@
+//! The committer's thread.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use leadglass_dicom::SopInstanceUid;
+use leadglass_dicom::clock::Clock;
+use tokio::sync::oneshot;
+
+use super::batch::{Batch, Effect, Reply, applied, inline_bytes};
+use super::records::small_record;
+use super::stores::StoreEntries;
+use super::{Committer, Prepared, ReadOnly, Work};
+use crate::Refused;
+use crate::access::registry::Registry;
+use crate::change::Change;
+use crate::index::{Index, IndexError, Writer};
+use crate::log::{Appended, Kind, Log, LogError, Part};
+use crate::perform::nanoseconds;
+use crate::seal::Keyring;
+use crate::store::StoreOutcome;
+use crate::trail::{Entry, Outcome};
+
+/// Quarantined objects remembered, so that one sent again and again fills no disk.
+const QUARANTINE_REMEMBERED: usize = 4096;
+
+/// What the committer works with.
+pub(crate) struct Parts {
+    /// Where records go.
+    pub(crate) log: Arc<Log>,
+    /// The view of them.
+    pub(crate) index: Index,
+    /// The view's one writer.
+    pub(crate) writer: Writer,
+    /// The keys.
+    pub(crate) keyring: Arc<Keyring>,
+    /// Told of each change that is durable.
+    pub(crate) registry: Arc<Registry>,
+    /// The hour.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Starts the committer.
+pub(crate) fn start(parts: Parts) -> std::io::Result<Committer> {
+    let (queue, work) = mpsc::channel();
+    let read_only = ReadOnly::default();
+    let worker = Worker {
+        parts,
+        read_only: read_only.clone(),
+        stores: StoreEntries::default(),
+        quarantined: HashSet::new(),
+        closed: None,
+    };
+    std::thread::Builder::new().name("committer".into()).spawn(move || worker.run(&work))?;
+    Ok(Committer { queue, read_only })
+}
+
+struct Worker {
+    parts: Parts,
+    read_only: ReadOnly,
+    stores: StoreEntries,
+    quarantined: HashSet<(SopInstanceUid, [u8; 32])>,
+    closed: Option<oneshot::Sender<()>>,
+}
+
+/// What the batch being made holds already: digests by SOP Instance UID.
+type InBatch = HashMap<SopInstanceUid, [u8; 32]>;
+
+impl Worker {
+    fn run(mut self, queue: &mpsc::Receiver<Work>) {
+        while self.closed.is_none() {
+            let Ok(first) = queue.recv() else { break };
+            let (mut batch, mut in_batch) = (Batch::default(), InBatch::new());
+            self.take(first, &mut batch, &mut in_batch);
+            while self.closed.is_none() && batch.has_room() {
+                let Ok(next) = queue.try_recv() else { break };
+                self.take(next, &mut batch, &mut in_batch);
+            }
+            self.commit(batch);
+            self.checkpoint_if_due();
+        }
+        let result = self.parts.log.checkpoint(self.parts.clock.now());
+        if let Err(error) = result
+            && self.read_only.reason().is_none()
+        {
+            tracing::warn!(%error, "no checkpoint at close");
+        }
+        let closed = self.closed.take();
+        // Whoever waits for the close may open the directory again: let go of it first.
+        drop(self);
+        if let Some(reply) = closed {
+            let _ = reply.send(());
+        }
+    }
+
+    fn take(&mut self, work: Work, batch: &mut Batch, in_batch: &mut InBatch) {
+        match work {
+            Work::Keep(prepared, reply) => self.take_instance(*prepared, reply, batch, in_batch),
+            Work::Change(change, entry, reply) => {
+                let taken = change.map_or(Ok(()), |change| self.take_change(&change, batch));
+                match taken.and_then(|()| self.take_entry(entry, batch)) {
+                    Ok(number) => batch.answer(Reply::Sequence(reply, number)),
+                    Err(refused) => drop(reply.send(Err(refused))),
+                }
+            }
+            Work::Record(entry, reply) => match self.take_entry(entry, batch) {
+                Ok(number) => batch.answer(Reply::Sequence(reply, number)),
+                Err(refused) => drop(reply.send(Err(refused))),
+            },
+            Work::Note(entry) => {
+                if let Err(error) = self.take_entry(entry, batch) {
+                    tracing::error!(%error, "a trail entry was lost");
+                }
+            }
+            Work::Summary(summary) => {
+                let key = summary.record.key;
+                batch.add(summary.record, Effect::Summary(summary.facts, key));
+            }
+            Work::Tick => {}
+            Work::Close(reply) => self.closed = Some(reply),
+        }
+    }
+
+    fn take_change(&mut self, change: &Change, batch: &mut Batch) -> Result<(), Refused> {
+        let facts = change.facts().map_err(broken)?;
+        let plain = change.encode().map_err(broken)?;
+        let record = small_record(Kind::Change, &self.parts.keyring.change_key(), &plain).map_err(broken)?;
+        batch.add(record, Effect::Change(facts));
+        Ok(())
+    }
+
+    fn take_entry(&mut self, entry: Entry, batch: &mut Batch) -> Result<usize, Refused> {
+        let plain = serde_json::to_vec(&entry).map_err(broken)?;
+        let record = small_record(Kind::Trail, &self.parts.keyring.trail_key(), &plain).map_err(broken)?;
+        Ok(batch.add(record, Effect::Trail(Box::new(entry))))
+    }
+
+    fn take_instance(
+        &mut self,
+        prepared: Prepared,
+        reply: oneshot::Sender<Result<StoreOutcome, Refused>>,
+        batch: &mut Batch,
+        in_batch: &mut InBatch,
+    ) {
+        let outcome = match self.outcome(&prepared, in_batch) {
+            Ok(outcome) => outcome,
+            Err(refused) => return drop(reply.send(Err(refused))),
+        };
+        if outcome == StoreOutcome::Quarantined {
+            self.take_quarantined(prepared, batch);
+        } else {
+            self.stores.count(&Entry { outcome: Outcome::Done, ..prepared.entry });
+            if outcome == StoreOutcome::Kept {
+                in_batch.insert(prepared.facts.sop_instance.clone(), prepared.facts.digest);
+                let key = prepared.record.key;
+                let effect = Effect::Instance(Box::new(prepared.facts), key, Box::new(prepared.header));
+                batch.add(prepared.record, effect);
+            }
+        }
+        batch.answer(Reply::Stored(reply, outcome));
+    }
+
+    /// Whether there is room, and what is there under that UID already.
+    fn outcome(&self, prepared: &Prepared, in_batch: &InBatch) -> Result<StoreOutcome, Refused> {
+        let facts = &prepared.facts;
+        let there = match in_batch.get(&facts.sop_instance) {
+            Some(digest) => Some(*digest),
+            None => self.parts.index.instance_by_sop(&facts.sop_instance).map_err(broken)?.map(|known| known.digest),
+        };
+        match there {
+            Some(digest) if digest == facts.digest => return Ok(StoreOutcome::AlreadyThere),
+            _ => {}
+        }
+        let spilled = prepared.record.parts.iter().any(|part| matches!(part, Part::Spilled(_)));
+        let bytes = if spilled { 0 } else { inline_bytes(&prepared.record) as u64 };
+        if !self.parts.log.has_room(bytes).map_err(broken)? {
+            return Err(Refused::OutOfResources("the disk is full but its reserve".into()));
+        }
+        Ok(if there.is_none() { StoreOutcome::Kept } else { StoreOutcome::Quarantined })
+    }
+
+    fn take_quarantined(&mut self, prepared: Prepared, batch: &mut Batch) {
+        let entry = Entry { outcome: Outcome::Quarantined, ..prepared.entry };
+        if let Err(error) = self.take_entry(entry, batch) {
+            tracing::error!(%error, "a trail entry was lost");
+        }
+        if self.quarantined.len() >= QUARANTINE_REMEMBERED {
+            self.quarantined.clear();
+        }
+        if self.quarantined.insert((prepared.facts.sop_instance.clone(), prepared.facts.digest)) {
+            let key = prepared.record.key;
+            batch.add(prepared.record, Effect::Quarantine(Box::new(prepared.facts), key));
+        }
+    }
+
+    fn commit(&mut self, mut batch: Batch) {
+        let mut stores = std::mem::take(&mut self.stores);
+        stores.write(|entry| self.take_entry(entry, &mut batch).ok());
+        self.stores = stores;
+        if batch.is_empty() {
+            return;
+        }
+        match self.write(&mut batch) {
+            Ok(appended) => {
+                self.stores.written(&appended, nanoseconds(self.parts.clock.now()));
+                batch.succeed(&appended);
+            }
+            Err(refused) => {
+                self.stores.failed();
+                self.quarantined.clear();
+                batch.fail(&refused);
+            }
+        }
+    }
+
+    /// Keys durable, records durable, index and registry told: in that order.
+    fn write(&mut self, batch: &mut Batch) -> Result<Vec<Appended>, Refused> {
+        if let Some(reason) = self.read_only.reason() {
+            return Err(Refused::ReadOnly(reason));
+        }
+        self.parts.keyring.persist().map_err(|error| self.fail_for_ever(&error.to_string()))?;
+        let records = std::mem::take(&mut batch.records);
+        let appended = match self.parts.log.append(records) {
+            Ok(appended) => appended,
+            Err(LogError::NoRoom) => return Err(Refused::OutOfResources("the disk is full".into())),
+            Err(error @ LogError::TooLarge(_)) => return Err(broken(error)),
+            Err(error) => return Err(self.fail_for_ever(&error.to_string())),
+        };
+        self.apply(&batch.effects, &appended).map_err(|error| self.fail_for_ever(&error.to_string()))?;
+        for effect in &batch.effects {
+            if let Effect::Change(facts) = effect {
+                for fact in facts {
+                    self.parts.registry.learn(fact).map_err(broken)?;
+                }
+            }
+        }
+        Ok(appended)
+    }
+
+    fn apply(&mut self, effects: &[Effect], appended: &[Appended]) -> Result<(), IndexError> {
+        let changes: Vec<_> = effects
+            .iter()
+            .zip(appended)
+            .flat_map(|(effect, appended)| applied(effect, appended.sequence, appended.location))
+            .collect();
+        self.parts.writer.apply(&changes)
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let now = self.parts.clock.now();
+        if self.read_only.reason().is_some() || !self.parts.log.checkpoint_due(now) {
+            return;
+        }
+        match self.parts.log.checkpoint(now) {
+            Ok(_) => {}
+            Err(LogError::NoRoom) => tracing::warn!("no room for a checkpoint"),
+            Err(error) => drop(self.fail_for_ever(&error.to_string())),
+        }
+    }
+
+    fn fail_for_ever(&self, reason: &str) -> Refused {
+        self.read_only.set(reason);
+        Refused::ReadOnly(reason.to_owned())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if self.closed.is_none() && std::thread::panicking() {
+            self.read_only.set("the committer stopped");
+        }
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Refused {
+    Refused::Broken(error.to_string())
+}

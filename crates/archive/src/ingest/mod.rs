@@ -1,0 +1,230 @@
+//! An object on its way in: scanned, hashed and sealed as its bytes arrive.
+//!
+//! The scan comes first, always. Plain bytes wait only until the scan has seen which study
+//! the object belongs to; from then on they are sealed chunk by chunk, in memory while they
+//! are few, into a file of their own when they are many. Deliberately absent: any decision
+//! but the one asked of `access::decide`, and any trust in a length somebody declared.
+
+mod sealing;
+mod study_keys;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use leadglass_dicom::scan::{Identity, Limits, Scanned, Scanner};
+use leadglass_dicom::json;
+
+pub(crate) use study_keys::StudyKeys;
+
+use self::sealing::Sealing;
+use crate::access::decide::Granted;
+use crate::commit::{Facts, Prepared, Sheet};
+use crate::seal::SealError;
+use crate::store::{Incoming, StoreOutcome, StoreRefused, StoreRequest, Stored};
+use crate::trail::{Entry, Outcome, Subject};
+use crate::{Archive, Caller, Operation, Refused, commit};
+
+/// Bytes taken in one go before others on the same thread get their turn.
+const STEP: usize = 256 * 1024;
+
+/// An object on its way in. Dropping it leaves nothing.
+pub struct Ingest {
+    archive: Archive,
+    caller: Caller,
+    granted: Option<Granted<StoreRequest>>,
+    incoming: Incoming,
+    scanner: Option<Scanner>,
+    digest: Context,
+    bytes: u64,
+    sealing: Sealing,
+    subject: Subject,
+}
+
+impl Ingest {
+    /// For an object whose sender may store.
+    pub(crate) fn new(archive: Archive, caller: Caller, granted: Granted<StoreRequest>) -> Ingest {
+        let incoming = granted.request().incoming.clone();
+        let limits = Limits { data_set_bytes: archive.inner.settings.max_data_set_bytes, ..Limits::default() };
+        Ingest {
+            scanner: Some(Scanner::new(&incoming.transfer_syntax, limits)),
+            digest: Context::new(&SHA256),
+            bytes: 0,
+            sealing: Sealing::new(archive.inner.settings.spill_bytes),
+            subject: crate::access::decide::Request::subject(granted.request()),
+            granted: Some(granted),
+            archive,
+            caller,
+            incoming,
+        }
+    }
+
+    /// Takes the next bytes of the data set (no file meta). Memory stays bounded.
+    ///
+    /// # Errors
+    /// As soon as it is clear that the object will not be stored; then the rest need not
+    /// be sent here.
+    pub async fn push(&mut self, chunk: &[u8]) -> Result<(), StoreRefused> {
+        for step in chunk.chunks(STEP) {
+            if let Err(refused) = self.take(step).await {
+                self.record_refusal(&refused);
+                return Err(refused);
+            }
+            if chunk.len() > STEP {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the object: durable, indexed and recorded when this returns `Ok`.
+    ///
+    /// # Errors
+    /// Says whose fault it is; nothing is kept then.
+    pub async fn finish(mut self) -> Result<Stored, StoreRefused> {
+        let result = self.end().await;
+        match &result {
+            Err(refused) => self.record_refusal(refused),
+            // The commit has recorded it.
+            Ok(_) => self.granted = None,
+        }
+        result
+    }
+
+    async fn take(&mut self, step: &[u8]) -> Result<(), StoreRefused> {
+        let Some(scanner) = self.scanner.as_mut() else {
+            return Err(StoreRefused::CannotUnderstand("the data set was refused already".into()));
+        };
+        if let Err(error) = scanner.push(step) {
+            self.scanner = None;
+            return Err(StoreRefused::CannotUnderstand(error.to_string()));
+        }
+        self.digest.update(step);
+        self.bytes += step.len() as u64;
+        if !self.sealing.has_key()
+            && let Some(identity) = scanner.identity().cloned()
+        {
+            self.identified(&identity)?;
+        }
+        self.sealing.push(step, &self.archive.inner.log).await.map_err(StoreRefused::Refused)
+    }
+
+    /// The scan knows what the object is: does it match, and which key seals it?
+    fn identified(&mut self, identity: &Identity) -> Result<(), StoreRefused> {
+        self.subject.patient_id = identity.patient_id.clone();
+        self.subject.study = Some(identity.study.to_string());
+        self.matches(identity)?;
+        let key = self.archive.inner.study_keys.of(&identity.study)?;
+        self.sealing.begin(key).map_err(|error| sealing_failed(&error).into())
+    }
+
+    fn matches(&self, identity: &Identity) -> Result<(), StoreRefused> {
+        if let Some((sop_class, sop_instance)) = &self.incoming.announced {
+            if *sop_class != identity.sop_class {
+                return Err(StoreRefused::DoesNotMatch("its SOP Class UID is not the one announced".into()));
+            }
+            if *sop_instance != identity.sop_instance {
+                return Err(StoreRefused::DoesNotMatch("its SOP Instance UID is not the one announced".into()));
+            }
+        }
+        match &self.incoming.expected_study {
+            Some(study) if *study != identity.study => {
+                Err(StoreRefused::DoesNotMatch("its Study Instance UID is not the one stored into".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn end(&mut self) -> Result<Stored, StoreRefused> {
+        let scanner = self.scanner.take();
+        let scanner = scanner.ok_or_else(|| StoreRefused::CannotUnderstand("the data set was refused already".into()))?;
+        let scanned = scanner.finish().map_err(|error| StoreRefused::CannotUnderstand(error.to_string()))?;
+        let identity = scanned
+            .identity
+            .clone()
+            .ok_or_else(|| StoreRefused::CannotUnderstand("the data set names no instance".into()))?;
+        if !self.sealing.has_key() {
+            self.identified(&identity)?;
+        }
+        // Decided again, now that the header is known: the role still holds and the scope admits it.
+        let granted = self.archive.decided(&self.caller, StoreRequest { incoming: self.incoming.clone() }).await?;
+        if !granted.scope().admits(&scanned.data_set) {
+            return Err(Refused::NotAllowed.into());
+        }
+        let prepared = self.prepare(scanned, &identity).await?;
+        let outcome = self.archive.inner.committer.keep(&granted, prepared).await?;
+        if outcome == StoreOutcome::Kept {
+            self.archive.inner.study_keys.kept(&identity.study);
+        }
+        let Identity { sop_class, sop_instance, study, series, .. } = identity;
+        Ok(Stored { sop_class, sop_instance, study, series, outcome })
+    }
+
+    async fn prepare(&mut self, scanned: Scanned, identity: &Identity) -> Result<Prepared, StoreRefused> {
+        let mut digest = [0; 32];
+        let context = std::mem::replace(&mut self.digest, Context::new(&SHA256));
+        digest.copy_from_slice(context.finish().as_ref());
+        let now = self.archive.inner.clock.now();
+        let facts = Facts {
+            study: identity.study.clone(),
+            series: identity.series.clone(),
+            sop_instance: identity.sop_instance.clone(),
+            sop_class: identity.sop_class.clone(),
+            transfer_syntax: self.incoming.transfer_syntax.uid().clone(),
+            digest,
+            data_set_bytes: self.bytes,
+            inflated_bytes: scanned.data_set_bytes,
+            frames: scanned.pixel_data.as_ref().map_or(0, |layout| layout.frames),
+            received: now,
+            caller: self.caller.name().to_owned(),
+            calling_ae: self.caller.ae_title().map(str::to_owned),
+        };
+        let sheet = Sheet::new(facts.clone(), scanned.pixel_data.as_ref(), &scanned.bulk)
+            .encode()
+            .map_err(|error| Refused::Broken(error.to_string()))?;
+        let attributes = attributes(&scanned).map_err(|error| sealing_failed(&error))?;
+        let record = self.sealing.finish(&attributes, &sheet).await?;
+        Ok(Prepared { record, facts, header: scanned.data_set, entry: self.entry(Outcome::Done) })
+    }
+
+    fn entry(&self, outcome: Outcome) -> Entry {
+        let subject = Subject { count: 1, ..self.subject.clone() };
+        Entry::of(&self.caller, Operation::Store, outcome, subject, self.archive.now_ns())
+    }
+
+    fn record_refusal(&mut self, refused: &StoreRefused) {
+        self.sealing.abandon();
+        if self.granted.take().is_none() {
+            return;
+        }
+        let outcome = match refused {
+            StoreRefused::CannotUnderstand(_) | StoreRefused::DoesNotMatch(_) => Outcome::Unanswerable,
+            StoreRefused::Refused(refused) => Outcome::of::<()>(&Err(refused.clone())),
+        };
+        let mut entry = self.entry(outcome);
+        entry.subject.count = 0;
+        entry.subject.detail = Some(refused.to_string());
+        self.archive.inner.trail.note(entry);
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        // Given up by the sender half way, or by a timeout.
+        if self.granted.take().is_some() && self.bytes > 0 {
+            let mut entry = self.entry(Outcome::Interrupted);
+            entry.subject.count = 0;
+            self.archive.inner.trail.note(entry);
+        }
+    }
+}
+
+/// The attributes as they are kept: compressed DICOM JSON in which a bulk value is named
+/// `lg:` and its path.
+fn attributes(scanned: &Scanned) -> Result<Vec<u8>, SealError> {
+    let mut text = Vec::with_capacity(8 * 1024);
+    json::write(&scanned.data_set, &mut text, &mut |path, _| format!("lg:{path}"));
+    commit::records::compress(&text)
+}
+
+/// A seal that fails is our fault.
+fn sealing_failed(error: &SealError) -> Refused {
+    Refused::Broken(error.to_string())
+}

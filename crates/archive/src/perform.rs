@@ -1,0 +1,126 @@
+//! The one road every operation takes.
+//!
+//! A read: decide, write the trail entry (durable, whether allowed or refused), and only
+//! then run; the entry is closed with the outcome, or with an interruption when the work is
+//! dropped. A change: decide, prepare, and commit the change and its entry as one batch of
+//! the log. Nothing else in this crate calls [`decide`] or appends to the trail.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use leadglass_dicom::StudyInstanceUid;
+
+use crate::access::Caller;
+use crate::access::decide::{Granted, Request, decide};
+use crate::change::Change;
+use crate::index::KnownInstance;
+use crate::trail::{Access, Entry, OpenEntry, Outcome, Subject};
+use crate::{Archive, Refused};
+
+/// Instances granted, the accesses recorded for their studies, and whether they are viewed.
+pub(crate) type Selected = (Vec<KnownInstance>, Vec<(StudyInstanceUid, Access)>, bool);
+
+impl Archive {
+    /// Carries out a read that is over when `run` returns.
+    pub(crate) async fn perform<R: Request, T>(
+        &self,
+        caller: &Caller,
+        request: R,
+        run: impl AsyncFnOnce(&Granted<R>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let (granted, entry) = self.begin(caller, request).await?;
+        let result = run(&granted).await;
+        entry.close(Outcome::of(&result));
+        result
+    }
+
+    /// Begins a read that goes on: whoever holds the entry closes it.
+    pub(crate) async fn begin<R: Request>(&self, caller: &Caller, request: R) -> Result<(Granted<R>, OpenEntry), Refused> {
+        let subject = request.subject();
+        let granted = self.decided(caller, request).await?;
+        let entry = Entry::of(caller, R::OPERATION, Outcome::Begun, subject, self.now_ns());
+        #[expect(clippy::disallowed_methods, reason = "the one road: decided above, run below")]
+        let sequence = self.inner.trail.append(entry.clone()).await?;
+        Ok((granted, self.inner.trail.opened(entry, sequence)))
+    }
+
+    /// Carries out a change: `prepare` looks and thinks, the commit writes change and entry
+    /// as one. Changes of access come one after the other, so what `prepare` saw still holds.
+    pub(crate) async fn perform_change<R: Request, T>(
+        &self,
+        caller: &Caller,
+        request: R,
+        prepare: impl AsyncFnOnce(&Granted<R>) -> Result<(Option<Change>, T), Refused>,
+    ) -> Result<T, Refused> {
+        let _one_at_a_time = self.inner.changing.lock().await;
+        let subject = request.subject();
+        let granted = self.decided(caller, request).await?;
+        let entry = |outcome| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
+        match prepare(&granted).await {
+            Ok((change, done)) => {
+                self.inner.committer.change(&granted, change, entry(Outcome::Done)).await?;
+                Ok(done)
+            }
+            Err(refused) => {
+                self.inner.trail.note(entry(Outcome::of::<()>(&Err(refused.clone()))));
+                Err(refused)
+            }
+        }
+    }
+
+    /// Carries out an access to instances: `select` finds them under the grant, and that
+    /// they are accessed is durable, study by study, before they are returned. Accesses of
+    /// one study by one caller for one purpose share an entry for five minutes.
+    pub(crate) async fn perform_access<R: Request>(
+        &self,
+        caller: &Caller,
+        request: R,
+        select: impl AsyncFnOnce(&Granted<R>) -> Result<(Vec<KnownInstance>, bool), Refused>,
+    ) -> Result<Selected, Refused> {
+        let subject = request.subject();
+        let granted = self.decided(caller, request).await?;
+        let entry = |outcome, subject| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
+        let (instances, viewing) = match select(&granted).await {
+            Ok(selected) => selected,
+            Err(refused) => {
+                self.inner.trail.note(entry(Outcome::of::<()>(&Err(refused.clone())), subject));
+                return Err(refused);
+            }
+        };
+        let studies: BTreeSet<&StudyInstanceUid> = instances.iter().map(|instance| &instance.study).collect();
+        let begun = studies.into_iter().map(async |study| {
+            let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
+            #[expect(clippy::disallowed_methods, reason = "the one road: decided above, handed out below")]
+            let append = async |entry| self.inner.trail.append(entry).await;
+            let access = self.inner.accesses.begin(entry(Outcome::Begun, subject), append).await?;
+            Ok::<_, Refused>((study.clone(), access))
+        });
+        let accesses = futures::future::try_join_all(begun).await?;
+        Ok((instances, accesses, viewing))
+    }
+
+    /// Decides; a refusal is durable in the trail when this returns it.
+    pub(crate) async fn decided<R: Request>(&self, caller: &Caller, request: R) -> Result<Granted<R>, Refused> {
+        let subject = request.subject();
+        #[expect(clippy::disallowed_methods, reason = "the one place that decides")]
+        match decide(&self.inner.registry, caller, request, self.inner.clock.now()) {
+            Ok(granted) => Ok(granted),
+            Err(refused) => {
+                let entry = Entry::of(caller, R::OPERATION, Outcome::Refused, subject, self.now_ns());
+                #[expect(clippy::disallowed_methods, reason = "a refusal is recorded too")]
+                self.inner.trail.append(entry).await?;
+                Err(refused)
+            }
+        }
+    }
+
+    /// The clock in the unit of records.
+    pub(crate) fn now_ns(&self) -> i64 {
+        nanoseconds(self.inner.clock.now())
+    }
+}
+
+/// Nanoseconds since 1970-01-01 UTC, 0 before.
+pub(crate) fn nanoseconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+}

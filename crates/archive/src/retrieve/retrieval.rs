@@ -1,0 +1,169 @@
+//! What was granted to one caller, to be read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use leadglass_dicom::{SopInstanceUid, StudyInstanceUid};
+use parking_lot::Mutex;
+
+use super::data_set::{DataSetReader, OpenInstance};
+use super::{StoredInstance, frame, metadata};
+use crate::index::KnownInstance;
+use crate::trail::{Access, Outcome};
+use crate::{Archive, Refused, blocking};
+
+/// Instances granted to the caller. Dropping it before [`Retrieval::complete`] records an
+/// interruption (but for viewing, which ends when the viewer stops looking).
+pub struct Retrieval {
+    archive: Archive,
+    instances: Vec<StoredInstance>,
+    known: Arc<Vec<KnownInstance>>,
+    by_uid: HashMap<SopInstanceUid, usize>,
+    accesses: HashMap<StudyInstanceUid, (Access, AtomicU64)>,
+    viewing: bool,
+    completed: bool,
+    /// The instance read last, open.
+    last: Mutex<Option<(usize, Arc<OpenInstance>)>>,
+}
+
+impl Retrieval {
+    pub(super) fn new(
+        archive: Archive,
+        known: Vec<KnownInstance>,
+        accesses: Vec<(StudyInstanceUid, Access)>,
+        viewing: bool,
+    ) -> Retrieval {
+        Retrieval {
+            archive,
+            instances: known.iter().map(StoredInstance::from).collect(),
+            by_uid: known.iter().enumerate().map(|(at, known)| (known.sop_instance.clone(), at)).collect(),
+            known: Arc::new(known),
+            accesses: accesses.into_iter().map(|(study, access)| (study, (access, AtomicU64::new(0)))).collect(),
+            viewing,
+            completed: false,
+            last: Mutex::new(None),
+        }
+    }
+
+    /// What was granted, in the order study, series, instance number.
+    pub fn instances(&self) -> &[StoredInstance] {
+        &self.instances
+    }
+
+    /// Opens one for reading from its first byte, as it came.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] for an instance that is not of this retrieval,
+    /// [`Refused::Damaged`] when its record is.
+    pub async fn open(&self, instance: &StoredInstance) -> Result<DataSetReader, Refused> {
+        let open = self.opened(instance).await?;
+        self.count(instance);
+        Ok(DataSetReader::new(open))
+    }
+
+    /// DICOM JSON metadata (PS3.18 F) of one instance, one object without brackets around.
+    /// Each `BulkDataURI` begins with `lg:` followed by the path `tag[/item/tag…]`.
+    ///
+    /// # Errors
+    /// As [`Retrieval::open`].
+    pub async fn metadata(&self, instance: &StoredInstance) -> Result<Bytes, Refused> {
+        let at = self.position(instance)?;
+        let (archive, known) = (self.archive.clone(), self.known.clone());
+        let json = blocking(move || metadata::of_one(&archive.inner, &known[at])).await??;
+        self.count(instance);
+        Ok(json)
+    }
+
+    /// The metadata of all instances granted, one DICOM JSON object each, in their order,
+    /// from the series summary where there is one.
+    ///
+    /// # Errors
+    /// As [`Retrieval::open`].
+    pub async fn all_metadata(&self) -> Result<Vec<Bytes>, Refused> {
+        let (archive, known) = (self.archive.clone(), self.known.clone());
+        let all = blocking(move || metadata::of_all(&archive.inner, &known)).await??;
+        self.instances.iter().for_each(|instance| self.count(instance));
+        Ok(all)
+    }
+
+    /// Bytes of one frame (1-based) as stored, without item headers; for native pixel data
+    /// a slice of the Pixel Data value.
+    ///
+    /// # Errors
+    /// As [`Retrieval::open`]; [`Refused::NotFound`] also when there is no such frame,
+    /// [`Refused::Invalid`] when its fragments cannot be told from those of other frames.
+    pub async fn frame(&self, instance: &StoredInstance, number: u32) -> Result<Bytes, Refused> {
+        let open = self.opened(instance).await?;
+        let frame = blocking(move || frame::read(&open, number)).await??;
+        self.count(instance);
+        Ok(frame)
+    }
+
+    /// Where the bulk value of that path is in the (inflated) data set: offset and length.
+    ///
+    /// # Errors
+    /// As [`Retrieval::open`]; [`Refused::NotFound`] also when there is no such value.
+    pub async fn bulk(&self, instance: &StoredInstance, path: &str) -> Result<(u64, u64), Refused> {
+        self.opened(instance).await?.bulk(path).ok_or(Refused::NotFound)
+    }
+
+    /// The bulk value of that path, opened at its first byte; it ends at its last.
+    ///
+    /// # Errors
+    /// As [`Retrieval::bulk`].
+    pub async fn open_bulk(&self, instance: &StoredInstance, path: &str) -> Result<DataSetReader, Refused> {
+        let open = self.opened(instance).await?;
+        let (offset, length) = open.bulk(path).ok_or(Refused::NotFound)?;
+        self.count(instance);
+        DataSetReader::of_range(open, offset, length).await
+    }
+
+    /// All that was asked for has left.
+    ///
+    /// # Errors
+    /// None at present; the counts follow in the trail by themselves.
+    pub async fn complete(mut self) -> Result<(), Refused> {
+        self.completed = true;
+        Ok(())
+    }
+
+    fn position(&self, instance: &StoredInstance) -> Result<usize, Refused> {
+        self.by_uid.get(&instance.sop_instance).copied().ok_or(Refused::NotFound)
+    }
+
+    async fn opened(&self, instance: &StoredInstance) -> Result<Arc<OpenInstance>, Refused> {
+        let at = self.position(instance)?;
+        if let Some((last, open)) = self.last.lock().as_ref()
+            && *last == at
+        {
+            return Ok(open.clone());
+        }
+        let (archive, known) = (self.archive.clone(), self.known.clone());
+        let open = Arc::new(blocking(move || OpenInstance::open(&archive.inner, &known[at])).await??);
+        *self.last.lock() = Some((at, open.clone()));
+        Ok(open)
+    }
+
+    fn count(&self, instance: &StoredInstance) {
+        if let Some((_, count)) = self.accesses.get(&instance.study) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Retrieval {
+    fn drop(&mut self) {
+        let outcome = if self.completed || self.viewing { Outcome::Done } else { Outcome::Interrupted };
+        for (access, count) in self.accesses.values() {
+            access.report(count.load(Ordering::Relaxed), outcome);
+            if self.viewing {
+                continue;
+            }
+            if let Some(entry) = access.news() {
+                self.archive.inner.trail.note(entry);
+            }
+        }
+    }
+}

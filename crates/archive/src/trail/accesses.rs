@@ -1,0 +1,137 @@
+//! "Instances accessed": one entry per caller, study and purpose within five minutes.
+//!
+//! PS3.15 A.5.3.4 records access per study. The first access of a window is durable before
+//! anything is handed out; whoever looks at a thousand frames of the study in the next
+//! minutes costs no further sync. The counts follow when the window closes, at the latest
+//! five minutes on.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use super::{Entry, Outcome};
+use crate::Refused;
+use crate::access::Door;
+
+/// How long accesses share an entry.
+const WINDOW: Duration = Duration::from_secs(300);
+
+/// The windows that are open.
+#[derive(Default)]
+pub(crate) struct Accesses {
+    windows: Mutex<HashMap<Key, Arc<Window>>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    caller: String,
+    address: Option<IpAddr>,
+    door: Door,
+    purpose: Option<String>,
+    study: Option<String>,
+}
+
+struct Window {
+    /// The number of the entry, once it is durable.
+    sequence: OnceCell<u64>,
+    entry: Mutex<Counted>,
+}
+
+struct Counted {
+    entry: Entry,
+    /// Whether the log says less than is known here.
+    changed: bool,
+}
+
+/// One access under a window's entry.
+#[derive(Clone)]
+pub(crate) struct Access {
+    window: Arc<Window>,
+}
+
+impl Accesses {
+    /// The access that entry describes: under the window that is open, or under a new one
+    /// that `append` makes durable first. Two who come at once wait for the same entry.
+    pub(crate) async fn begin(
+        &self,
+        entry: Entry,
+        append: impl AsyncFnOnce(Entry) -> Result<u64, Refused>,
+    ) -> Result<Access, Refused> {
+        let window = self.window(&entry);
+        window.sequence.get_or_try_init(|| append(Entry { outcome: Outcome::Begun, ..entry })).await?;
+        Ok(Access { window })
+    }
+
+    /// Takes out the entries of windows that are over (all of them when `now_ns` is `None`)
+    /// and have news.
+    pub(crate) fn close_over(&self, now_ns: Option<i64>) -> Vec<Entry> {
+        let mut windows = self.windows.lock();
+        let over = |window: &Window| now_ns.is_none_or(|now_ns| !is_open(&window.entry.lock().entry, now_ns));
+        let mut entries = Vec::new();
+        windows.retain(|_, window| {
+            if !over(window) {
+                return true;
+            }
+            entries.extend(window.news());
+            // Who still reads under it reports to it once more: keep it until they have gone.
+            Arc::strong_count(window) > 1 && now_ns.is_some()
+        });
+        entries
+    }
+
+    fn window(&self, entry: &Entry) -> Arc<Window> {
+        let key = Key {
+            caller: entry.caller.clone(),
+            address: entry.address,
+            door: entry.door,
+            purpose: entry.subject.purpose.clone(),
+            study: entry.subject.study.clone(),
+        };
+        let fresh = || {
+            let mut entry = entry.clone();
+            entry.subject.count = 0;
+            entry.outcome = Outcome::Done;
+            Arc::new(Window { sequence: OnceCell::new(), entry: Mutex::new(Counted { entry, changed: false }) })
+        };
+        let mut windows = self.windows.lock();
+        let window = windows.entry(key).or_insert_with(fresh);
+        if !is_open(&window.entry.lock().entry, entry.time_ns) && Arc::strong_count(window) == 1 {
+            *window = fresh();
+        }
+        window.clone()
+    }
+}
+
+impl Access {
+    /// So many instances were handed out, to their end or not. The entry as it is now
+    /// comes back.
+    pub(crate) fn report(&self, instances: u64, outcome: Outcome) {
+        let mut counted = self.window.entry.lock();
+        counted.entry.subject.count += instances;
+        if outcome != Outcome::Done {
+            counted.entry.outcome = outcome;
+        }
+        counted.changed = true;
+    }
+
+    /// The entry with the counts so far, to be written now; `None` when the log knows.
+    pub(crate) fn news(&self) -> Option<Entry> {
+        self.window.news()
+    }
+}
+
+impl Window {
+    fn news(&self) -> Option<Entry> {
+        let sequence = *self.sequence.get()?;
+        let mut counted = self.entry.lock();
+        std::mem::take(&mut counted.changed).then(|| Entry { closes: Some(sequence), ..counted.entry.clone() })
+    }
+}
+
+fn is_open(entry: &Entry, now_ns: i64) -> bool {
+    i64::try_from(WINDOW.as_nanos()).is_ok_and(|window_ns| now_ns.saturating_sub(entry.time_ns) < window_ns)
+}

@@ -1,0 +1,60 @@
+//! What time brings: windows of the trail close, checkpoints fall due, series settle.
+//!
+//! A thread looks every second; what is due is told by the archive's clock, so tests call
+//! [`Archive::tend`] themselves. Deliberately absent: anything somebody waits for.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::perform::nanoseconds;
+use crate::{Archive, Inner, retrieve};
+
+/// How often the thread looks.
+const TICK: Duration = Duration::from_secs(1);
+/// A series is settled when nothing came for so long.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Most series summarized in one go.
+const SERIES: u32 = 4;
+
+/// Starts the thread; it ends with the archive.
+pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
+    let inner: Weak<Inner> = Arc::downgrade(inner);
+    let look = move || {
+        while let Some(inner) = inner.upgrade() {
+            let archive = Archive { inner };
+            archive.tend(Some(nanoseconds(archive.inner.clock.now())));
+            archive.summarize_settled();
+            drop(archive);
+            std::thread::sleep(TICK);
+        }
+    };
+    std::thread::Builder::new().name("upkeep".into()).spawn(look).map(drop)
+}
+
+impl Archive {
+    /// Writes the trail entries whose windows are over (all of them when `now_ns` is
+    /// `None`) and lets the committer see whether a checkpoint is due.
+    pub(crate) fn tend(&self, now_ns: Option<i64>) {
+        let over = self.inner.accesses.close_over(now_ns).into_iter().chain(self.inner.failures.close_over(now_ns));
+        over.for_each(|entry| self.inner.trail.note(entry));
+        self.inner.committer.tick();
+    }
+
+    /// Writes summaries of series that have settled. Blocks.
+    pub(crate) fn summarize_settled(&self) {
+        let settled = i64::try_from(SETTLED.as_nanos()).unwrap_or(i64::MAX);
+        let before = nanoseconds(self.inner.clock.now()).saturating_sub(settled);
+        if self.inner.committer.read_only().is_some() {
+            return;
+        }
+        let series = match self.inner.index.settled_series(before, SERIES) {
+            Ok(series) => series,
+            Err(error) => return tracing::warn!(%error, "settled series could not be listed"),
+        };
+        for (study, series) in series {
+            if let Err(error) = retrieve::summarize(&self.inner, &study, &series) {
+                tracing::warn!(%error, "a series summary could not be written");
+            }
+        }
+    }
+}
