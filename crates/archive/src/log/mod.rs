@@ -37,11 +37,18 @@
 mod append;
 mod checkpoint;
 mod error;
+mod files;
 mod merkle;
 mod object;
 mod record;
 mod replay;
+mod segment;
+mod tail;
+#[cfg(test)]
+mod tests;
 mod verify;
+mod walk;
+mod writer;
 
 pub use append::{Appended, Log, LogOptions, Opened, TornTail};
 pub use checkpoint::{Checkpoint, CheckpointKey, CheckpointVerifier};
