@@ -29,9 +29,12 @@ impl Files {
         Files { log: data_dir.join("log"), objects: data_dir.join("objects"), segments: RwLock::default() }
     }
 
-    /// Makes the directories, mode 0700.
+    /// Makes the directories where they are not, mode 0700, durable.
     pub fn make_directories(&self) -> Result<(), LogError> {
         for directory in [&self.log, &self.objects] {
+            if directory.is_dir() {
+                continue;
+            }
             let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
             made.map_err(LogError::io("cannot make", directory))?;
             sync_directory(directory.parent().unwrap_or(Path::new(".")))?;

@@ -100,20 +100,25 @@ impl Drop for SpilledObject {
 /// Settles the `.new` files that `referred` names and removes the others; how many went.
 pub(super) fn sweep(files: &Files, referred: &[[u8; 16]]) -> Result<u64, LogError> {
     let io = |what| LogError::io(what, files.objects());
-    let mut swept = 0;
+    let (mut swept, mut settled) = (0, 0);
     for entry in std::fs::read_dir(files.objects()).map_err(io("cannot list"))? {
         let path = entry.map_err(io("cannot list"))?.path();
         if path.extension().is_none_or(|extension| extension != "new") {
             continue;
         }
         match referred.iter().find(|name| files.new_object_path(name) == path) {
-            Some(name) => std::fs::rename(&path, files.object_path(name)).map_err(io("cannot rename in"))?,
+            Some(name) => {
+                std::fs::rename(&path, files.object_path(name)).map_err(io("cannot rename in"))?;
+                settled += 1;
+            }
             None => {
                 std::fs::remove_file(&path).map_err(io("cannot remove from"))?;
                 swept += 1;
             }
         }
     }
-    sync_directory(files.objects())?;
+    if swept + settled > 0 {
+        sync_directory(files.objects())?;
+    }
     Ok(swept)
 }

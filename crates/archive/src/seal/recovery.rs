@@ -91,9 +91,9 @@ mod tests {
         #[test]
         fn a_kit_reads_back(bytes: [u8; 32]) {
             let kit = RecoveryKit::of(&MasterKey::from_bytes(bytes));
-            prop_assert_eq!(RecoveryKit::parse(kit.text()).unwrap().secret(), &bytes);
+            prop_assert_eq!(*RecoveryKit::parse(kit.text()).unwrap().secret(), bytes);
             let sloppy = kit.text().to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l").replace("l)", "1)");
-            prop_assert_eq!(RecoveryKit::parse(&sloppy).unwrap().secret(), &bytes);
+            prop_assert_eq!(*RecoveryKit::parse(&sloppy).unwrap().secret(), bytes);
         }
     }
 
