@@ -132,9 +132,7 @@ impl SubOperations {
         let completed = set.u16(NUMBER_OF_COMPLETED_SUB_OPERATIONS).map(u32::from);
         let failed = set.u16(NUMBER_OF_FAILED_SUB_OPERATIONS).map(u32::from);
         let warning = set.u16(NUMBER_OF_WARNING_SUB_OPERATIONS).map(u32::from);
-        if remaining.or(completed).or(failed).or(warning).is_none() {
-            return None;
-        }
+        remaining.or(completed).or(failed).or(warning)?;
         Some(SubOperations {
             remaining,
             completed: completed.unwrap_or(0),

@@ -10,3 +10,5 @@ mod endings;
 mod messages;
 #[cfg(test)]
 mod misbehaviour;
+#[cfg(test)]
+mod writes;
