@@ -2,7 +2,7 @@
 
 use super::Fault;
 use crate::uid::UidError;
-use crate::{DataSet, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, Tag, Value};
+use crate::{DataSet, Element, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, Tag, Value};
 
 /// SOP Class UID.
 pub(super) const SOP_CLASS_UID: Tag = Tag(0x0008, 0x0016);
@@ -33,12 +33,25 @@ pub struct Identity {
 impl Identity {
     /// Reads the identity from a header.
     pub fn of(header: &DataSet) -> Result<Identity, Fault> {
+        Identity::read(|tag| header.element(tag))
+    }
+
+    /// Reads it from elements in whatever order they came.
+    pub(super) fn of_elements(elements: &[(Tag, Element)]) -> Result<Identity, Fault> {
+        Identity::read(|tag| elements.iter().find(|(other, _)| *other == tag).map(|(_, element)| element))
+    }
+
+    fn read<'a>(element: impl Fn(Tag) -> Option<&'a Element>) -> Result<Identity, Fault> {
+        let patient_id = match element(PATIENT_ID).map(|element| &element.value) {
+            Some(Value::Text(values)) => values.first().filter(|id| !id.is_empty()).cloned(),
+            _ => None,
+        };
         Ok(Identity {
-            sop_class: uid(header, SOP_CLASS_UID, SopClassUid::parse)?,
-            sop_instance: uid(header, SOP_INSTANCE_UID, SopInstanceUid::parse)?,
-            study: uid(header, STUDY_INSTANCE_UID, StudyInstanceUid::parse)?,
-            series: uid(header, SERIES_INSTANCE_UID, SeriesInstanceUid::parse)?,
-            patient_id: header.text(PATIENT_ID).filter(|id| !id.is_empty()).map(str::to_owned),
+            sop_class: uid(SOP_CLASS_UID, element(SOP_CLASS_UID), SopClassUid::parse)?,
+            sop_instance: uid(SOP_INSTANCE_UID, element(SOP_INSTANCE_UID), SopInstanceUid::parse)?,
+            study: uid(STUDY_INSTANCE_UID, element(STUDY_INSTANCE_UID), StudyInstanceUid::parse)?,
+            series: uid(SERIES_INSTANCE_UID, element(SERIES_INSTANCE_UID), SeriesInstanceUid::parse)?,
+            patient_id,
         })
     }
 
@@ -48,8 +61,8 @@ impl Identity {
     }
 }
 
-fn uid<U>(header: &DataSet, tag: Tag, parse: fn(&str) -> Result<U, UidError>) -> Result<U, Fault> {
-    match header.element(tag).map(|element| &element.value) {
+fn uid<U>(tag: Tag, element: Option<&Element>, parse: fn(&str) -> Result<U, UidError>) -> Result<U, Fault> {
+    match element.map(|element| &element.value) {
         None | Some(Value::Empty) => Err(Fault::Missing(tag)),
         Some(Value::Text(values)) => match values.as_slice() {
             [value] => parse(value).map_err(|error| Fault::BadUid { tag, error }),

