@@ -2,10 +2,16 @@
 //!
 //! Deliberately absent: pixel data. Objects go out as they came, or through [`crate::convert`].
 
-use crate::scan::{Limits, ScanError};
-use crate::{DataSet, Encoding, Tag};
+use crate::charset::SpecificCharacterSet;
+use crate::scan::header::{self, ITEM};
+use crate::scan::value::{swap, unit};
+use crate::scan::{Limits, ScanError, Scanner};
+use crate::{DataSet, Element, Encoding, Tag, TransferSyntax, VR, Value};
 
-/// Why a data set cannot be written.
+/// Specific Character Set.
+const SPECIFIC_CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
+
+/// Why a data set cannot be written. The caller is to blame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// A value that is somewhere else cannot be written.
@@ -17,10 +23,163 @@ pub enum EncodeError {
     /// The value is not of the kind its value representation asks for.
     #[error("{0} holds a value its value representation cannot")]
     WrongValue(Tag),
+    /// The text has characters the character set cannot write; UTF-8 can.
+    #[error("{0} has characters that the character set cannot write")]
+    Unencodable(Tag),
 }
 
 /// Reads a small data set, for example [`Limits::small`]. Text is decoded by its Specific
-/// Character Set; no identity is demanded.
-pub fn decode(_bytes: &[u8], _encoding: Encoding, _limits: &Limits) -> Result<DataSet, ScanError> {
-    todo!()
+/// Character Set; no identity is demanded, and no bytes are an empty data set.
+pub fn decode(bytes: &[u8], encoding: Encoding, limits: &Limits) -> Result<DataSet, ScanError> {
+    if bytes.is_empty() {
+        return Ok(DataSet::new());
+    }
+    let mut scanner = Scanner::of_any_data_set(&TransferSyntax::of_encoding(encoding), limits.clone());
+    scanner.push(bytes)?;
+    Ok(scanner.finish()?.data_set)
+}
+
+impl DataSet {
+    /// Writes the data set, its text in the given character set. Specific Character Set
+    /// (0008,0005) is written to say so, whatever the data set holds there; nothing is
+    /// written for the default repertoire. Group lengths are neither made nor kept, except
+    /// for groups 0000 and 0002.
+    pub fn encode(&self, encoding: Encoding, charset: &SpecificCharacterSet) -> Result<Vec<u8>, EncodeError> {
+        let mut out = Vec::with_capacity(64 * self.len());
+        let terms = charset.terms();
+        let mut declaration = (!terms.is_empty()).then_some(Element { vr: VR::CS, value: Value::Text(terms) });
+        for (tag, element) in self.iter() {
+            if tag >= SPECIFIC_CHARACTER_SET
+                && let Some(declaration) = declaration.take()
+            {
+                put(&mut out, SPECIFIC_CHARACTER_SET, &declaration, encoding, charset)?;
+            }
+            if is_kept(tag) {
+                put(&mut out, tag, element, encoding, charset)?;
+            }
+        }
+        if let Some(declaration) = declaration {
+            put(&mut out, SPECIFIC_CHARACTER_SET, &declaration, encoding, charset)?;
+        }
+        Ok(out)
+    }
+}
+
+fn is_kept(tag: Tag) -> bool {
+    tag != SPECIFIC_CHARACTER_SET && (tag.element() != 0 || tag.group() <= 2)
+}
+
+fn put(
+    out: &mut Vec<u8>,
+    tag: Tag,
+    element: &Element,
+    encoding: Encoding,
+    charset: &SpecificCharacterSet,
+) -> Result<(), EncodeError> {
+    let value = match &element.value {
+        Value::Sequence(items) => items_of(tag, items, encoding, charset)?,
+        value => value_of(tag, element.vr, value, encoding, charset)?,
+    };
+    let length = u32::try_from(value.len()).ok().filter(|length| *length != header::UNDEFINED);
+    header::write(out, tag, element.vr, length.ok_or(EncodeError::TooLong(tag))?, encoding);
+    out.extend_from_slice(&value);
+    Ok(())
+}
+
+/// The items with their headers. The recursion is as deep as the data set, which every way
+/// into one bounds.
+fn items_of(
+    tag: Tag,
+    items: &[DataSet],
+    encoding: Encoding,
+    charset: &SpecificCharacterSet,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::new();
+    for item in items {
+        let mut inside = Vec::new();
+        for (tag, element) in item.iter().filter(|(tag, _)| is_kept(*tag)) {
+            put(&mut inside, tag, element, encoding, charset)?;
+        }
+        let length = u32::try_from(inside.len()).map_err(|_| EncodeError::TooLong(tag))?;
+        header::write(&mut out, ITEM, VR::UN, length, encoding);
+        out.extend_from_slice(&inside);
+    }
+    Ok(out)
+}
+
+fn value_of(
+    tag: Tag,
+    vr: VR,
+    value: &Value,
+    encoding: Encoding,
+    charset: &SpecificCharacterSet,
+) -> Result<Vec<u8>, EncodeError> {
+    let wrong = || EncodeError::WrongValue(tag);
+    let mut bytes = match value {
+        Value::Empty | Value::Sequence(_) => Vec::new(),
+        Value::Bulk(_) => return Err(EncodeError::Bulk(tag)),
+        Value::Bytes(bytes) => bytes.clone(),
+        Value::Text(values) => text_of(vr, values, charset).ok_or(EncodeError::Unencodable(tag))?,
+        Value::Unsigned(values) => join(values, |n| unsigned(vr, n)).ok_or_else(wrong)?,
+        Value::Signed(values) => join(values, |n| signed(vr, n)).ok_or_else(wrong)?,
+        Value::Float(values) => join(values, |n| float(vr, n)).ok_or_else(wrong)?,
+        Value::Tags(values) if vr == VR::AT => {
+            let halves = values.iter().flat_map(|tag| [tag.0, tag.1]);
+            halves.flat_map(u16::to_le_bytes).collect()
+        }
+        Value::Tags(_) => return Err(wrong()),
+    };
+    // UN is little endian everywhere, PS3.5 6.2.2.
+    if encoding == Encoding::ExplicitBigEndian && vr != VR::UN {
+        swap(&mut bytes, unit(vr));
+    }
+    if !bytes.len().is_multiple_of(2) {
+        let is_text = matches!(value, Value::Text(_)) && vr != VR::UI;
+        bytes.push(if is_text { b' ' } else { 0 });
+    }
+    Ok(bytes)
+}
+
+fn text_of(vr: VR, values: &[String], charset: &SpecificCharacterSet) -> Option<Vec<u8>> {
+    match vr {
+        VR::SH | VR::LO | VR::ST | VR::LT | VR::PN | VR::UC | VR::UT => charset.encode(values, vr).ok(),
+        _ => {
+            let text = values.join("\\");
+            text.is_ascii().then(|| text.into_bytes())
+        }
+    }
+}
+
+fn join<T: Copy>(values: &[T], write: impl Fn(T) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for value in values {
+        bytes.extend_from_slice(&write(*value)?);
+    }
+    Some(bytes)
+}
+
+fn unsigned(vr: VR, number: u64) -> Option<Vec<u8>> {
+    match vr {
+        VR::US => Some(u16::try_from(number).ok()?.to_le_bytes().to_vec()),
+        VR::UL => Some(u32::try_from(number).ok()?.to_le_bytes().to_vec()),
+        VR::UV => Some(number.to_le_bytes().to_vec()),
+        _ => None,
+    }
+}
+
+fn signed(vr: VR, number: i64) -> Option<Vec<u8>> {
+    match vr {
+        VR::SS => Some(i16::try_from(number).ok()?.to_le_bytes().to_vec()),
+        VR::SL => Some(i32::try_from(number).ok()?.to_le_bytes().to_vec()),
+        VR::SV => Some(number.to_le_bytes().to_vec()),
+        _ => None,
+    }
+}
+
+fn float(vr: VR, number: f64) -> Option<Vec<u8>> {
+    match vr {
+        VR::FL => Some((number as f32).to_le_bytes().to_vec()),
+        VR::FD => Some(number.to_le_bytes().to_vec()),
+        _ => None,
+    }
 }

@@ -1,8 +1,16 @@
 //! The DICOM JSON Model, PS3.18 Annex F.
 //!
-//! Always UTF-8. Deliberately absent: arrays of data sets, which the caller joins with commas.
+//! Always UTF-8; Specific Character Set (0008,0005) keeps the value the object came with, as
+//! CP-2518 has it: it tells of the original, not of the JSON. Group lengths are left out
+//! (F.2.2). Deliberately absent: arrays of data sets, which the caller joins with commas.
 
-use crate::{Bulk, DataSet};
+pub(crate) mod base64;
+mod number;
+mod parse;
+mod write;
+
+pub use parse::parse;
+pub use write::write;
 
 /// Why JSON is no data set. Never repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,15 +24,4 @@ pub enum JsonError {
     /// JSON, but not of the DICOM JSON Model.
     #[error("the JSON is not of the DICOM JSON Model (PS3.18 F.2)")]
     NotDicom,
-}
-
-/// Appends the data set as one JSON object. `bulk_uri` names a bulk value by its path,
-/// `7FE00010` or inside sequences `tag/item/tag…` with items counted from 0.
-pub fn write(_data_set: &DataSet, _out: &mut Vec<u8>, _bulk_uri: &mut dyn FnMut(&str, &Bulk) -> String) {
-    todo!()
-}
-
-/// Reads one data set, or an array of them (STOW-RS metadata, PS3.18 10.5.1).
-pub fn parse(_bytes: &[u8], _limits: &crate::scan::Limits) -> Result<Vec<DataSet>, JsonError> {
-    todo!()
 }

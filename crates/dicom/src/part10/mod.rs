@@ -2,10 +2,16 @@
 //!
 //! Deliberately absent: files; bytes come and go as slices.
 
-use crate::{SopClassUid, SopInstanceUid, TransferSyntax, Uid};
+mod read;
+mod write;
+
+pub use read::{Part10Reader, split};
+pub use write::write_file_meta;
+
+use crate::{TransferSyntax, Uid};
 
 /// Implementation Class UID (0002,0012) of this product, under the UUID root.
-pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.123183627354823110931190271823098172653";
+pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.331009666857458643419210416310126350949";
 
 /// Implementation Version Name (0002,0013).
 pub const IMPLEMENTATION_VERSION_NAME: &str = concat!("LEADGLASS_", env!("CARGO_PKG_VERSION"));
@@ -45,46 +51,3 @@ pub enum Part10Error {
 
 /// File meta information larger than this is refused.
 pub const FILE_META_BYTES: usize = 64 * 1024;
-
-/// Reads the front of a file that arrives in pieces.
-pub struct Part10Reader {}
-
-impl Part10Reader {
-    /// A reader at the first byte of a file.
-    pub fn new() -> Part10Reader {
-        todo!()
-    }
-
-    /// Takes the next bytes. `Some` once the data set begins: the meta information and those
-    /// bytes of the data set already read. A data set without preamble and meta information is
-    /// recognised and its transfer syntax guessed.
-    pub fn push(&mut self, _bytes: &[u8]) -> Result<Option<(FileMeta, Vec<u8>)>, Part10Error> {
-        todo!()
-    }
-
-    /// The file ended before [`Part10Reader::push`] said `Some`.
-    pub fn finish(self) -> Result<(FileMeta, Vec<u8>), Part10Error> {
-        todo!()
-    }
-}
-
-impl Default for Part10Reader {
-    fn default() -> Part10Reader {
-        Part10Reader::new()
-    }
-}
-
-/// Splits a file that is in memory whole into its meta information and its data set.
-pub fn split(file: &[u8]) -> Result<(FileMeta, &[u8]), Part10Error> {
-    let _ = file;
-    todo!()
-}
-
-/// Preamble (always zero), prefix and file meta information of an instance, PS3.10 7.1.
-pub fn write_file_meta(
-    _sop_class: &SopClassUid,
-    _sop_instance: &SopInstanceUid,
-    _transfer_syntax: &TransferSyntax,
-) -> Vec<u8> {
-    todo!()
-}

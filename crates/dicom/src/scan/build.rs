@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::frames::PixelField;
 use super::header::Header;
 use super::identity::Identity;
-use super::text::SpecificCharacterSet;
 use super::value::{count, decode, is_bytes};
 use super::walk::{Take, Visitor};
 use super::{BulkValue, Fault, Fragment, Limits};
+use crate::charset::SpecificCharacterSet;
 use crate::{Bulk, DataSet, Element, Tag, VR, Value};
 
 /// Specific Character Set.
@@ -100,15 +100,16 @@ impl Builder {
         let values = count(&value).saturating_sub(1) as u64;
         self.charge(ELEMENT_COST + VALUE_COST * values)?;
         if self.is_instance && self.open.is_empty() {
-            self.check_top_level(tag)?;
+            self.check_top_level(tag, &value)?;
         }
         self.data_set().elements.push((tag, Element { vr, value }));
         Ok(())
     }
 
     /// Before an element of the top level: is its tag allowed, is the identity known now?
-    fn check_top_level(&mut self, tag: Tag) -> Result<(), Fault> {
-        if Identity::is_identifying(tag) && self.root.elements.iter().any(|(other, _)| *other == tag) {
+    fn check_top_level(&mut self, tag: Tag, value: &Value) -> Result<(), Fault> {
+        let differs = |(other, element): &(Tag, Element)| *other == tag && element.value != *value;
+        if Identity::is_identifying(tag) && self.root.elements.iter().any(differs) {
             return Err(Fault::Duplicate(tag));
         }
         if self.identity.is_none() && tag.0 > 0x0020 {
@@ -246,8 +247,7 @@ impl Visitor for Builder {
     fn fragments(&mut self, header: &Header) -> Result<(), Fault> {
         self.belongs(header.tag)?;
         let (tag, vr, offset) = (header.tag, header.vr, header.offset);
-        self.fragments =
-            Some(OpenFragments { tag, vr, offset, offset_table: None, fragments: Vec::new(), count: 0 });
+        self.fragments = Some(OpenFragments { tag, vr, offset, offset_table: None, fragments: Vec::new(), count: 0 });
         Ok(())
     }
 

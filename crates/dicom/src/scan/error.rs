@@ -45,8 +45,8 @@ pub enum Fault {
     /// A group that belongs outside a data set (command set or file meta information).
     #[error("{0} does not belong inside a data set")]
     ForeignGroup(Tag),
-    /// An identifying element more than once.
-    #[error("{0} is there more than once")]
+    /// An identifying element more than once, with different values.
+    #[error("{0} is there more than once, with different values")]
     Duplicate(Tag),
     /// Sequences nested deeper than [`super::Limits::depth`].
     #[error("sequences are nested deeper than {0}")]

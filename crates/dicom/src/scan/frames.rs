@@ -53,7 +53,8 @@ fn bits_per_frame(header: &DataSet, tag: Tag, frames: u32, length: u64) -> Optio
     let halved = samples == 3 && header.text(PHOTOMETRIC_INTERPRETATION) == Some("YBR_FULL_422");
     let full = pixels.checked_mul(samples)?.checked_mul(allocated)?;
     let candidates = if halved { [pixels.checked_mul(2)?.checked_mul(allocated)?, full] } else { [full, full] };
-    let fits = |bits: &u64| *bits > 0 && bits.checked_mul(u64::from(frames)).is_some_and(|all| all.div_ceil(8) <= length);
+    let fits =
+        |bits: &u64| *bits > 0 && bits.checked_mul(u64::from(frames)).is_some_and(|all| all.div_ceil(8) <= length);
     if halved && fits(&full) { Some(full) } else { candidates.into_iter().find(fits) }
 }
 

@@ -12,7 +12,7 @@ pub(crate) const SEQUENCE_DELIMITER: Tag = Tag(0xFFFE, 0xE0DD);
 /// The length that says: up to the delimiter.
 pub(crate) const UNDEFINED: u32 = 0xFFFF_FFFF;
 /// The longest header.
-pub(super) const MAX_HEADER: usize = 12;
+pub(crate) const MAX_HEADER: usize = 12;
 
 /// The header of an element, as the walk hands it to its visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) struct Header {
 
 /// What the bytes of a header say, before any dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RawHeader {
+pub(crate) struct RawHeader {
     pub tag: Tag,
     /// None in implicit encoding and for items and delimiters.
     pub vr: Option<VR>,
@@ -43,7 +43,7 @@ pub(super) struct RawHeader {
 }
 
 /// How many bytes the header that begins with these 8 has.
-pub(super) fn header_length(bytes: [u8; 8], encoding: Encoding) -> usize {
+pub(crate) fn header_length(bytes: [u8; 8], encoding: Encoding) -> usize {
     if encoding == Encoding::ImplicitLittleEndian || tag(bytes, encoding).0 == 0xFFFE {
         return 8;
     }
@@ -54,7 +54,7 @@ pub(super) fn header_length(bytes: [u8; 8], encoding: Encoding) -> usize {
 }
 
 /// Reads a header of [`header_length`] bytes.
-pub(super) fn parse(bytes: &[u8; MAX_HEADER], encoding: Encoding) -> Result<RawHeader, Fault> {
+pub(crate) fn parse(bytes: &[u8; MAX_HEADER], encoding: Encoding) -> Result<RawHeader, Fault> {
     let [t0, t1, t2, t3, v0, v1, l0, l1, x0, x1, x2, x3] = *bytes;
     let tag = tag([t0, t1, t2, t3, 0, 0, 0, 0], encoding);
     if encoding == Encoding::ImplicitLittleEndian {

@@ -13,7 +13,6 @@ pub(crate) mod inflate;
 mod limits;
 mod pixel;
 mod pixel_bytes;
-mod text;
 pub(crate) mod value;
 mod vr;
 pub(crate) mod walk;

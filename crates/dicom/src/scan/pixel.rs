@@ -93,7 +93,7 @@ fn native_frame(index: u32, offset: u64, length: u64, bits: u64) -> Option<Frame
     }
     let bytes = offset.checked_add(first_bit / 8)?..offset.checked_add(end)?;
     let skip = (first_bit % 8) as u8;
-    if skip == 0 && bits % 8 == 0 {
+    if skip == 0 && bits.is_multiple_of(8) {
         return Some(FrameLocation::Bytes(bytes));
     }
     Some(FrameLocation::Bits { bytes, skip, bits })

@@ -37,9 +37,7 @@ impl PixelDataLayout {
         let rest = &mut rest;
         let frames = u32::try_from(take(rest)?).ok()?;
         let kind = match *kind {
-            NATIVE => {
-                PixelDataKind::Native { offset: take(rest)?, length: take(rest)?, bits_per_frame: take(rest)? }
-            }
+            NATIVE => PixelDataKind::Native { offset: take(rest)?, length: take(rest)?, bits_per_frame: take(rest)? },
             ENCAPSULATED => {
                 let fragments = take_fragments(rest)?;
                 let first_fragments = take_first_fragments(rest, fragments.len(), frames)?;

@@ -1,6 +1,6 @@
 //! Bytes of one value to a [`Value`], PS3.5 §6.2.
 
-use super::text::SpecificCharacterSet;
+use crate::charset::SpecificCharacterSet;
 use crate::{Encoding, Tag, VR, Value};
 
 /// Decodes a value. Numbers whose bytes do not divide into whole ones stay bytes, as UN.

@@ -58,6 +58,8 @@ pub(crate) struct Walk {
     header_have: usize,
     value: Option<Pending>,
     carry: Vec<u8>,
+    /// A small value that decides over the VR of others.
+    noted: Vec<u8>,
 }
 
 struct WalkLimits {
@@ -118,6 +120,7 @@ impl Walk {
             header_have: 0,
             value: None,
             carry: Vec::new(),
+            noted: Vec::new(),
         }
     }
 
@@ -161,20 +164,18 @@ impl Walk {
         })
     }
 
-    fn take_value(
-        &mut self,
-        mut pending: Pending,
-        input: &mut &[u8],
-        visitor: &mut impl Visitor,
-    ) -> Result<(), Fault> {
+    fn take_value(&mut self, mut pending: Pending, input: &mut &[u8], visitor: &mut impl Visitor) -> Result<(), Fault> {
         let wanted = usize::try_from(pending.remaining).unwrap_or(usize::MAX).min(input.len());
         let (bytes, rest) = input.split_at(wanted);
         *input = rest;
         self.position += wanted as u64;
         pending.remaining -= wanted as u32;
         let last = pending.remaining == 0;
-        if pending.note && self.carry.is_empty() && bytes.len() >= 2 {
-            self.note(&pending.header, bytes);
+        if pending.note {
+            self.noted.extend_from_slice(bytes);
+            if last {
+                self.note(&pending.header);
+            }
         }
         match pending.take {
             Take::Skip | Take::Items => {}
@@ -184,9 +185,6 @@ impl Walk {
                 self.carry.extend_from_slice(bytes);
                 if last {
                     let carry = std::mem::take(&mut self.carry);
-                    if pending.note {
-                        self.note(&pending.header, &carry);
-                    }
                     visitor.whole(&pending.header, &carry)?;
                 }
             }
@@ -197,14 +195,15 @@ impl Walk {
         Ok(())
     }
 
-    fn note(&mut self, header: &Header, value: &[u8]) {
-        if let ([a, b, ..], Some(open)) = (value, self.open.last_mut()) {
+    fn note(&mut self, header: &Header) {
+        if let ([a, b, ..], Some(open)) = (self.noted.as_slice(), self.open.last_mut()) {
             let first = match header.encoding {
                 Encoding::ExplicitBigEndian => u16::from_be_bytes([*a, *b]),
                 _ => u16::from_le_bytes([*a, *b]),
             };
             open.context.note(header.tag, first);
         }
+        self.noted.clear();
     }
 
     /// Gathers the bytes of a header and acts on it when it is whole.
@@ -214,6 +213,7 @@ impl Walk {
             return Ok(());
         }
         let [a, b, c, d, e, f, g, h, ..] = self.header;
+        let encoding = self.encoding_in_fact(encoding, [e, f]);
         let needed = header_length([a, b, c, d, e, f, g, h], encoding);
         if !self.gather(needed, input) {
             return Ok(());
@@ -234,6 +234,19 @@ impl Walk {
             Kind::Sequence => self.in_sequence(raw, encoding, visitor),
             Kind::Fragments => self.in_fragments(raw, start, visitor),
         }
+    }
+
+    /// Some write a compressed object without VRs although its syntax has them. The first
+    /// element shows it, and then it holds for all of them.
+    fn encoding_in_fact(&mut self, said: Encoding, vr: [u8; 2]) -> Encoding {
+        let is_vr = vr.iter().all(u8::is_ascii_uppercase);
+        if self.elements > 0 || said != Encoding::ExplicitLittleEndian || is_vr {
+            return said;
+        }
+        if let Some(root) = self.open.first_mut() {
+            root.encoding = Encoding::ImplicitLittleEndian;
+        }
+        Encoding::ImplicitLittleEndian
     }
 
     fn gather(&mut self, needed: usize, input: &mut &[u8]) -> bool {
@@ -336,8 +349,7 @@ impl Walk {
             ITEM if raw.length != UNDEFINED => {
                 let (vr, encoding) = (VR::OB, Encoding::ExplicitLittleEndian);
                 let offset = self.position;
-                let header =
-                    Header { tag: ITEM, vr, meaning: vr, length: raw.length, encoding, start, offset };
+                let header = Header { tag: ITEM, vr, meaning: vr, length: raw.length, encoding, start, offset };
                 let take = visitor.fragment(&header)?;
                 self.await_value(header, take, visitor)
             }
