@@ -209,8 +209,6 @@ pub struct Counts {
     pub series: u64,
     /// Instances.
     pub instances: u64,
-    /// Bytes of the data sets as they came.
-    pub data_set_bytes: u64,
     /// Objects in quarantine.
     pub quarantined: u64,
 }

@@ -6,11 +6,24 @@
 //! wholly in the `WHERE`: no row outside it is ever a candidate.
 //! Rows stream in an order that an index serves, and reading stops with the page.
 
-use leadglass_dicom::DataSet;
-use leadglass_dicom::query::Query;
+mod condition;
+mod derived;
+mod plan;
+mod row;
 
-use super::{Index, IndexError, KnownInstance};
+use leadglass_dicom::DataSet;
+use leadglass_dicom::attribute::Level;
+use leadglass_dicom::query::Query;
+use rusqlite::types::Value as Cell;
+
+use super::engine::{self, Sql};
+use super::{Index, IndexError, KnownInstance, scope};
 use crate::access::scope::Scope;
+use condition::alias;
+use plan::Plan;
+use row::Wanted;
+
+pub use row::needs_attributes;
 
 /// Which part of the answer is wanted.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +38,7 @@ pub struct Page {
 
 /// Where a page ended. Of use only with the same query and scope.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cursor(pub(super) Vec<rusqlite::types::Value>);
+pub struct Cursor(Vec<Cell>);
 
 /// Rows found.
 #[derive(Clone, Debug, Default)]
@@ -43,9 +56,81 @@ pub type LoadAttributes<'a> = &'a mut dyn FnMut(&KnownInstance) -> Option<DataSe
 
 impl Index {
     /// Finds entities of the query's level, PS3.4 C.2.2.2, PS3.18 10.6. For keys and
-    /// attributes that no column holds `load` is called with an instance of the entity that
-    /// is in scope. At the instance level `Include::All` adds everything that was loaded.
-    pub fn search(&self, _query: &Query, _scope: &Scope, _page: &Page, _load: LoadAttributes<'_>) -> Result<SearchPage, IndexError> {
-        todo!()
+    /// attributes that no column holds (see [`needs_attributes`]) `load` is called with an
+    /// instance of the entity that is in scope. At the instance level `Include::All` adds
+    /// everything that was loaded. `IndexError::TooBroad` when too many rows would have to be
+    /// loaded.
+    pub fn search(&self, query: &Query, scope: &Scope, page: &Page, load: LoadAttributes<'_>) -> Result<SearchPage, IndexError> {
+        let (text, sql, levels) = statement(query, scope, page);
+        let mut wanted = Wanted::of(query, scope, load);
+        self.engine.read(|connection| {
+            let mut statement = connection.prepare_cached(&text)?;
+            let mut rows = engine::query(&mut statement, &sql.values)?;
+            let mut found = SearchPage::default();
+            let (mut skipped, mut last) = (0, None);
+            while let Some(row) = rows.next()? {
+                let Some(entity) = wanted.entity(row, connection)? else { continue };
+                if skipped < page.offset {
+                    skipped += 1;
+                    continue;
+                }
+                if found.rows.len() as u64 >= page.limit {
+                    found.next = last;
+                    break;
+                }
+                found.rows.push(wanted.answer(entity, connection)?);
+                let cursor = (2 * levels..).map_while(|column| row.get::<_, Cell>(column).ok());
+                last = Some(Cursor(cursor.collect()));
+            }
+            Ok(found)
+        })
     }
+}
+
+/// The whole statement: for every level from the top its attributes, then its ids, then what
+/// rows are ordered by.
+fn statement(query: &Query, scope: &Scope, page: &Page) -> (String, Sql, usize) {
+    let mut sql = Sql::default();
+    let plan = Plan::of(query, scope, &mut sql);
+    let mut conditions = plan.conditions;
+    conditions.extend(query.keys.iter().filter_map(|key| condition::of_key(key, query.level, scope, &mut sql)));
+    conditions.extend(in_scope(query.level, scope, &mut sql));
+    if let Some(Cursor(after)) = page.after.as_ref().filter(|after| after.0.len() == plan.order.len()) {
+        conditions.extend(beyond(&plan.order, plan.descending, after, &mut sql));
+    }
+    let levels: Vec<&str> = Level::ALL.into_iter().filter(|level| *level <= query.level).map(alias).collect();
+    let columns = levels.iter().map(|alias| format!("{alias}.attributes"));
+    let columns = columns.chain(levels.iter().map(|alias| format!("{alias}.id"))).chain(plan.order.iter().cloned());
+    let columns: Vec<String> = columns.collect();
+    let direction = if plan.descending { " DESC" } else { "" };
+    let order: Vec<String> = plan.order.iter().map(|term| format!("{term}{direction}")).collect();
+    let filter = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    let text = format!("SELECT {} FROM {}{filter} ORDER BY {}", columns.join(", "), plan.from, order.join(", "));
+    (text, sql, levels.len())
+}
+
+/// An entity is in scope when an instance of it is.
+fn in_scope(level: Level, scope: &Scope, sql: &mut Sql) -> Option<String> {
+    let limits = scope::on_label(scope, sql)?;
+    let instances = match level {
+        Level::Instance => "label l WHERE l.id = i.label",
+        Level::Series => "series_label y JOIN label l ON l.id = y.label WHERE y.series = e.id",
+        Level::Study => "study_label y JOIN label l ON l.id = y.label WHERE y.study = s.id",
+        Level::Patient => {
+            "study s JOIN study_label y ON y.study = s.id JOIN label l ON l.id = y.label WHERE s.patient = p.id"
+        }
+    };
+    Some(format!("EXISTS (SELECT 1 FROM {instances} AND {limits})"))
+}
+
+/// Rows behind the cursor. The first term alone is said once more, as an index likes it.
+fn beyond(order: &[String], descending: bool, after: &[Cell], sql: &mut Sql) -> Vec<String> {
+    let (than, than_or_equal) = if descending { ("<", "<=") } else { (">", ">=") };
+    let values: Vec<String> = after.iter().map(|value| sql.bind(value.clone())).collect();
+    let mut conditions = Vec::new();
+    if order.len() > 1 {
+        conditions.extend(order.first().zip(values.first()).map(|(term, value)| format!("{term} {than_or_equal} {value}")));
+    }
+    conditions.push(format!("({}) {than} ({})", order.join(", "), values.join(", ")));
+    conditions
 }

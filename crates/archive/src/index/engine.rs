@@ -1,0 +1,192 @@
+//! The database engine: how connections are opened, and the pool that readers come from.
+//!
+//! Together with the DDL in `migrations/` this is all that is SQLite's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, Rows, Statement};
+use zeroize::Zeroizing;
+
+use super::IndexError;
+
+/// The schema this version reads and writes.
+const SCHEMA: i64 = 1;
+const FIRST: &str = include_str!("migrations/0001_first.sql");
+/// Readers at one time; further ones wait.
+const READERS: usize = 16;
+/// Page cache of a reader and of the writer, in KiB.
+const READER_CACHE_KIB: i64 = 8 * 1024;
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// Prepared statements kept by a connection.
+const STATEMENTS: usize = 128;
+
+/// What all clones of an index share.
+pub(super) struct Engine {
+    path: PathBuf,
+    key: Zeroizing<[u8; 32]>,
+    idle: Mutex<Idle>,
+    returned: Condvar,
+    /// The sequence number up to which the log has been applied.
+    pub(super) applied: AtomicU64,
+}
+
+struct Idle {
+    connections: Vec<Connection>,
+    open: usize,
+}
+
+impl Engine {
+    /// Opens or makes the file; returns the writer's connection beside.
+    pub(super) fn open(path: &Path, key: &Zeroizing<[u8; 32]>) -> Result<(Engine, Connection), IndexError> {
+        let mut writer = connect(path, key, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        migrate(&mut writer)?;
+        let applied = meta(&writer, "applied")?;
+        let engine = Engine {
+            path: path.to_owned(),
+            key: key.clone(),
+            idle: Mutex::new(Idle { connections: Vec::new(), open: 0 }),
+            returned: Condvar::new(),
+            applied: AtomicU64::new(unsigned(applied)),
+        };
+        Ok((engine, writer))
+    }
+
+    /// Reads on a connection of the pool, all within one view of the data.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        let lent = Lent { connection: Some(self.lend()?), engine: self };
+        let Some(connection) = lent.connection.as_ref() else { return Err(IndexError::Damaged("no connection")) };
+        let transaction = connection.unchecked_transaction()?;
+        let answer = read(&transaction)?;
+        transaction.finish()?;
+        Ok(answer)
+    }
+
+    /// Where the log has been applied to.
+    pub(super) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    fn lend(&self) -> Result<Connection, IndexError> {
+        let mut idle = self.idle.lock();
+        loop {
+            if let Some(connection) = idle.connections.pop() {
+                return Ok(connection);
+            }
+            if idle.open < READERS {
+                idle.open += 1;
+                break;
+            }
+            self.returned.wait(&mut idle);
+        }
+        drop(idle);
+        self.reader().inspect_err(|_| {
+            self.idle.lock().open -= 1;
+            self.returned.notify_one();
+        })
+    }
+
+    fn reader(&self) -> Result<Connection, IndexError> {
+        let connection = connect(&self.path, &self.key, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+}
+
+/// A connection on loan; it goes back when this is dropped, a panic included.
+struct Lent<'a> {
+    connection: Option<Connection>,
+    engine: &'a Engine,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.engine.idle.lock().connections.push(connection);
+            self.engine.returned.notify_one();
+        }
+    }
+}
+
+fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection, IndexError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // A raw key, written as SQLCipher wants it: no derivation, no text from outside.
+    let key = Zeroizing::new(format!("x'{}'", hex::encode(key)));
+    connection.pragma_update(None, "key", key.as_str())?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // LIKE as the standard has it: case-sensitive.
+    connection.pragma_update(None, "case_sensitive_like", true)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // The first page is read here, so that a wrong key shows now.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn migrate(writer: &mut Connection) -> Result<(), IndexError> {
+    let fresh: i64 = writer.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if fresh == 0 {
+        let transaction = writer.transaction()?;
+        transaction.execute_batch(FIRST)?;
+        transaction.execute("INSERT INTO meta (name, value) VALUES ('schema', $1), ('applied', 0)", [SCHEMA])?;
+        transaction.commit()?;
+    }
+    match meta(writer, "schema")? {
+        SCHEMA => Ok(()),
+        found => Err(IndexError::OtherSchema { found, expected: SCHEMA }),
+    }
+}
+
+fn meta(connection: &Connection, name: &str) -> Result<i64, IndexError> {
+    Ok(connection.query_row("SELECT value FROM meta WHERE name = $1", [name], |row| row.get(0))?)
+}
+
+/// A statement under construction: its text and the values of `$1..$n`. Text comes from this
+/// program alone; values only ever become parameters.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sql {
+    /// The values.
+    pub(super) values: Vec<Value>,
+}
+
+impl Sql {
+    /// Takes a value; returns the parameter that stands for it.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// `($1, $2, …)` of texts.
+    pub(super) fn list<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> String {
+        let list: Vec<String> = texts.into_iter().map(|text| self.bind(text.to_owned())).collect();
+        format!("({})", list.join(", "))
+    }
+}
+
+/// Runs a statement; `$n` takes the n-th value, wherever it stands in the text.
+pub(super) fn query<'s>(statement: &'s mut Statement<'_>, values: &[Value]) -> Result<Rows<'s>, IndexError> {
+    for (n, value) in values.iter().enumerate() {
+        if let Some(place) = statement.parameter_index(&format!("${}", n + 1))? {
+            statement.raw_bind_parameter(place, value)?;
+        }
+    }
+    Ok(statement.raw_query())
+}
+
+/// A count or position as the engine holds it. What exceeds 63 bits does not occur.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A count or position as we hold it.
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,134 @@
+//! Reading back what else is applied: registries, the trail, the quarantine, counts.
+
+use leadglass_dicom::{SopInstanceUid, StudyInstanceUid};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::engine::{self, Sql, signed, unsigned};
+use super::{Counts, Index, IndexError, Location, QuarantineRow, TrailQuery, TrailRow};
+
+impl Index {
+    /// How much is indexed.
+    pub fn counts(&self) -> Result<Counts, IndexError> {
+        self.engine.read(|connection| {
+            let one = |sql: &str| -> Result<u64, IndexError> {
+                Ok(unsigned(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
+            };
+            Ok(Counts {
+                patients: one("SELECT count(*) FROM patient")?,
+                studies: one("SELECT count(*) FROM study")?,
+                series: one("SELECT count(*) FROM series")?,
+                instances: one("SELECT coalesce(sum(instances), 0) FROM series")?,
+                quarantined: one("SELECT count(*) FROM quarantine")?,
+            })
+        })
+    }
+
+    /// The quarantined object of that UID and digest, when those bytes were set aside before.
+    pub fn is_quarantined(&self, sop_instance: &SopInstanceUid, digest: &[u8; 32]) -> Result<bool, IndexError> {
+        self.engine.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT 1 FROM quarantine WHERE sop_instance_uid = $1 AND digest = $2")?;
+            Ok(statement.exists(params![sop_instance.as_str(), digest])?)
+        })
+    }
+
+    /// Objects in quarantine, newest first.
+    pub fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>, IndexError> {
+        self.engine.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT sop_instance_uid, record_segment, record_offset, key_id, digest, data_set_bytes, received_ns,
+                     caller, reason
+                 FROM quarantine ORDER BY sequence DESC LIMIT $1",
+            )?;
+            let mut rows = statement.query(params![limit])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let uid: String = row.get(0)?;
+                found.push(QuarantineRow {
+                    sop_instance: SopInstanceUid::parse(&uid).map_err(|_| IndexError::Damaged("UID"))?,
+                    location: Location { segment: unsigned(row.get(1)?), offset: unsigned(row.get(2)?) },
+                    key_id: u128::from_be_bytes(row.get(3)?),
+                    digest: row.get(4)?,
+                    data_set_bytes: unsigned(row.get(5)?),
+                    received_ns: row.get(6)?,
+                    caller: row.get(7)?,
+                    reason: row.get(8)?,
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    /// One entry of a registry, JSON.
+    pub fn registry(&self, kind: &str, key: &str) -> Result<Option<String>, IndexError> {
+        self.engine.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT json FROM registry WHERE kind = $1 AND entry = $2")?;
+            Ok(statement.query_row(params![kind, key], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// All entries of a registry by key: `(key, JSON)`.
+    pub fn registry_list(&self, kind: &str) -> Result<Vec<(String, String)>, IndexError> {
+        self.engine.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT entry, json FROM registry WHERE kind = $1 ORDER BY entry")?;
+            let rows = statement.query_map(params![kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Trail entries, newest first.
+    pub fn trail(&self, query: &TrailQuery) -> Result<Vec<TrailRow>, IndexError> {
+        let mut sql = Sql::default();
+        let mut conditions = vec!["1 = 1".to_owned()];
+        if let Some(from) = query.from_ns {
+            conditions.push(format!("time_ns >= {}", sql.bind(from)));
+        }
+        if let Some(before) = query.before_ns {
+            conditions.push(format!("time_ns < {}", sql.bind(before)));
+        }
+        let study = query.study.as_ref().map(|study| study.as_str());
+        for (column, value) in
+            [("caller", query.caller.as_deref()), ("patient_id", query.patient_id.as_deref()), ("study", study)]
+        {
+            if let Some(value) = value {
+                conditions.push(format!("{column} = {}", sql.bind(value.to_owned())));
+            }
+        }
+        if let Some((time_ns, entry)) = query.after {
+            let (time_ns, entry) = (sql.bind(time_ns), sql.bind(signed(entry)));
+            conditions.push(format!("(time_ns, entry) < ({time_ns}, {entry})"));
+        }
+        let limit = sql.bind(i64::from(query.limit));
+        let text = format!(
+            "SELECT entry, time_ns, caller, door, action, outcome, patient_id, study, amount, detail FROM trail
+             WHERE {} ORDER BY time_ns DESC, entry DESC LIMIT {limit}",
+            conditions.join(" AND ")
+        );
+        self.engine.read(|connection| {
+            let mut statement = connection.prepare_cached(&text)?;
+            let mut rows = engine::query(&mut statement, &sql.values)?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next()? {
+                entries.push(trail_row(row)?);
+            }
+            Ok(entries)
+        })
+    }
+}
+
+fn trail_row(row: &Row<'_>) -> Result<TrailRow, IndexError> {
+    let study: Option<String> = row.get(7)?;
+    Ok(TrailRow {
+        entry: unsigned(row.get(0)?),
+        time_ns: row.get(1)?,
+        caller: row.get(2)?,
+        door: row.get(3)?,
+        action: row.get(4)?,
+        outcome: row.get(5)?,
+        patient_id: row.get(6)?,
+        study: study.map(|uid| StudyInstanceUid::parse(&uid)).transpose().map_err(|_| IndexError::Damaged("UID"))?,
+        count: unsigned(row.get(8)?),
+        detail: row.get(9)?,
+    })
+}

@@ -1,0 +1,234 @@
+//! Where a search begins: the key whose index is walked, and with it the order of the rows.
+//!
+//! The choice depends on the shape of the query alone, so pages of one query fit together.
+//! Whatever is chosen, its index yields the order, and reading stops when the page is full:
+//! a search for `*an*` among a million studies reads as little as one for a rare name.
+
+use leadglass_dicom::attribute::{self, Attribute, Level};
+use leadglass_dicom::datetime::{Date, Range};
+use leadglass_dicom::person_name::{FuzzyWord, NamePattern};
+use leadglass_dicom::query::{Key, Matching, Query, Token, WildCard};
+
+use super::condition::{alias, form_condition, prefix_range, word_condition};
+use crate::access::scope::Scope;
+use crate::index::apply::table;
+use crate::index::engine::Sql;
+
+/// The days up to which a range of dates is thought to hold less than a name.
+const NARROW_DAYS: u32 = 31;
+
+/// The beginning of a statement.
+pub(super) struct Plan {
+    /// What stands after `FROM`.
+    pub(super) from: String,
+    /// Conditions on what only the beginning names.
+    pub(super) conditions: Vec<String>,
+    /// What rows are ordered by, no two alike.
+    pub(super) order: Vec<String>,
+    /// Whether the order falls.
+    pub(super) descending: bool,
+}
+
+/// What a search begins with.
+enum Start<'q> {
+    /// The level's own table in the order of arrival.
+    Table,
+    /// A value or a list of a column.
+    Equal(&'static Attribute),
+    /// A range of a column, newest first.
+    Newest(&'static Attribute),
+    /// A range of a column, in its order.
+    Sorted(&'static Attribute),
+    /// The forms of names, in their order.
+    Form(&'static Attribute, &'q WildCard),
+    /// The names that hold all these texts of three characters or more.
+    Trigram(&'static Attribute, Vec<String>),
+    /// Names by a word or its sound.
+    Word(&'static Attribute, &'q FuzzyWord),
+    /// The studies that the scope names.
+    ScopedStudies,
+}
+
+impl Plan {
+    pub(super) fn of(query: &Query, scope: &Scope, sql: &mut Sql) -> Plan {
+        let best = query.keys.iter().filter_map(|key| start_of(key, query.level)).min_by_key(|(rank, _)| *rank);
+        let start = match best {
+            Some((rank, start)) if rank < 20 || scope.everything || scope.studies.is_empty() => start,
+            _ if !scope.everything && !scope.studies.is_empty() && query.level >= Level::Study => Start::ScopedStudies,
+            Some((_, start)) => start,
+            None => Start::Table,
+        };
+        Plan::beginning_with(start, query.level, scope, sql)
+    }
+
+    fn beginning_with(start: Start<'_>, level: Level, scope: &Scope, sql: &mut Sql) -> Plan {
+        let mut plan = Plan { from: String::new(), conditions: Vec::new(), order: Vec::new(), descending: false };
+        let column = |attribute: &Attribute| format!("{}.{}", alias(attribute.level), attribute.column);
+        let first = match start {
+            Start::Table => {
+                // Of patients and studies the newest are wanted first, of the rest the oldest.
+                plan.descending = level <= Level::Study;
+                level
+            }
+            Start::Equal(attribute) => attribute.level,
+            Start::ScopedStudies => {
+                plan.conditions.push(format!(
+                    "s.study_instance_uid IN {}",
+                    sql.list(scope.studies.iter().map(String::as_str))
+                ));
+                Level::Study
+            }
+            Start::Newest(attribute) | Start::Sorted(attribute) => {
+                plan.descending = matches!(start, Start::Newest(_));
+                plan.order.push(column(attribute));
+                attribute.level
+            }
+            Start::Form(attribute, pattern) => {
+                plan.from = "name_form f CROSS JOIN ".into();
+                plan.begin_with_form(pattern, sql);
+                plan.order.extend(["f.form".into(), "f.name".into()]);
+                attribute.level
+            }
+            Start::Trigram(attribute, ref texts) => {
+                plan.from = "name_trigram x CROSS JOIN ".into();
+                let texts: Vec<String> = texts.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
+                plan.conditions.push(format!("name_trigram MATCH {}", sql.bind(texts.join(" "))));
+                plan.order.push("x.rowid".into());
+                attribute.level
+            }
+            Start::Word(attribute, word) => {
+                let matches = word_condition("w", word, sql);
+                plan.from = format!("(SELECT DISTINCT w.name FROM name_word w WHERE {matches}) f CROSS JOIN ");
+                plan.order.push("f.name".into());
+                attribute.level
+            }
+        };
+        let on = match start {
+            Start::Form(attribute, _) | Start::Word(attribute, _) => format!(" ON {} = f.name", column(attribute)),
+            Start::Trigram(attribute, _) => format!(" ON {} = x.rowid", column(attribute)),
+            _ => String::new(),
+        };
+        plan.from.push_str(&format!("{} {}{on}", table(first), alias(first)));
+        plan.join(first, level);
+        plan
+    }
+
+    /// A name with several matching forms is found by the first of them.
+    fn begin_with_form(&mut self, pattern: &WildCard, sql: &mut Sql) {
+        let matching = |alias: &str, sql: &mut Sql| {
+            let like = form_condition(alias, pattern, sql);
+            let range = prefix_range(&format!("{alias}.form"), &pattern.prefix(), sql);
+            range.into_iter().chain([like]).collect::<Vec<_>>().join(" AND ")
+        };
+        let first = matching("f", sql);
+        let earlier = matching("g", sql);
+        self.conditions.push(first);
+        self.conditions.push(format!(
+            "NOT EXISTS (SELECT 1 FROM name_form g WHERE g.name = f.name AND g.form < f.form AND {earlier})"
+        ));
+    }
+
+    /// Joins the levels above the first by their ids and those below down to the last.
+    /// `CROSS JOIN` keeps the tables in this order.
+    fn join(&mut self, first: Level, last: Level) {
+        for (parent, child) in pairs().rev().filter(|(_, child)| *child <= first) {
+            self.from.push_str(&format!(
+                " CROSS JOIN {0} {1} ON {1}.id = {2}.{0}",
+                table(parent),
+                alias(parent),
+                alias(child)
+            ));
+        }
+        self.order.push(format!("{}.id", alias(first)));
+        for (parent, child) in pairs().filter(|(parent, child)| *parent >= first && *child <= last) {
+            self.from.push_str(&format!(
+                " CROSS JOIN {} {} ON {1}.{} = {}.id",
+                table(child),
+                alias(child),
+                table(parent),
+                alias(parent)
+            ));
+            self.order.push(format!("{}.id", alias(child)));
+        }
+    }
+}
+
+fn pairs() -> impl DoubleEndedIterator<Item = (Level, Level)> {
+    Level::ALL.into_iter().zip(Level::ALL.into_iter().skip(1))
+}
+
+/// How a key could begin a search; the lowest rank is best.
+fn start_of(key: &Key, level: Level) -> Option<(u8, Start<'_>)> {
+    let attribute = attribute::by_path(&key.path).filter(|attribute| attribute.level <= level)?;
+    match (&key.matching, attribute.column) {
+        (Matching::ListOfUid(_), _) if attribute.tag == attribute.level.unique_key() => {
+            let rank = Level::ALL.iter().rev().position(|level| *level == attribute.level).unwrap_or(0);
+            Some((rank as u8, Start::Equal(attribute)))
+        }
+        (Matching::SingleValue(value), "patient_id" | "accession_number") if !value.trim().is_empty() => {
+            Some((10, Start::Equal(attribute)))
+        }
+        (Matching::SingleValue(value), "study_id") if !value.trim().is_empty() => Some((22, Start::Equal(attribute))),
+        (Matching::DateRange(range), "study_date") => {
+            of_dates(*range).map(|narrow| (if narrow { 20 } else { 40 }, Start::Newest(attribute)))
+        }
+        (Matching::DateAndTimeRange { range, .. }, "study_date") => {
+            let dates = Range { from: range.from.map(|(date, _)| date), to: range.to.map(|(date, _)| date) };
+            of_dates(dates).map(|narrow| (if narrow { 20 } else { 40 }, Start::Newest(attribute)))
+        }
+        (Matching::DateRange(range), "patient_birth_date") => {
+            of_dates(*range).map(|narrow| (if narrow { 30 } else { 42 }, Start::Sorted(attribute)))
+        }
+        (Matching::WildCard(pattern), "patient_id" | "accession_number") if !pattern.prefix().is_empty() => {
+            Some((32, Start::Sorted(attribute)))
+        }
+        (Matching::PersonName(pattern), "patient_name") => Some((24, of_name(attribute, pattern)?)),
+        (Matching::PersonName(pattern), "referring_physician_name") => Some((34, of_name(attribute, pattern)?)),
+        _ => None,
+    }
+}
+
+/// Whether a range of dates is narrow; `None` when it has no end at all.
+fn of_dates(range: Range<Date>) -> Option<bool> {
+    match (range.from, range.to) {
+        (None, None) => None,
+        (Some(from), Some(to)) => {
+            // Months of 31 days are near enough.
+            let days = |date: Date| {
+                let number: u32 = date.to_string().parse().unwrap_or(0);
+                (number / 10_000) * 372 + (number / 100 % 100) * 31 + number % 100
+            };
+            Some(days(to).saturating_sub(days(from)) <= NARROW_DAYS)
+        }
+        _ => Some(false),
+    }
+}
+
+fn of_name<'q>(attribute: &'static Attribute, pattern: &'q NamePattern) -> Option<Start<'q>> {
+    let pattern = match pattern {
+        NamePattern::AnyGroup(pattern) => pattern,
+        NamePattern::Groups(patterns) => patterns.iter().flatten().max_by_key(|pattern| pattern.prefix().len())?,
+        NamePattern::Fuzzy(words) => {
+            let longest = words.iter().max_by_key(|word| word.prefix.chars().count())?;
+            return (longest.prefix.chars().count() >= 3).then_some(Start::Word(attribute, longest));
+        }
+    };
+    if !pattern.prefix().is_empty() {
+        return Some(Start::Form(attribute, pattern));
+    }
+    let texts = literals(pattern);
+    Some(if texts.is_empty() { Start::Form(attribute, pattern) } else { Start::Trigram(attribute, texts) })
+}
+
+/// The runs of three or more characters between wild cards.
+fn literals(pattern: &WildCard) -> Vec<String> {
+    let mut runs = vec![String::new()];
+    for token in pattern.tokens() {
+        match (token, runs.last_mut()) {
+            (Token::Literal(c), Some(run)) => run.push(*c),
+            _ => runs.push(String::new()),
+        }
+    }
+    runs.retain(|run| run.chars().count() >= 3);
+    runs
+}
