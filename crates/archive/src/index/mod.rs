@@ -16,6 +16,8 @@ mod records;
 mod row;
 mod scope;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
