@@ -75,7 +75,11 @@ impl Log {
     }
 
     /// As [`Log::open`], writing through `disk`, which tests make fail.
-    pub(super) fn open_on(options: LogOptions, key: CheckpointKey, disk: Box<dyn Disk>) -> Result<(Log, Opened), LogError> {
+    pub(super) fn open_on(
+        options: LogOptions,
+        key: CheckpointKey,
+        disk: Box<dyn Disk>,
+    ) -> Result<(Log, Opened), LogError> {
         let files = Arc::new(Files::of(&options.data_dir));
         files.make_directories()?;
         let mut tail = tail::find(&files, &key.verifier())?;
@@ -162,7 +166,9 @@ impl Log {
 fn remove_object(files: &Files, name: &[u8; 16]) -> Result<(), LogError> {
     for path in [files.object_path(name), files.new_object_path(name)] {
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(LogError::io("cannot remove", &path)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(LogError::io("cannot remove", &path)(error));
+            }
             _ => {}
         }
     }

@@ -94,7 +94,9 @@ impl CheckpointVerifier {
 
     fn signs(&self, line: &str, text: &str) -> bool {
         let signature = line.strip_prefix("\u{2014} ").and_then(|line| line.strip_prefix(&*self.origin));
-        let Some(decoded) = signature.and_then(|rest| STANDARD.decode(rest.strip_prefix(' ')?).ok()) else { return false };
+        let Some(decoded) = signature.and_then(|rest| STANDARD.decode(rest.strip_prefix(' ')?).ok()) else {
+            return false;
+        };
         decoded.strip_prefix(&self.key_hash()).is_some_and(|signature| {
             UnparsedPublicKey::new(&ED25519, self.public).verify(text.as_bytes(), signature).is_ok()
         })

@@ -204,16 +204,8 @@ mod tests {
     use super::*;
 
     /// Inputs and roots of the reference tree used by Certificate Transparency's own tests.
-    const INPUTS: [&str; 8] = [
-        "",
-        "00",
-        "10",
-        "2021",
-        "3031",
-        "40414243",
-        "5051525354555657",
-        "606162636465666768696a6b6c6d6e6f",
-    ];
+    const INPUTS: [&str; 8] =
+        ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
     const ROOTS: [&str; 8] = [
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
         "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -281,8 +273,9 @@ mod tests {
             for old in 1..=new {
                 let old_root = root_of(&all[..old]);
                 let proof = consistency_proof(&all[..new], old).unwrap();
-                let holds =
-                    |old_root: &Hash, proof: &[Hash]| verify_consistency(old as u64, old_root, new as u64, &new_root, proof);
+                let holds = |old_root: &Hash, proof: &[Hash]| {
+                    verify_consistency(old as u64, old_root, new as u64, &new_root, proof)
+                };
                 assert!(holds(&old_root, &proof), "{old} of {new}");
                 assert!(!holds(&leaf_hash(b"another"), &proof));
                 assert!(!holds(&old_root, &[proof.as_slice(), &[new_root]].concat()));

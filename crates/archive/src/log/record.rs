@@ -201,7 +201,8 @@ impl Header {
 
     fn encode_fields(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(MAX_HEADER_BYTES);
-        let spilled = self.parts.iter().enumerate().fold(0, |bits, (n, part)| bits | u8::from(part.object.is_some()) << n);
+        let spilled =
+            self.parts.iter().enumerate().fold(0, |bits, (n, part)| bits | u8::from(part.object.is_some()) << n);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&[VERSION, self.kind, self.parts.len() as u8, spilled]);
         out.extend_from_slice(&self.sequence.to_be_bytes());

@@ -40,9 +40,21 @@ pub(super) fn create(files: &Files, number: u32, before: &Before, sizes: Sizes) 
     let io = |what| LogError::io(what, &path);
     let free = free_bytes(files)?;
     let wanted = sizes.wanted.max(sizes.needed);
-    let bytes = if free >= wanted.saturating_add(sizes.reserve) { wanted } else { sizes.needed.max(SMALL_SEGMENT_BYTES.min(wanted)) };
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path).map_err(io("cannot create"))?;
-    let made = preallocate(&file, bytes).and_then(|()| file.write_all_at(&encode_header(number, before), 0)).and_then(|()| file.sync_all());
+    let bytes = if free >= wanted.saturating_add(sizes.reserve) {
+        wanted
+    } else {
+        sizes.needed.max(SMALL_SEGMENT_BYTES.min(wanted))
+    };
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(io("cannot create"))?;
+    let made = preallocate(&file, bytes)
+        .and_then(|()| file.write_all_at(&encode_header(number, before), 0))
+        .and_then(|()| file.sync_all());
     if let Err(source) = made {
         std::fs::remove_file(&path).map_err(io("cannot remove"))?;
         let full = matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);

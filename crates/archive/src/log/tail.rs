@@ -202,7 +202,8 @@ fn read_hint(files: &Files, verifier: &CheckpointVerifier) -> Option<(Location, 
         return None;
     }
     let (segment, offset) = place.split_first_chunk()?;
-    let location = Location { segment: u32::from_be_bytes(*segment), offset: u64::from_be_bytes(offset.try_into().ok()?) };
+    let location =
+        Location { segment: u32::from_be_bytes(*segment), offset: u64::from_be_bytes(offset.try_into().ok()?) };
     let header = files.header(location).ok().filter(|header| header.known_kind() == Some(Kind::Checkpoint))?;
     let checkpoint = verifier.open(&read_note(files, location, &header)?.note).ok()?;
     let peaks = segment::decode_hashes(&checked_part(files, location, &header, 1).ok()?);

@@ -156,7 +156,11 @@ fn a_crash_at_any_byte_of_the_last_append_loses_nothing_else() {
                 continue;
             }
             let mut torn = whole.clone();
-            if before { torn[cut as usize..].fill(0) } else { torn[from as usize..=cut as usize].fill(0) }
+            if before {
+                torn[cut as usize..].fill(0)
+            } else {
+                torn[from as usize..=cut as usize].fill(0)
+            }
             std::fs::write(&path, &torn).unwrap();
             let (log, opened) = open(dir.path());
             assert_eq!(opened.damaged, []);
@@ -444,6 +448,7 @@ fn records_larger_than_a_segment_get_a_larger_one_and_room_is_asked_for() {
     assert_eq!(log.read_plain(appended[1].location, 1, &data_key().1).unwrap(), large);
     assert_eq!(check(dir.path()).damaged, []);
     assert!(log.has_room(1).unwrap() && !log.has_room(u64::MAX / 2).unwrap());
-    let nine = NewRecord { parts: (0..9).map(|_| Part::Inline { bytes: vec![], sha256: [0; 32] }).collect(), ..record(b"x") };
+    let nine =
+        NewRecord { parts: (0..9).map(|_| Part::Inline { bytes: vec![], sha256: [0; 32] }).collect(), ..record(b"x") };
     assert!(matches!(log.append(vec![nine]), Err(LogError::TooLarge(_))));
 }

@@ -59,11 +59,16 @@ pub struct Report {
 /// Verifies the log of a data directory; `progress` hears (bytes done, bytes in all).
 /// Errors only when the directory cannot be read or `since` is no checkpoint: damage is in
 /// the report. Changes nothing.
-pub fn verify(data_dir: &Path, options: &VerifyOptions<'_>, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, LogError> {
+pub fn verify(
+    data_dir: &Path,
+    options: &VerifyOptions<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, LogError> {
     let files = Files::of(data_dir);
     let since = options.since.map(|note| read_since(note, options)).transpose()?;
     let numbers = files.segment_numbers()?;
-    let lengths = numbers.iter().map(|number| segment_length(&files, *number)).collect::<Result<Vec<u64>, LogError>>()?;
+    let lengths =
+        numbers.iter().map(|number| segment_length(&files, *number)).collect::<Result<Vec<u64>, LogError>>()?;
     let total = lengths.iter().sum();
     let mut proof = Proof { since, ..Proof::new(&files, options) };
     let mut done = 0;
@@ -104,7 +109,15 @@ struct Proof<'a> {
 
 impl<'a> Proof<'a> {
     fn new(files: &'a Files, options: &'a VerifyOptions<'a>) -> Proof<'a> {
-        Proof { files, options, since: None, before: Some(Before::default()), expected: 1, reported: false, report: Report::default() }
+        Proof {
+            files,
+            options,
+            since: None,
+            before: Some(Before::default()),
+            expected: 1,
+            reported: false,
+            report: Report::default(),
+        }
     }
 
     fn damage(&mut self, location: Location, sequence: Option<u64>, what: impl Into<String>) {
@@ -131,7 +144,9 @@ impl<'a> Proof<'a> {
         match segment::read_header(&file, number).map_err(io("cannot read"))? {
             Some(header) => self.join(number, header),
             // An empty file at the end: a crash while the segment was made.
-            None if segment::first_data(&file, SEGMENT_HEADER_BYTES).map_err(io("cannot read"))?.is_none() => return Ok(()),
+            None if segment::first_data(&file, SEGMENT_HEADER_BYTES).map_err(io("cannot read"))?.is_none() => {
+                return Ok(());
+            }
             None => self.damage(Location { segment: number, offset: 0 }, None, "the header of the segment"),
         }
         let mut walk = Walk::begin(self.files, Location { segment: number, offset: SEGMENT_HEADER_BYTES })?;
@@ -156,7 +171,11 @@ impl<'a> Proof<'a> {
     }
 
     fn unreadable(&mut self, location: Location) {
-        self.damage(location, Some(self.expected), "no sound record header here: damaged, or an append that was cut off");
+        self.damage(
+            location,
+            Some(self.expected),
+            "no sound record header here: damaged, or an append that was cut off",
+        );
         self.reported = true;
     }
 
@@ -167,7 +186,11 @@ impl<'a> Proof<'a> {
         if self.reported && first > self.expected {
             // The last records before it are lost, and were reported.
         } else if first != self.expected {
-            self.damage(location, Some(self.expected), format!("records {} to {} are missing", self.expected, first - 1));
+            self.damage(
+                location,
+                Some(self.expected),
+                format!("records {} to {} are missing", self.expected, first - 1),
+            );
         } else if self.before.as_ref().is_some_and(|before| *before != header) {
             self.damage(location, None, "the records before this segment are not those it was made after");
         }
@@ -230,11 +253,19 @@ impl<'a> Proof<'a> {
             };
             match opened {
                 Ok(()) => {}
-                Err(LogError::Erased) if key.as_ref().is_none_or(|key| key.is_err()) && header.key != KeyId::NONE => erased = true,
-                Err(LogError::Erased) => {
-                    self.damage(location, Some(header.sequence), format!("part {number} is gone though it was not erased"));
+                Err(LogError::Erased) if key.as_ref().is_none_or(|key| key.is_err()) && header.key != KeyId::NONE => {
+                    erased = true
                 }
-                Err(LogError::Damaged { what, .. }) => self.damage(location, Some(header.sequence), format!("part {number}: {what}")),
+                Err(LogError::Erased) => {
+                    self.damage(
+                        location,
+                        Some(header.sequence),
+                        format!("part {number} is gone though it was not erased"),
+                    );
+                }
+                Err(LogError::Damaged { what, .. }) => {
+                    self.damage(location, Some(header.sequence), format!("part {number}: {what}"))
+                }
                 Err(error) => self.damage(location, Some(header.sequence), format!("part {number}: {error}")),
             }
         }
@@ -271,7 +302,10 @@ impl<'a> Proof<'a> {
         if let Some(since) = self.since.take().filter(|since| since.size > 0) {
             let last = self.expected - 1;
             let what = match since.size > last {
-                true => format!("the log ends at record {last}, the given checkpoint covers {}: the end was cut off", since.size),
+                true => format!(
+                    "the log ends at record {last}, the given checkpoint covers {}: the end was cut off",
+                    since.size
+                ),
                 false => "damage keeps the given checkpoint from being compared".to_owned(),
             };
             self.damage(Location { segment: 1, offset: 0 }, Some(last + 1), what);

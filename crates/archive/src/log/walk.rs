@@ -107,7 +107,12 @@ impl Walk {
 
 /// The sealed bytes of a part, checked against the header's digest. [`LogError::Erased`]
 /// when they were erased.
-pub(super) fn checked_part(files: &Files, location: Location, header: &Header, part: usize) -> Result<Vec<u8>, LogError> {
+pub(super) fn checked_part(
+    files: &Files,
+    location: Location,
+    header: &Header,
+    part: usize,
+) -> Result<Vec<u8>, LogError> {
     let wanted = header.parts.get(part).ok_or(LogError::OutOfRange)?;
     let (file, offset) = files.part(location, header, part)?;
     let bytes = read_exact(&file, offset, wanted.bytes)

@@ -67,7 +67,11 @@ impl Writer {
             None => None,
             Some(end) => {
                 let path = files.segment_path(end.segment);
-                let file = OpenOptions::new().read(true).write(true).open(&path).map_err(LogError::io("cannot open", &path))?;
+                let file = OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .open(&path)
+                    .map_err(LogError::io("cannot open", &path))?;
                 let length = file.metadata().map_err(LogError::io("cannot look at", &path))?.len();
                 Some(Current { file, number: end.segment, end: end.offset, length })
             }
@@ -218,7 +222,8 @@ impl Writer {
         });
         let written = write_all(&*self.disk, &current.file, pieces.collect(), current.end);
         if let Err(source) = written.and_then(|()| self.disk.sync(&current.file)) {
-            self.poisoned = Some(format!("a write to it failed ({}); restart after the disk is seen to", source.kind()));
+            self.poisoned =
+                Some(format!("a write to it failed ({}); restart after the disk is seen to", source.kind()));
             return Err(LogError::io("cannot append to", &self.files.segment_path(current.number))(source));
         }
         current.end = end;

@@ -237,9 +237,7 @@ impl Cipher {
     fn open(&self, chunk: u64, last: bool, sealed: &[u8], out: &mut [u8]) -> Result<(), SealError> {
         let damaged = SealError::Damaged { chunk };
         let (text, tag) = sealed.split_at_checked(out.len()).ok_or(damaged)?;
-        self.key
-            .open_separate_gather(nonce(chunk, last), Aad::from(self.aad), text, tag, out)
-            .map_err(|_| damaged)
+        self.key.open_separate_gather(nonce(chunk, last), Aad::from(self.aad), text, tag, out).map_err(|_| damaged)
     }
 }
 
@@ -311,7 +309,12 @@ mod tests {
         let blob = sealed(&key, &plain(3 * CHUNK));
         let whole = CHUNK + TAG;
         assert!(open_blob(&key, CONTEXT, &blob[..SALT + 2 * whole]).is_err());
-        let swapped = [&blob[..SALT], &blob[SALT + whole..SALT + 2 * whole], &blob[SALT..SALT + whole], &blob[SALT + 2 * whole..]];
+        let swapped = [
+            &blob[..SALT],
+            &blob[SALT + whole..SALT + 2 * whole],
+            &blob[SALT..SALT + whole],
+            &blob[SALT + 2 * whole..],
+        ];
         assert_eq!(open_blob(&key, CONTEXT, &swapped.concat()), Err(SealError::Damaged { chunk: 0 }));
     }
 

@@ -40,7 +40,11 @@ pub fn plain_bytes(sealed: u64) -> Option<u64> {
 pub fn sealed_range(plain: Range<u64>, plain_total: u64) -> Range<u64> {
     let end = plain.end.min(plain_total);
     if plain.start >= end {
-        return if plain_total == 0 && plain.start == 0 { SALT_BYTES..SALT_BYTES + TAG_BYTES } else { SALT_BYTES..SALT_BYTES };
+        return if plain_total == 0 && plain.start == 0 {
+            SALT_BYTES..SALT_BYTES + TAG_BYTES
+        } else {
+            SALT_BYTES..SALT_BYTES
+        };
     }
     let first = plain.start / CHUNK_BYTES;
     let last = (end - 1) / CHUNK_BYTES;

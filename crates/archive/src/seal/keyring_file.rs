@@ -66,7 +66,8 @@ impl Wrap {
         let (nonce, text) = sealed.split_first_chunk::<NONCE>().ok_or(KeyError::Wrong)?;
         let mut text = Zeroizing::new(text.to_vec());
         let aad = Aad::from(binding(kind, name));
-        let opened = self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut text).map_err(|_| KeyError::Wrong)?;
+        let opened =
+            self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut text).map_err(|_| KeyError::Wrong)?;
         let length = opened.len();
         text.truncate(length);
         Ok(text)
@@ -130,16 +131,20 @@ pub(super) fn encode_frame(entries: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Takes kind, name and sealed bytes of an entry.
+type Visit<'a> = dyn FnMut(u8, &[u8], &[u8]) + 'a;
+
 /// Visits every entry (kind, name, sealed) of every whole frame in the file's bytes; tells where the last
 /// whole frame ends.
-pub(super) fn decode_frames(path: &Path, bytes: &[u8], visit: &mut dyn FnMut(u8, &[u8], &[u8])) -> Result<u64, KeyError> {
+pub(super) fn decode_frames(path: &Path, bytes: &[u8], visit: &mut Visit<'_>) -> Result<u64, KeyError> {
     let mut at = HEADER_BYTES;
     while let Some(entries) = frame_at(bytes, at) {
         decode_entries(entries, visit).ok_or(KeyError::Damaged { path: path.to_owned(), offset: at as u64 })?;
         at += FRAME_HEAD + entries.len();
     }
     let rest = bytes.get(at..).unwrap_or_default();
-    let later = rest.windows(4).enumerate().skip(1).any(|(n, head)| head == FRAME_MAGIC && frame_at(bytes, at + n).is_some());
+    let later =
+        rest.windows(4).enumerate().skip(1).any(|(n, head)| head == FRAME_MAGIC && frame_at(bytes, at + n).is_some());
     match later {
         true => Err(KeyError::Damaged { path: path.to_owned(), offset: at as u64 }),
         false => Ok(at as u64),
@@ -152,7 +157,7 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     (head.starts_with(FRAME_MAGIC) && checksum(entries) == head[8..]).then_some(entries)
 }
 
-fn decode_entries(mut entries: &[u8], visit: &mut dyn FnMut(u8, &[u8], &[u8])) -> Option<()> {
+fn decode_entries(mut entries: &[u8], visit: &mut Visit<'_>) -> Option<()> {
     while !entries.is_empty() {
         let (head, rest) = entries.split_at_checked(ENTRY_HEAD)?;
         let (name, rest) = rest.split_at_checked(usize::from(head[1]))?;

@@ -117,7 +117,8 @@ impl Stretch {
     }
 
     fn apply(&self, passphrase: &[u8]) -> Result<MasterKey, KeyError> {
-        let params = argon2::Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).map_err(|_| KeyError::Broken)?;
+        let params =
+            argon2::Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).map_err(|_| KeyError::Broken)?;
         let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
         let mut key = MasterKey([0; 32]);
         argon.hash_password_into(passphrase, &self.salt, &mut key.0).map_err(|_| KeyError::Broken)?;
@@ -145,8 +146,12 @@ impl MasterKey {
         let io = |what| KeyError::io(what, path);
         let mut text = Zeroizing::new(STANDARD.encode(self.0));
         text.push('\n');
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io("cannot create the key file"))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(io("cannot create the key file"))?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("cannot write the key file"))?;
         sync_directory(path.parent().unwrap_or(Path::new("/")))
     }

@@ -54,7 +54,8 @@ impl RecoveryKit {
         let mut groups = digits.chunks(GROUP_CHARACTERS);
         for (number, out) in key.chunks_exact_mut(4).enumerate() {
             let group = groups.next().filter(|group| group.len() == GROUP_CHARACTERS);
-            let bits = group.and_then(|group| group.iter().try_fold(0, |bits, digit| Some(bits << 5 | u64::from((*digit)?))));
+            let bits =
+                group.and_then(|group| group.iter().try_fold(0, |bits, digit| Some(bits << 5 | u64::from((*digit)?))));
             let bytes = bits.ok_or(KeyError::Kit(number + 1))?.to_be_bytes();
             if check(number, &bytes[3..7]) != bytes[7] {
                 return Err(KeyError::Kit(number + 1));
