@@ -32,6 +32,11 @@ impl Accept {
             .ok_or_else(|| Problem::not_acceptable(format!("this comes as {}", offered.join(" or "))))
     }
 
+    /// Reads the text of an `Accept` header.
+    pub fn parse(text: &str) -> Option<Accept> {
+        parse_accept(text).map(Accept)
+    }
+
     fn read(headers: &HeaderMap, query: Option<&str>) -> Option<Accept> {
         let parameter = query.into_iter().flat_map(|q| q.split('&')).find_map(|pair| pair.strip_prefix("accept="));
         let text = match parameter {
@@ -41,7 +46,7 @@ impl Accept {
                 values?.join(",")
             }
         };
-        parse_accept(if text.trim().is_empty() { "*/*" } else { &text }).map(Accept)
+        Accept::parse(if text.trim().is_empty() { "*/*" } else { &text })
     }
 }
 
