@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn data_that_looks_like_a_boundary_is_data() {
-        for data in ["\r\n--bx", "\r\n--", "--b\r\n", "\n--b\r\n", "\r\n--b-", "\r\n--b\rx", "\r\n\r\n--bb\r\n\r\n"] {
+        for data in ["\r\n--bx", "\r\n--", "x--b\r\n", "\n--b\r\n", "\r\n--b-", "\r\n--b\rx", "\r\n\r\n--bb\r\n\r\n"] {
             let body = format!("--b\r\n\r\n{data}|\r\n--b--");
             assert_eq!(one(body.as_bytes()), format!("{data}|").as_bytes(), "{data:?}");
         }

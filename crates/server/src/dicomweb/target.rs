@@ -1,6 +1,6 @@
 //! Which study, series or instance a path names, PS3.18 10.1.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, RawPathParams};
 use http::request::Parts;
 use leadglass_archive::Selection;
 use leadglass_archive::retrieve::StoredInstance;
@@ -36,36 +36,47 @@ impl Target {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Target {
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Target {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Target, Problem> {
-        let parameters =
-            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::bad_request("malformed path"))?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Target>, Problem> {
+        let parameters = path_parameters(parts, state).await?;
         let find = |name: &str| {
             let found = parameters.iter().find(|(n, _)| *n == name);
             found.map(|(_, value)| Uid::parse(value).map_err(|error| Problem::bad_request(error.to_string()))).transpose()
         };
-        Ok(Target {
-            study: find("study")?.ok_or_else(Problem::not_found)?.into(),
+        let Some(study) = find("study")? else { return Ok(None) };
+        Ok(Some(Target {
+            study: study.into(),
             series: find("series")?.map(Into::into),
             instance: find("instance")?.map(Into::into),
-        })
+        }))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Target {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Target, Problem> {
+        <Target as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?.ok_or_else(Problem::not_found)
     }
 }
 
 /// The parts of a path that are no UIDs: frame numbers, the way to a bulk value.
 pub struct PathRest(pub String);
 
-impl<S: Sync> FromRequestParts<S> for PathRest {
+impl<S: Send + Sync> FromRequestParts<S> for PathRest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathRest, Problem> {
-        let parameters =
-            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::bad_request("malformed path"))?;
+        let parameters = path_parameters(parts, state).await?;
         let rest = parameters.iter().find(|(name, _)| *name == "rest").map(|(_, value)| value.to_owned());
         rest.map(PathRest).ok_or_else(Problem::not_found)
     }
+}
+
+async fn path_parameters<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Problem> {
+    RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::bad_request("malformed path"))
 }
 
 /// The URL of a study, as clients see it.
