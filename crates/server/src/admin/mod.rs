@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod health;
 mod peers;
 mod setup;
+mod statistics;
 mod tokens;
 
 use axum::Router;
@@ -26,6 +27,8 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/admin/v1/statistics", get(statistics::statistics))
+        .route("/metrics", get(statistics::metrics))
 }
 
 /// What a stranger can ask: whether we live, whether we are ready, and setup.
