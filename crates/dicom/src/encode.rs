@@ -183,3 +183,79 @@ fn float(vr: VR, number: f64) -> Option<Vec<u8>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_element() -> impl Strategy<Value = (Tag, Element)> {
+        let of = |tag, vr, value| (tag, Element { vr, value });
+        prop_oneof![
+            "[A-Z]{1,16}".prop_map(move |text| of(Tag(0x0008, 0x0060), VR::CS, Value::Text(vec![text]))),
+            prop::collection::vec("[a-zé張]{1,12}", 1..4).prop_map(move |texts| of(
+                Tag(0x0010, 0x1000),
+                VR::LO,
+                Value::Text(texts)
+            )),
+            prop::collection::vec(any::<u16>(), 1..4).prop_map(move |numbers| of(
+                Tag(0x0018, 0x1310),
+                VR::US,
+                Value::Unsigned(numbers.into_iter().map(u64::from).collect())
+            )),
+            prop::collection::vec(any::<i32>(), 1..4).prop_map(move |numbers| of(
+                Tag(0x0018, 0x6020),
+                VR::SL,
+                Value::Signed(numbers.into_iter().map(i64::from).collect())
+            )),
+            prop::collection::vec(-1e9_f64..1e9, 1..4).prop_map(move |numbers| of(
+                Tag(0x0018, 0x9087),
+                VR::FD,
+                Value::Float(numbers)
+            )),
+            any::<(u16, u16)>().prop_map(move |(a, b)| of(Tag(0x0028, 0x0009), VR::AT, Value::Tags(vec![Tag(a, b)]))),
+            Just(of(Tag(0x0020, 0x4000), VR::LT, Value::Empty)),
+        ]
+    }
+
+    fn any_data_set() -> impl Strategy<Value = DataSet> {
+        let flat = prop::collection::vec(any_element(), 0..6).prop_map(|elements| elements.into_iter().collect());
+        flat.prop_recursive(4, 32, 3, |inner: BoxedStrategy<DataSet>| {
+            (prop::collection::vec(any_element(), 0..4), prop::collection::vec(inner, 0..3)).prop_map(
+                |(elements, items)| {
+                    let mut data_set: DataSet = elements.into_iter().collect();
+                    data_set.put(Tag(0x0040, 0xA730), VR::SQ, Value::Sequence(items));
+                    data_set
+                },
+            )
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(data_set in any_data_set()) {
+            for encoding in [Encoding::ImplicitLittleEndian, Encoding::ExplicitLittleEndian, Encoding::ExplicitBigEndian] {
+                let bytes = data_set.encode(encoding, &SpecificCharacterSet::utf8()).unwrap();
+                let mut read = decode(&bytes, encoding, &Limits::small()).unwrap();
+                prop_assert_eq!(read.remove(SPECIFIC_CHARACTER_SET).map(|element| element.value),
+                    Some(Value::Text(vec!["ISO_IR 192".to_owned()])));
+                prop_assert_eq!(&read, &data_set);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            for encoding in [Encoding::ImplicitLittleEndian, Encoding::ExplicitLittleEndian, Encoding::ExplicitBigEndian] {
+                let _ = decode(&bytes, encoding, &Limits::small());
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_lies_is_refused_for_what_it_is() {
+        let bytes = b"\x10\0\x10\0PN\xfe\xff";
+        let error =
+            decode(bytes, Encoding::ExplicitLittleEndian, &Limits { text_value_bytes: 1 << 20, ..Limits::small() });
+        assert_eq!(error.unwrap_err().fault, crate::scan::Fault::Truncated(Tag(0x0010, 0x0010)));
+    }
+}

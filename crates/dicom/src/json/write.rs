@@ -104,8 +104,9 @@ fn write_text(vr: VR, text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// PS3.18 F.2.2: the component groups by name.
+/// PS3.18 F.2.2: the component groups by name, up to the last that says anything.
 fn write_person_name(text: &str, out: &mut Vec<u8>) {
+    let text = text.trim_end_matches('=');
     out.push(b'{');
     for (number, (name, group)) in ["Alphabetic", "Ideographic", "Phonetic"].iter().zip(text.split('=')).enumerate() {
         if number > 0 {
@@ -147,5 +148,49 @@ fn push_tag(tag: Tag, out: &mut String) {
         for shift in [12, 8, 4, 0] {
             out.push(char::from(DIGITS[usize::from(half >> shift & 0xF)]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(data_set: &DataSet) -> String {
+        let mut out = Vec::new();
+        write(data_set, &mut out, &mut |path, _| format!("lg:{path}"));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_value_has_its_form() {
+        let mut item = DataSet::new();
+        item.put(Tag(0x7FE0, 0x0010), VR::OW, Value::Bulk(Bulk::InDataSet { offset: 8, length: 2 }));
+        let mut data_set = DataSet::new();
+        data_set.put(Tag(0x0008, 0x0000), VR::UL, Value::Unsigned(vec![4]));
+        data_set.put(Tag(0x0010, 0x0010), VR::PN, Value::Text(vec!["A^B=張=".into(), String::new()]));
+        data_set.put_text(Tag(0x0010, 0x0020), VR::LO, "a\"\\\n\u{1}");
+        data_set.put(Tag(0x0018, 0x0050), VR::DS, Value::Text(vec!["1.50".into(), "x".into()]));
+        data_set.put(Tag(0x0028, 0x0009), VR::AT, Value::Tags(vec![Tag(0x0018, 0x1063)]));
+        data_set.put(Tag(0x0088, 0x0200), VR::SQ, Value::Sequence(vec![item, DataSet::new()]));
+        let expected = concat!(
+            r#"{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B","Ideographic":"張"},null]},"#,
+            r#""00100020":{"vr":"LO","Value":["a\"\\\n\u0001"]},"#,
+            r#""00180050":{"vr":"DS","Value":[1.50,"x"]},"#,
+            r#""00280009":{"vr":"AT","Value":["00181063"]},"#,
+            r#""00880200":{"vr":"SQ","Value":[{"7FE00010":{"vr":"OW","BulkDataURI":"lg:00880200/0/7FE00010"}},{}]}}"#,
+        );
+        assert_eq!(json(&data_set), expected);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut data_set = DataSet::new();
+        data_set.put_text(Tag(0x0010, 0x0010), VR::PN, "A^B=C");
+        data_set.put(Tag(0x0028, 0x0010), VR::US, Value::Unsigned(vec![512]));
+        data_set.put(Tag(0x0018, 0x9087), VR::FD, Value::Float(vec![0.1, -1e300]));
+        data_set.put(Tag(0x0009, 0x1001), VR::UN, Value::Bytes(vec![1, 2, 3]));
+        data_set.put(Tag(0x0088, 0x0200), VR::SQ, Value::Sequence(vec![DataSet::new()]));
+        let read = super::super::parse(json(&data_set).as_bytes(), &crate::scan::Limits::small()).unwrap();
+        assert_eq!(read, [data_set]);
     }
 }

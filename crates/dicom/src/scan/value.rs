@@ -1,5 +1,7 @@
 //! Bytes of one value to a [`Value`], PS3.5 §6.2.
 
+use std::borrow::Cow;
+
 use crate::charset::SpecificCharacterSet;
 use crate::{Encoding, Tag, VR, Value};
 
@@ -94,9 +96,9 @@ fn tags(bytes: &[u8], big: bool) -> Vec<Tag> {
 /// Text of the default repertoire; bytes outside are taken as Latin-1 rather than refused.
 fn plain_text(bytes: &[u8], vr: VR) -> Vec<String> {
     let padding = |c: char| c == ' ' || c == '\0';
-    let text: String = match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => text.to_owned(),
-        _ => bytes.iter().map(|&b| char::from(b)).collect(),
+    let text: Cow<'_, str> = match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.into(),
+        _ => bytes.iter().map(|&b| char::from(b)).collect::<String>().into(),
     };
     let text = text.trim_end_matches(padding);
     if vr == VR::UR {
