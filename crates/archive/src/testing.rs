@@ -1,1 +1,225 @@
-//! The harness of the tests.
+//! The harness of the tests: an archive in a directory of its own, a clock that moves when
+//! told, callers of every role, and small data sets to store.
+//!
+//! Here and in the crates whose tests switch the feature `testing` on; never in a release.
+
+mod sample;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use leadglass_dicom::clock::ManualClock;
+use leadglass_dicom::{AeTitle, TransferSyntax};
+use tempfile::TempDir;
+
+pub use self::sample::Sample;
+use crate::access::secret::sha256_hex;
+use crate::administer::{Peer, Verb};
+use crate::index::{TrailQuery, TrailRow};
+use crate::store::{Incoming, StoreRefused, Stored};
+use crate::{Archive, Caller, Credential, Door, KeySource, Settings, Source};
+
+/// What the test's clock says at first: 2026-01-01.
+const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
+
+/// An archive of its own, removed with the value.
+pub struct TestArchive {
+    archive: Archive,
+    settings: Settings,
+    clock: Arc<ManualClock>,
+    dir: Arc<TempDir>,
+}
+
+#[expect(clippy::expect_used, reason = "a harness fails by panicking")]
+impl TestArchive {
+    /// A fresh archive in a fresh directory.
+    pub fn new() -> TestArchive {
+        TestArchive::with(|_| {})
+    }
+
+    /// One whose settings differ.
+    pub fn with(change: impl FnOnce(&mut Settings)) -> TestArchive {
+        let dir = Arc::new(TempDir::new().expect("a temporary directory"));
+        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH + BEGINNING));
+        let mut settings = Settings {
+            data_dir: dir.path().join("data"),
+            key_source: KeySource::File(dir.path().join("master.key")),
+            reserve_bytes: 1 << 20,
+            segment_bytes: 16 << 20,
+            spill_bytes: 1 << 20,
+            max_data_set_bytes: 1 << 30,
+            clock: clock.clone(),
+        };
+        change(&mut settings);
+        let archive = Archive::open(settings.clone()).expect("a fresh archive opens");
+        TestArchive { archive, settings, clock, dir }
+    }
+
+    /// The archive.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// Its data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.settings.data_dir
+    }
+
+    /// Closes it well and opens it again.
+    pub async fn reopened(self) -> TestArchive {
+        self.archive.close().await;
+        self.opened_again()
+    }
+
+    /// A copy of the directory as it is at this moment, opened: what a crash would leave
+    /// (without what the kernel had not written; `interop` cuts the power for that).
+    pub fn after_crash(&self) -> TestArchive {
+        let dir = Arc::new(TempDir::new().expect("a temporary directory"));
+        copy(self.dir.path(), dir.path()).expect("the directory is copied");
+        let settings = Settings {
+            data_dir: dir.path().join("data"),
+            key_source: KeySource::File(dir.path().join("master.key")),
+            ..self.settings.clone()
+        };
+        let archive = Archive::open(settings.clone()).expect("an archive opens after a crash");
+        TestArchive { archive, settings, clock: self.clock.clone(), dir }
+    }
+
+    /// Closes it, lets `meddle` at its data directory, and opens it again.
+    pub async fn meddled(self, meddle: impl FnOnce(&Path)) -> TestArchive {
+        self.archive.close().await;
+        meddle(&self.settings.data_dir);
+        self.opened_again()
+    }
+
+    fn opened_again(self) -> TestArchive {
+        let TestArchive { archive, settings, clock, dir } = self;
+        drop(archive);
+        let archive = Archive::open(settings.clone()).expect("an archive opens again");
+        TestArchive { archive, settings, clock, dir }
+    }
+
+    /// The host's operator.
+    pub async fn host(&self) -> Caller {
+        let source = Source { address: None, door: Door::Host };
+        self.archive.authenticate(source, Credential::Host).await.expect("the host is known")
+    }
+
+    /// A caller with a token of that role, at that door.
+    pub async fn caller(&self, role: &str, door: Door) -> Caller {
+        let name = format!("{role} {}", self.archive.inner.registry.tokens().len());
+        let host = self.host().await;
+        let made = self.archive.create_token(&host, &name, role, Duration::from_secs(24 * 3600)).await;
+        let token = made.expect("a token is made");
+        let known = self.archive.authenticate(network(door), Credential::ApiToken(token)).await;
+        known.expect("the token is known")
+    }
+
+    /// A peer of that title that may do that, on an association.
+    pub async fn peer(&self, ae: &str, verbs: &[Verb]) -> Caller {
+        let certificate_der = format!("certificate of {ae}").into_bytes();
+        let peer = Peer {
+            ae: ae.to_owned(),
+            certificate_sha256: sha256_hex(&certificate_der),
+            verbs: verbs.to_vec(),
+            address: Some("127.0.0.1:11112".into()),
+            revoked: None,
+        };
+        self.archive.add_peer(&self.host().await, peer).await.expect("a peer is added");
+        let calling_ae = AeTitle::parse(ae).expect("an AE title");
+        let credential = Credential::Peer { certificate_der, calling_ae, user_identity: None };
+        self.archive.authenticate(network(Door::Dimse), credential).await.expect("the peer is known")
+    }
+
+    /// Stores a sample in explicit little endian, in chunks as a network brings them.
+    ///
+    /// # Errors
+    /// Those of [`crate::store`].
+    pub async fn store(&self, caller: &Caller, sample: &Sample) -> Result<Stored, StoreRefused> {
+        self.store_bytes(caller, &sample.encode(), leadglass_dicom::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN).await
+    }
+
+    /// Stores these bytes of a data set.
+    ///
+    /// # Errors
+    /// Those of [`crate::store`].
+    pub async fn store_bytes(&self, caller: &Caller, bytes: &[u8], syntax: &str) -> Result<Stored, StoreRefused> {
+        let uid = leadglass_dicom::Uid::parse(syntax).expect("a UID");
+        let incoming =
+            Incoming { transfer_syntax: TransferSyntax::from_uid(uid), announced: None, expected_study: None };
+        let mut ingest = self.archive.store(caller, incoming).await?;
+        for chunk in bytes.chunks(16 * 1024) {
+            ingest.push(chunk).await?;
+        }
+        ingest.finish().await
+    }
+
+    /// The trail, newest first, when all that was handed over has been written.
+    pub async fn trail(&self) -> Vec<TrailRow> {
+        self.archive.inner.committer.settled().await;
+        let query = TrailQuery { limit: 1000, ..TrailQuery::default() };
+        self.archive.inner.index.trail(&query).expect("the trail is read")
+    }
+
+    /// Moves the clock and does what is due then.
+    pub async fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.archive.tend(Some(self.archive.now_ns()));
+        self.archive.summarize_settled();
+        self.archive.inner.committer.settled().await;
+    }
+
+    /// From now on nothing can be written, as after a failed fsync.
+    pub fn fail_writes(&self) {
+        self.archive.inner.committer.fail("a failed fsync");
+    }
+
+    /// Every file below the data directory.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.settings.data_dir.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder is read") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+}
+
+impl Default for TestArchive {
+    fn default() -> TestArchive {
+        TestArchive::new()
+    }
+}
+
+fn network(door: Door) -> Source {
+    Source { address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))), door }
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}

@@ -50,6 +50,8 @@ pub(super) enum Reply {
     Stored(oneshot::Sender<Result<StoreOutcome, Refused>>, StoreOutcome),
     /// Who wants the sequence number of that record of the batch.
     Sequence(oneshot::Sender<Result<u64, Refused>>, usize),
+    /// Who wants to know that it is over, either way.
+    Settled(oneshot::Sender<()>),
 }
 
 impl Batch {
@@ -87,6 +89,7 @@ impl Batch {
                     let sequence = appended.get(record).map_or(0, |appended| appended.sequence);
                     drop(sender.send(Ok(sequence)));
                 }
+                Reply::Settled(sender) => drop(sender.send(())),
             }
         }
     }
@@ -97,6 +100,7 @@ impl Batch {
             match reply {
                 Reply::Stored(sender, _) => drop(sender.send(Err(why.clone()))),
                 Reply::Sequence(sender, _) => drop(sender.send(Err(why.clone()))),
+                Reply::Settled(sender) => drop(sender.send(())),
             }
         }
     }

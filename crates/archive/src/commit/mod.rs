@@ -69,6 +69,8 @@ enum Work {
     Summary(Box<records::NewSummary>),
     /// Time has passed: checkpoints may be due.
     Tick,
+    /// Someone wants to know when all before this is written.
+    Settle(oneshot::Sender<()>),
     /// Checkpoint and stop.
     Close(oneshot::Sender<()>),
 }
@@ -124,6 +126,20 @@ impl Committer {
     /// Says that time has passed.
     pub(crate) fn tick(&self) {
         self.hand_over(Work::Tick);
+    }
+
+    /// Returns when all that was handed over has been written, or has failed.
+    pub(crate) async fn settled(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.hand_over(Work::Settle(reply)) {
+            let _ = answer.await;
+        }
+    }
+
+    /// From now on nothing can be written.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn fail(&self, reason: &str) {
+        self.read_only.set(reason);
     }
 
     /// Writes what waits, checkpoints and stops the thread.

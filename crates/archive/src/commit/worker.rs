@@ -118,6 +118,7 @@ impl Worker {
                 batch.add(summary.record, Effect::Summary(summary.facts, key));
             }
             Work::Tick => {}
+            Work::Settle(reply) => batch.answer(Reply::Settled(reply)),
             Work::Close(reply) => self.closed = Some(reply),
         }
     }
