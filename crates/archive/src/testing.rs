@@ -18,8 +18,9 @@ pub use self::sample::Sample;
 use crate::access::secret::sha256_hex;
 use crate::administer::{Peer, Verb};
 use crate::index::{TrailQuery, TrailRow};
+use crate::retrieve::Purpose;
 use crate::store::{Incoming, StoreRefused, Stored};
-use crate::{Archive, Caller, Credential, Door, KeySource, Settings, Source};
+use crate::{Archive, Caller, Credential, Door, KeySource, Refused, Selection, Settings, Source};
 
 /// What the test's clock says at first: 2026-01-01.
 const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
@@ -97,6 +98,13 @@ impl TestArchive {
         TestArchive { archive, settings, clock: self.clock.clone(), dir }
     }
 
+    /// Closes it and opens it with settings that differ.
+    pub async fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> TestArchive {
+        self.archive.close().await;
+        change(&mut self.settings);
+        self.opened_again()
+    }
+
     /// Closes it, lets `meddle` at its data directory, and opens it again.
     pub async fn meddled(self, meddle: impl FnOnce(&Path)) -> TestArchive {
         self.archive.close().await;
@@ -164,6 +172,22 @@ impl TestArchive {
             ingest.push(chunk).await?;
         }
         ingest.finish().await
+    }
+
+    /// The data set of that sample, as the caller gets it.
+    ///
+    /// # Errors
+    /// Those of [`crate::retrieve`].
+    pub async fn read(&self, caller: &Caller, sample: &Sample) -> Result<Vec<u8>, Refused> {
+        let selection = Selection { instances: vec![sample.sop_uid()], ..Selection::default() };
+        let retrieval = self.archive.retrieve(caller, selection, Purpose::ToCaller).await?;
+        let mut bytes = Vec::new();
+        let mut reader = retrieval.open(&retrieval.instances()[0]).await?;
+        while let Some(chunk) = reader.next_chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        retrieval.complete().await?;
+        Ok(bytes)
     }
 
     /// The trail, newest first, when all that was handed over has been written.
