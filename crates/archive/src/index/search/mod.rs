@@ -105,7 +105,8 @@ fn statement(query: &Query, scope: &Scope, page: &Page) -> (String, Sql, usize) 
     let direction = if plan.descending { " DESC" } else { "" };
     let order: Vec<String> = plan.order.iter().map(|term| format!("{term}{direction}")).collect();
     let filter = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    let text = format!("SELECT {} FROM {}{filter} ORDER BY {}", columns.join(", "), plan.from, order.join(", "));
+    let order = if plan.in_order { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
+    let text = format!("SELECT {} FROM {}{filter}{order}", columns.join(", "), plan.from);
     (text, sql, levels.len())
 }
 

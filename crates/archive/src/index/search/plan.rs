@@ -27,6 +27,9 @@ pub(super) struct Plan {
     pub(super) order: Vec<String>,
     /// Whether the order falls.
     pub(super) descending: bool,
+    /// Whether the tables, walked as they are joined, yield the order by themselves. The
+    /// trigram table gives its rows by rowid, but SQLite would sort them once more.
+    pub(super) in_order: bool,
 }
 
 /// What a search begins with.
@@ -62,7 +65,8 @@ impl Plan {
     }
 
     fn beginning_with(start: Start<'_>, level: Level, scope: &Scope, sql: &mut Sql) -> Plan {
-        let mut plan = Plan { from: String::new(), conditions: Vec::new(), order: Vec::new(), descending: false };
+        let mut plan =
+            Plan { from: String::new(), conditions: Vec::new(), order: Vec::new(), descending: false, in_order: false };
         let column = |attribute: &Attribute| format!("{}.{}", alias(attribute.level), attribute.column);
         let first = match start {
             Start::Table => {
@@ -94,6 +98,7 @@ impl Plan {
                 let texts: Vec<String> = texts.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
                 plan.conditions.push(format!("name_trigram MATCH {}", sql.bind(texts.join(" "))));
                 plan.order.push("x.rowid".into());
+                plan.in_order = true;
                 attribute.level
             }
             Start::Word(attribute, word) => {
