@@ -1,32 +1,123 @@
 //! The DICOM door: one association per connection, one handler per service.
+//!
+//! Each handler decodes, makes one call on the archive and encodes. Deliberately absent:
+//! who may do what (the archive decides), and the protocol itself (`leadglass_dimse`).
 
+mod admission;
+mod commitment;
+mod identifier;
+mod outbound;
+mod query;
+mod retrieve;
+mod session;
+mod sop_class;
+mod storage;
+mod verification;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use leadglass_dicom::AeTitle;
+use leadglass_dimse::acceptor;
+use leadglass_dimse::negotiation::Rejection;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::host::Host;
 use crate::listen::Visitor;
+use crate::metrics::ASSOCIATIONS;
+use admission::{Admitted, Connection};
+use session::Session;
+use sop_class::SopClasses;
 
 /// Our application entity: what its associations share.
 #[derive(Clone)]
 pub struct Entity {
-    #[expect(dead_code, reason = "grows")]
     host: Arc<Host>,
-    #[expect(dead_code, reason = "grows")]
+    classes: Arc<SopClasses>,
     stop: CancellationToken,
-    #[expect(dead_code, reason = "grows")]
     tasks: TaskTracker,
+    open: Arc<Mutex<HashMap<AeTitle, u32>>>,
 }
 
 impl Entity {
-    /// The entity of that host.
+    /// The entity of that host. `stop` ends its associations between messages; what
+    /// outlives an association runs in `tasks`.
     pub fn new(host: Arc<Host>, stop: CancellationToken, tasks: TaskTracker) -> Entity {
-        Entity { host, stop, tasks }
+        let classes = SopClasses::with_private(&host.config.dimse.private_storage_sop_classes);
+        Entity { host, classes: Arc::new(classes), stop, tasks, open: Arc::default() }
+    }
+
+    /// Counts an association of that peer; `None` when it is one too many.
+    fn enter(&self, ae: &AeTitle) -> Option<Open> {
+        let mut open = self.open.lock();
+        let count = open.entry(ae.clone()).or_default();
+        if *count >= self.host.config.dimse.associations_per_peer {
+            return None;
+        }
+        *count += 1;
+        metrics::gauge!(ASSOCIATIONS).increment(1);
+        Some(Open { entity: self.clone(), ae: ae.clone() })
     }
 }
 
-/// Serves one connection.
-pub async fn serve(_entity: Entity, visitor: Visitor) {
-    drop(visitor);
+/// A counted association; dropping it gives the place back.
+struct Open {
+    entity: Entity,
+    ae: AeTitle,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!(ASSOCIATIONS).decrement(1);
+        let mut open = self.entity.open.lock();
+        if let Some(count) = open.get_mut(&self.ae) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.ae);
+            }
+        }
+    }
+}
+
+/// Serves one connection: admission, then messages until it ends.
+pub async fn serve(entity: Entity, visitor: Visitor) {
+    let Visitor { stream, address, place } = visitor;
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let Some(certificate_der) = certificate.map(|certificate| certificate.to_vec()) else {
+        return;
+    };
+    let connection = Connection { certificate_der, address: address.ip(), is_over_cap: place.is_over() };
+    let limits = entity.host.config.dimse.limits();
+    let requested = tokio::select! {
+        requested = acceptor::receive(stream, &limits) => requested,
+        () = entity.stop.cancelled() => return,
+    };
+    let requested = match requested {
+        Ok(requested) => requested,
+        Err(error) => {
+            tracing::info!(address = %address.ip(), %error, "no association");
+            return;
+        }
+    };
+    let request = requested.request();
+    let calling_ae = request.calling_ae.clone();
+    let admitted = admission::admit(&entity.host, &entity.classes, connection, request).await;
+    let admitted = admitted.and_then(|admitted| match entity.enter(&calling_ae) {
+        Some(open) => Ok((admitted, open)),
+        None => Err(Rejection::LocalLimitExceeded),
+    });
+    let (Admitted { caller, acceptance, options }, _open) = match admitted {
+        Ok(admitted) => admitted,
+        Err(rejection) => {
+            tracing::info!(address = %address.ip(), ?rejection, "association rejected");
+            let _ = requested.reject(rejection).await;
+            return;
+        }
+    };
+    match requested.accept(acceptance).await {
+        Ok(association) => Session::new(entity.clone(), caller, calling_ae, association, options).run().await,
+        Err(error) => tracing::info!(address = %address.ip(), %error, "association not opened"),
+    }
 }

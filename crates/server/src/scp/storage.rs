@@ -1,0 +1,93 @@
+//! C-STORE as SCP, PS3.4 B: the data set streams into the archive as it arrives.
+
+use std::time::Instant;
+
+use leadglass_archive::store::{Incoming, StoreOutcome, StoreRefused, Stored};
+use leadglass_archive::Refused;
+use leadglass_dicom::TransferSyntax;
+use leadglass_dimse::message::{CStoreRequest, StatusDetail};
+use leadglass_dimse::negotiation::PresentationContext;
+use leadglass_dimse::status::Status;
+use leadglass_dimse::AssociationError;
+
+use super::session::Session;
+use crate::metrics::{BYTES_IN, STORE_SECONDS};
+
+/// Takes one object and answers when it would survive a power cut.
+pub async fn store(
+    session: &mut Session,
+    context: &PresentationContext,
+    request: &CStoreRequest,
+) -> Result<(), AssociationError> {
+    let begun = Instant::now();
+    let outcome = receive(session, context, request).await?;
+    let (status, detail) = status_of(&outcome);
+    metrics::histogram!(STORE_SECONDS, "door" => "dicom").record(begun.elapsed().as_secs_f64());
+    session.association.send(context.id, &request.response(status, detail).into(), None).await
+}
+
+/// The outer error ends the association, the inner one is answered.
+async fn receive(
+    session: &mut Session,
+    context: &PresentationContext,
+    request: &CStoreRequest,
+) -> Result<Result<Stored, StoreRefused>, AssociationError> {
+    if request.affected_sop_class != context.abstract_syntax {
+        drain(session).await?;
+        let reason = "Affected SOP Class UID is not that of the presentation context";
+        return Ok(Err(StoreRefused::DoesNotMatch(reason.into())));
+    }
+    let announced = (request.affected_sop_class.clone().into(), request.affected_sop_instance.clone().into());
+    let incoming = Incoming {
+        transfer_syntax: TransferSyntax::from_uid(context.transfer_syntax.clone()),
+        announced: Some(announced),
+        expected_study: None,
+    };
+    let mut ingest = match session.entity.host.archive.store(&session.caller, incoming).await {
+        Ok(ingest) => ingest,
+        Err(refused) => {
+            drain(session).await?;
+            return Ok(Err(refused.into()));
+        }
+    };
+    while let Some(chunk) = session.association.next_data_chunk().await? {
+        metrics::counter!(BYTES_IN, "door" => "dicom").increment(chunk.len() as u64);
+        if let Err(refused) = ingest.push(&chunk).await {
+            drop(ingest);
+            drain(session).await?;
+            return Ok(Err(refused));
+        }
+    }
+    Ok(ingest.finish().await)
+}
+
+/// Reads the rest of a refused object: a peer that still sends does not read our answer.
+async fn drain(session: &mut Session) -> Result<(), AssociationError> {
+    while session.association.next_data_chunk().await?.is_some() {}
+    Ok(())
+}
+
+/// The one place that says with which status a store ends, PS3.4 B.2.3, PS3.7 9.1.1.1.9.
+///
+/// Other bytes under a UID that is already here are a failure (0111H): the copy waits in
+/// quarantine for a person, and its sender must not take it for archived.
+fn status_of(outcome: &Result<Stored, StoreRefused>) -> (Status, StatusDetail) {
+    match outcome {
+        Ok(stored) => match stored.outcome {
+            StoreOutcome::Kept | StoreOutcome::AlreadyThere => (Status::SUCCESS, StatusDetail::none()),
+            StoreOutcome::Quarantined => (
+                Status::DUPLICATE_SOP_INSTANCE,
+                StatusDetail::comment("other content under this SOP Instance UID: quarantined"),
+            ),
+        },
+        Err(StoreRefused::CannotUnderstand(why)) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
+        Err(StoreRefused::DoesNotMatch(why)) => (Status::DATA_SET_DOES_NOT_MATCH, StatusDetail::comment(why)),
+        Err(StoreRefused::Refused(refused)) => match refused {
+            Refused::NotAllowed | Refused::NotFound => (Status::NOT_AUTHORIZED, StatusDetail::none()),
+            Refused::Invalid(why) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
+            Refused::OutOfResources(_) => (Status::OUT_OF_RESOURCES, StatusDetail::comment("out of space or over a limit")),
+            Refused::ReadOnly(_) => (Status::OUT_OF_RESOURCES, StatusDetail::comment("the archive is read-only")),
+            Refused::Damaged(_) | Refused::Broken(_) => (Status::PROCESSING_FAILURE, StatusDetail::none()),
+        },
+    }
+}
