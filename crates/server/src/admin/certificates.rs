@@ -13,7 +13,11 @@ pub trait IssueCertificate: Send + Sync {
 
     /// A certificate for the key of a certificate signing request (PKCS #10, PEM), whose
     /// subject is replaced by ours.
-    fn sign<'a>(&'a self, ae: &'a AeTitle, request_pem: &'a str) -> BoxFuture<'a, Result<IssuedCertificate, IssueError>>;
+    fn sign<'a>(
+        &'a self,
+        ae: &'a AeTitle,
+        request_pem: &'a str,
+    ) -> BoxFuture<'a, Result<IssuedCertificate, IssueError>>;
 }
 
 /// A certificate with the authority that vouches for it.

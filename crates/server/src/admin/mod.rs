@@ -10,12 +10,12 @@ mod setup;
 mod statistics;
 mod tokens;
 
+use axum::Json;
+use axum::RequestExt as _;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
-use axum::RequestExt as _;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::routing::{delete, get, post};
-use axum::Json;
 use http::StatusCode;
 
 use crate::web::{Problem, WebState};

@@ -54,13 +54,8 @@ pub(super) async fn add(
     // that nothing is signed for somebody who is then refused.
     state.archive().peers(&caller).await?;
     let (sha256, issued) = certificate(&state, &ae, new.certificate).await?;
-    let peer = Peer {
-        ae: ae.to_string(),
-        certificate_sha256: sha256,
-        verbs: new.verbs,
-        address: new.address,
-        revoked: None,
-    };
+    let peer =
+        Peer { ae: ae.to_string(), certificate_sha256: sha256, verbs: new.verbs, address: new.address, revoked: None };
     state.archive().add_peer(&caller, peer.clone()).await?;
     Ok((StatusCode::CREATED, Json(json!({ "peer": peer, "issued": issued }))))
 }

@@ -17,7 +17,7 @@ section! {
         pub data_set_bytes: u64 = 64 << 30,
         /// Bytes of the largest identifier (C-FIND, C-MOVE, C-GET) or action information
         /// (N-ACTION).
-        pub identifier_bytes: usize = 1 << 20,
+        pub identifier_bytes: usize = 4 << 20,
         /// Seconds for the head of an HTTP request.
         pub http_header_s: u64 = 15,
         /// Bytes of the head of an HTTP request.

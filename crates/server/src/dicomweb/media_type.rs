@@ -24,7 +24,8 @@ impl MediaType {
         let mut fields = split_outside_quotes(text, ';').into_iter();
         let essence = fields.next()?.trim().to_ascii_lowercase();
         let (kind, subtype) = essence.split_once('/')?;
-        let token = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b));
+        let token =
+            |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b));
         if !token(kind) || !token(subtype) {
             return None;
         }
@@ -159,7 +160,11 @@ mod tests {
     #[test]
     fn ranges_hold_what_they_should() {
         let range = |text| MediaType::parse(text).unwrap();
-        assert!(range("*/*").holds("image/jpeg") && range("image/*").holds("image/jpeg") && range("image/jpeg").holds("image/jpeg"));
+        assert!(
+            range("*/*").holds("image/jpeg")
+                && range("image/*").holds("image/jpeg")
+                && range("image/jpeg").holds("image/jpeg")
+        );
         assert!(!range("image/*").holds("imagery/x") && !range("image/jpeg").holds("image/jls"));
     }
 }

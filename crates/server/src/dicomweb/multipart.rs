@@ -348,7 +348,10 @@ mod tests {
             loop {
                 match parser.event()? {
                     Event::Part(headers) => {
-                        parts.push((headers.content_type.map(|t| t.essence().to_owned()).unwrap_or_default(), Vec::new()));
+                        parts.push((
+                            headers.content_type.map(|t| t.essence().to_owned()).unwrap_or_default(),
+                            Vec::new(),
+                        ));
                     }
                     Event::Data(data) => {
                         assert!(!data.is_empty());
@@ -374,7 +377,11 @@ mod tests {
     fn real_clients_are_understood() {
         assert_eq!(one(b"--b\r\nContent-Type: application/dicom\r\n\r\nabc\r\n--b--\r\n"), b"abc");
         assert_eq!(one(b"\r\n--b\r\nContent-Type: application/dicom\r\n\r\nabc\r\n--b--"), b"abc", "line break first");
-        assert_eq!(one(b"preamble\r\n--b \t\r\n\r\nabc\r\n--b--\r\nepilogue --b"), b"abc", "preamble, padding, no headers");
+        assert_eq!(
+            one(b"preamble\r\n--b \t\r\n\r\nabc\r\n--b--\r\nepilogue --b"),
+            b"abc",
+            "preamble, padding, no headers"
+        );
         assert_eq!(one(b"--b\nContent-Type: a/b\n\nabc\r\n\n--b--\n"), b"abc\r\n", "line feeds alone");
         assert_eq!(one(b"--b\r\nA: b\r\n c\r\n\r\n\r\n--b--"), b"", "an empty part");
         assert_eq!(one(b"--b\r\nA: b\r\n\r\n--b--"), b"", "an empty part, tersely");

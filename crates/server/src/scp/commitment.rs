@@ -6,6 +6,7 @@
 //! restart of the server. A peer that never gets one asks again (PS3.4 J.3.2.1.4).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadglass_archive::Caller;
@@ -17,7 +18,7 @@ use leadglass_dimse::negotiation::{PresentationContext, RoleSelection};
 use leadglass_dimse::status::Status;
 use leadglass_dimse::{Association, AssociationError};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::outbound::{self, NotReached};
 use super::session::Session;
@@ -45,18 +46,22 @@ pub struct Report {
     information: DataSet,
 }
 
+/// Transactions of one association that may be checked or reported at once.
+const MAX_TRANSACTIONS: usize = 16;
+
 /// The reports of one association: those due, and those sent and not yet answered.
 pub struct Reports {
-    sender: mpsc::UnboundedSender<Report>,
-    due: mpsc::UnboundedReceiver<Report>,
+    sender: mpsc::Sender<Report>,
+    due: mpsc::Receiver<Report>,
     unanswered: HashMap<u16, Report>,
+    places: Arc<Semaphore>,
 }
 
 impl Reports {
     /// None so far.
     pub fn new() -> Reports {
-        let (sender, due) = mpsc::unbounded_channel();
-        Reports { sender, due, unanswered: HashMap::new() }
+        let (sender, due) = mpsc::channel(MAX_TRANSACTIONS);
+        Reports { sender, due, unanswered: HashMap::new(), places: Arc::new(Semaphore::new(MAX_TRANSACTIONS)) }
     }
 
     /// The next report that is due; waits for ever when none is being made.
@@ -102,15 +107,23 @@ pub async fn request(
         let information = identifier::read(&bytes, &context.transfer_syntax, limit);
         information.map_err(|_| Status::PROCESSING_FAILURE).and_then(|data_set| transaction(&data_set))
     };
+    let place = session.reports.places.clone().try_acquire_owned().map_err(|_| Status::RESOURCE_LIMITATION);
+    let transaction = transaction.and_then(|transaction| Ok((transaction, place?)));
     let status = match &transaction {
         Ok(_) => Status::SUCCESS,
         Err(status) => *status,
     };
     session.association.send(context.id, &request.response(status, StatusDetail::none()).into(), None).await?;
-    if let Ok(transaction) = transaction {
+    if let Ok((transaction, place)) = transaction {
         let (entity, caller, ae) = (session.entity.clone(), session.caller.clone(), session.calling_ae.clone());
         let sender = session.reports.sender.clone();
-        session.entity.tasks.spawn(check(entity, caller, ae, transaction, sender));
+        session.entity.tasks.spawn(async move {
+            let report = check(&entity, &caller, transaction).await;
+            drop(place);
+            if let Err(mpsc::error::SendError(report)) = sender.send(report).await {
+                deliver(entity, caller, ae, report).await;
+            }
+        });
     }
     Ok(())
 }
@@ -143,24 +156,15 @@ fn reference(item: &DataSet) -> Option<SopReference> {
     Some(SopReference { sop_class, sop_instance })
 }
 
-/// Checks what was asked for and gives the report to the association, or delivers it.
-async fn check(
-    entity: Entity,
-    caller: Caller,
-    ae: AeTitle,
-    transaction: Transaction,
-    sender: mpsc::UnboundedSender<Report>,
-) {
+/// Checks what was asked for.
+async fn check(entity: &Entity, caller: &Caller, transaction: Transaction) -> Report {
     let Transaction { uid, references } = transaction;
-    let committed = entity.host.archive.commit(&caller, references.clone()).await;
+    let committed = entity.host.archive.commit(caller, references.clone()).await;
     let results = committed.unwrap_or_else(|error| {
         tracing::warn!(%error, "a storage commitment request could not be checked");
         vec![Commitment::ProcessingFailure; references.len()]
     });
-    let report = report(uid, &references, &results);
-    if let Err(mpsc::error::SendError(report)) = sender.send(report) {
-        deliver(entity, caller, ae, report).await;
-    }
+    report(uid, &references, &results)
 }
 
 fn report(transaction: Uid, references: &[SopReference], results: &[Commitment]) -> Report {
@@ -263,7 +267,10 @@ mod tests {
     use super::*;
 
     fn reference_to(uid: &str) -> SopReference {
-        SopReference { sop_class: SopClassUid::parse("1.2.3").unwrap(), sop_instance: SopInstanceUid::parse(uid).unwrap() }
+        SopReference {
+            sop_class: SopClassUid::parse("1.2.3").unwrap(),
+            sop_instance: SopInstanceUid::parse(uid).unwrap(),
+        }
     }
 
     #[test]
@@ -275,7 +282,8 @@ mod tests {
         let information = &report.information;
         assert_eq!(information.text(TRANSACTION_UID), Some("9.9"));
         assert_eq!(information.items(REFERENCED_SOP_SEQUENCE).len(), 1);
-        let reasons: Vec<_> = information.items(FAILED_SOP_SEQUENCE).iter().map(|i| i.integer(FAILURE_REASON)).collect();
+        let reasons: Vec<_> =
+            information.items(FAILED_SOP_SEQUENCE).iter().map(|i| i.integer(FAILURE_REASON)).collect();
         assert_eq!(reasons, [Some(0x0112), Some(0x0119)]);
     }
 

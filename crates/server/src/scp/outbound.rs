@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn names_of_hosts_are_told_from_their_ports() {
-        for (address, host) in [("127.0.0.1:104", "127.0.0.1"), ("[::1]:104", "::1"), ("pacs.example:104", "pacs.example")] {
+        for (address, host) in
+            [("127.0.0.1:104", "127.0.0.1"), ("[::1]:104", "::1"), ("pacs.example:104", "pacs.example")]
+        {
             assert_eq!(server_name(address).unwrap().to_str(), host);
         }
         assert!(server_name("nothing").is_err());

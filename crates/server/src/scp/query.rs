@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use leadglass_archive::search::Search;
 use leadglass_archive::Refused;
+use leadglass_archive::search::Search;
 use leadglass_dicom::attribute::Level;
 use leadglass_dicom::query::{Query, QueryError, Root};
 use leadglass_dicom::{DataSet, Tag, VR, Value};

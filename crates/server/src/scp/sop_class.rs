@@ -135,10 +135,14 @@ mod tests {
     #[test]
     fn storage_is_what_holds_patient_objects() {
         let classes = SopClasses::with_private(&["1.2.3.4".into()]);
-        for storage in ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.34.7", "1.2.3.4"] {
+        for storage in
+            ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.34.7", "1.2.3.4"]
+        {
             assert_eq!(classes.service(&uid(storage)), Some(Service::Storage), "{storage}");
         }
-        for other in ["1.2.840.10008.5.1.4.1.1.201.2", "1.2.840.10008.5.1.4.1.2.3.1", "1.2.840.10008.5.1.4.31", "1.2.3.5"] {
+        for other in
+            ["1.2.840.10008.5.1.4.1.1.201.2", "1.2.840.10008.5.1.4.1.2.3.1", "1.2.840.10008.5.1.4.31", "1.2.3.5"]
+        {
             assert_eq!(classes.service(&uid(other)), None, "{other}");
         }
     }

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use leadglass_archive::store::{Incoming, StoreOutcome, StoreRefused, Stored};
 use leadglass_archive::Refused;
+use leadglass_archive::store::{Incoming, StoreOutcome, StoreRefused, Stored};
 use leadglass_dicom::TransferSyntax;
+use leadglass_dimse::AssociationError;
 use leadglass_dimse::message::{CStoreRequest, StatusDetail};
 use leadglass_dimse::negotiation::PresentationContext;
 use leadglass_dimse::status::Status;
-use leadglass_dimse::AssociationError;
 
 use super::session::Session;
 use crate::metrics::{BYTES_IN, STORE_SECONDS};
@@ -85,7 +85,9 @@ fn status_of(outcome: &Result<Stored, StoreRefused>) -> (Status, StatusDetail) {
         Err(StoreRefused::Refused(refused)) => match refused {
             Refused::NotAllowed | Refused::NotFound => (Status::NOT_AUTHORIZED, StatusDetail::none()),
             Refused::Invalid(why) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
-            Refused::OutOfResources(_) => (Status::OUT_OF_RESOURCES, StatusDetail::comment("out of space or over a limit")),
+            Refused::OutOfResources(_) => {
+                (Status::OUT_OF_RESOURCES, StatusDetail::comment("out of space or over a limit"))
+            }
             Refused::ReadOnly(_) => (Status::OUT_OF_RESOURCES, StatusDetail::comment("the archive is read-only")),
             Refused::Damaged(_) | Refused::Broken(_) => (Status::PROCESSING_FAILURE, StatusDetail::none()),
         },

@@ -1,8 +1,8 @@
 //! C-ECHO, PS3.4 A: whoever is let in is answered.
 
+use leadglass_dimse::AssociationError;
 use leadglass_dimse::message::CEchoRequest;
 use leadglass_dimse::status::Status;
-use leadglass_dimse::AssociationError;
 
 use super::session::Session;
 

@@ -180,11 +180,7 @@ async fn refuse(
 
 /// The one place that says with which status a refused retrieval ends. Nothing found is
 /// success with no sub-operations: what one may not see is not there.
-async fn refuse_retrieval(
-    session: &mut Session,
-    asked: &Asked<'_>,
-    refused: &Refused,
-) -> Result<(), AssociationError> {
+async fn refuse_retrieval(session: &mut Session, asked: &Asked<'_>, refused: &Refused) -> Result<(), AssociationError> {
     let (status, detail) = match refused {
         Refused::NotFound => {
             let none = Progress::of(0).final_counts();

@@ -38,9 +38,8 @@ pub fn context_for(instance: &StoredInstance, contexts: &[PresentationContext]) 
     let of_class = || contexts.iter().filter(|context| context.abstract_syntax == *instance.sop_class.as_uid());
     let as_is = of_class().find(|context| context.transfer_syntax == *instance.transfer_syntax.uid());
     let converted = || {
-        let is_native = |context: &&PresentationContext| {
-            TransferSyntax::from_uid(context.transfer_syntax.clone()).is_native()
-        };
+        let is_native =
+            |context: &&PresentationContext| TransferSyntax::from_uid(context.transfer_syntax.clone()).is_native();
         instance.transfer_syntax.is_native().then(|| of_class().find(is_native)).flatten()
     };
     as_is.or_else(converted).cloned()
