@@ -243,6 +243,17 @@ impl Archive {
         }
     }
 
+    /// The master key as text to print: see [`crate::seal::RecoveryKit`]. For the host alone.
+    ///
+    /// # Errors
+    /// Only those of every operation.
+    pub async fn recovery_kit(&self, caller: &Caller) -> Result<zeroize::Zeroizing<String>, Refused> {
+        self.perform(caller, requests::ReadHostSecret { name: "recovery kit".into() }, async |_| {
+            Ok(zeroize::Zeroizing::new(self.inner.keyring.recovery_kit().text().to_owned()))
+        })
+        .await
+    }
+
     /// Replaces a host secret (renewed certificate).
     ///
     /// # Errors

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leadglass_archive::KeySource;
-
 use crate::config::data::beside;
 use crate::host::{Host, StartError, write_file};
 
@@ -35,15 +33,10 @@ pub fn remove_setup_code(dir: &Path) {
 }
 
 /// Writes the recovery kit next to the data directory, mode 0600: what one needs to open
-/// this archive on another machine when the key file is lost. It is to be printed or moved
-/// to a safe place. Only a key in a file has one: a passphrase or credential is with its owner.
-pub fn write_recovery_kit(host: &Host) -> Result<(), StartError> {
-    let KeySource::File(key_path) = host.config.data.key_source() else {
-        return Ok(());
-    };
-    let key = fs::read(&key_path).map_err(StartError::io(format!("cannot read {}", key_path.display())))?;
-    let key = zeroize::Zeroizing::new(key);
-    let kit = zeroize::Zeroizing::new(kit(host, &key_path, &key));
+/// this archive when its key is lost. It is to be printed or moved to a safe place.
+pub async fn write_recovery_kit(host: &Host) -> Result<(), StartError> {
+    let groups = host.archive.recovery_kit(host.operator()).await?;
+    let kit = zeroize::Zeroizing::new(kit(host, &groups));
     write_file(&recovery_kit_path(&host.config.data.dir), kit.as_bytes(), 0o600)
 }
 
@@ -52,27 +45,20 @@ pub fn recovery_kit_path(dir: &Path) -> PathBuf {
     beside(dir, "recovery-kit")
 }
 
-fn kit(host: &Host, key_path: &Path, key: &[u8]) -> String {
-    use base64::Engine;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(key);
-    let check = hex::encode(&crate::tls::verify::fingerprint(key)[..8]);
+fn kit(host: &Host, groups: &str) -> String {
     format!(
         "Leadglass recovery kit\n\
          ======================\n\n\
          Whoever holds this page can read the archive. Print it or move it to a safe place,\n\
          then delete this file.\n\n\
-         archive:            {}\n\
-         AE title:           {}\n\
-         CA (SHA-256):       {}\n\
-         key file:           {}\n\
-         key, check digits:  {check}\n\n\
-         To restore: decode the text between the lines into the key file and set its mode to 0600:\n\
-         base64 -d > {}\n\n\
-         -----\n{encoded}\n-----\n",
+         archive:       {}\n\
+         AE title:      {}\n\
+         CA (SHA-256):  {}\n\n\
+         The master key:\n\n{groups}\n\
+         To make a key file of it: leadglass recover --kit FILE --key FILE,\n\
+         where the kit's file holds the eight groups above, one a line.\n",
         host.config.data.dir.display(),
         host.ae_title,
         host.tls.ca_sha256(),
-        key_path.display(),
-        key_path.display(),
     )
 }

@@ -108,7 +108,7 @@ impl Host {
         };
         write_file(&host.ca_path(), host.tls.ca_pem().as_bytes(), 0o644)?;
         if is_new {
-            first_run::write_recovery_kit(&host)?;
+            first_run::write_recovery_kit(&host).await?;
         }
         Ok(Arc::new(host))
     }
@@ -156,7 +156,8 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Sta
     written.map_err(StartError::io(format!("cannot write {}", path.display())))
 }
 
-fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
+/// How the archive of that configuration is opened.
+pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
     Settings {
         data_dir: config.data.dir.clone(),
         key_source: config.data.key_source(),

@@ -50,13 +50,15 @@ impl Running {
     }
 
     /// Stops accepting, lets messages and requests in flight finish within
-    /// `limits.stop_s`. Says whether all of them did.
+    /// `limits.stop_s`, closes the archive. Says whether all of them did.
     pub async fn stop(self) -> bool {
         self.host.set_ready(false);
         self.stop.cancel();
         self.tasks.close();
         let within = Duration::from_secs(self.host.config.limits.stop_s);
-        tokio::time::timeout(within, self.tasks.wait()).await.is_ok()
+        let finished = tokio::time::timeout(within, self.tasks.wait()).await.is_ok();
+        self.host.archive.close().await;
+        finished
     }
 }
 

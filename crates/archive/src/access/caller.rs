@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Door, Role, Scope, Source};
+use crate::Operation;
 
 /// Someone known: proof that `authenticate` succeeded. Clones are the same caller.
 #[derive(Clone, Debug)]
@@ -60,6 +61,15 @@ impl Caller {
             Proof::Peer { ae, .. } => Some(ae.as_str()),
             _ => None,
         })
+    }
+
+    /// Whether a request for that operation would be decided for the caller, as far as roles
+    /// go: what to offer it. The decision itself is made anew by each operation.
+    pub fn may(&self, operation: Operation) -> bool {
+        let door = self.door();
+        let principals = &self.known.principals;
+        let may = |principal: &Principal| principal.roles.iter().any(|role| role.may(operation, door));
+        !principals.is_empty() && principals.iter().all(may)
     }
 
     /// The door the caller stands at.

@@ -5,9 +5,13 @@
 
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod output;
+pub mod rebuild;
+pub mod recover;
 pub mod serve;
 pub mod setup;
+pub mod verify;
 pub mod whereabouts;
 
 use std::process::ExitCode;
@@ -37,6 +41,14 @@ pub enum Command {
     Setup(setup::Setup),
     /// Make, check and explain configuration files.
     Config(config::ConfigCommand),
+    /// Look at this host's archive and say what is not as it should be.
+    Doctor(doctor::Doctor),
+    /// Check every record on disk.
+    Verify(verify::Verify),
+    /// Make the index again from the log.
+    Rebuild(rebuild::Rebuild),
+    /// Make a key file from the recovery kit.
+    Recover(recover::Recover),
     /// Print shell completions.
     Completions(completions::Completions),
     /// Write the manual pages.
@@ -50,6 +62,10 @@ impl Command {
             Command::Serve(command) => command.run(output).await,
             Command::Setup(command) => command.run(output).await,
             Command::Config(command) => command.run(output),
+            Command::Doctor(command) => command.run(output).await,
+            Command::Verify(command) => command.run(output).await,
+            Command::Rebuild(command) => command.run(output).await,
+            Command::Recover(command) => command.run(output),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }

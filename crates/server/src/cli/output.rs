@@ -72,3 +72,39 @@ impl Output {
         Exit::Failed.into()
     }
 }
+
+/// A progress bar on standard error, where people watch; silent elsewhere.
+#[derive(Clone)]
+pub struct Progress(indicatif::ProgressBar);
+
+impl Progress {
+    /// Of bytes.
+    pub fn of_bytes(output: &Output, what: &'static str) -> Progress {
+        Progress::new(output, what, "{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+    }
+
+    /// Of records, or other things counted.
+    pub fn of_records(output: &Output, what: &'static str) -> Progress {
+        Progress::new(output, what, "{msg} {wide_bar} {human_pos}/{human_len} {eta}")
+    }
+
+    /// So much is done, of so much.
+    pub fn at(&self, done: u64, all: u64) {
+        self.0.set_length(all);
+        self.0.set_position(done);
+    }
+
+    /// All is done; the bar goes.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+
+    fn new(output: &Output, what: &'static str, template: &str) -> Progress {
+        let watched = !output.json && std::io::stderr().is_terminal();
+        let bar = if watched { indicatif::ProgressBar::new(0) } else { indicatif::ProgressBar::hidden() };
+        if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Progress(bar.with_message(what))
+    }
+}

@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
+use leadglass_archive::Settings;
+use leadglass_dicom::clock::SystemClock;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -29,6 +32,13 @@ impl Whereabouts {
         }
         config.data.dir = std::path::absolute(&config.data.dir).context("the data directory")?;
         Ok(config)
+    }
+
+    /// What it takes to open an archive that is there already.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let config = self.load()?;
+        anyhow::ensure!(config.data.dir.is_dir(), "there is no archive in {}", config.data.dir.display());
+        Ok(crate::host::settings(&config, Arc::new(SystemClock)))
     }
 }
 

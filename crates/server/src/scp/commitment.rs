@@ -212,7 +212,7 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin + Send>(
         event_type: report.event_type,
     };
     let charset = SpecificCharacterSet::default();
-    let bytes = identifier::write(report.information.clone(), &context.transfer_syntax, &charset);
+    let bytes = identifier::write(&report.information, &context.transfer_syntax, &charset);
     let bytes = bytes.map_err(|_| AssociationError::Misuse("a report that cannot be written"))?;
     association.send(context.id, &request.into(), Some(&bytes)).await?;
     Ok(message_id)

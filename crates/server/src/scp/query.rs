@@ -83,7 +83,7 @@ async fn answer(
                 return Ok((Status::CANCEL, StatusDetail::none()));
             }
             let row = complete(row, &identifier, level, session.entity.host.ae_title.as_str());
-            match identifier::write(row, &context.transfer_syntax, &charset) {
+            match identifier::write(&row, &context.transfer_syntax, &charset) {
                 Ok(bytes) => session.association.send(context.id, &response, Some(&bytes)).await?,
                 Err(error) => {
                     tracing::error!(%error, "a match cannot be written");

@@ -25,9 +25,8 @@ async fn server_with_images() -> (TestServer, TestPeer) {
     let umlaut = TestImage { name: "Müller^Jürgen", ..TestImage::new(2, 1, 1) };
     store_all(&server, &peer, &[TestImage::new(1, 1, 1), TestImage::new(1, 1, 2), TestImage::new(3, 1, 1)]).await;
     let mut association = server.associate(&peer, Asking::of(&[(CT, &[EXPLICIT])])).await.unwrap();
-    let mut data_set = umlaut.data_set();
-    data_set.put_text(Tag(0x0008, 0x0005), VR::CS, "ISO_IR 100");
-    let bytes = encode::encode(&data_set, Encoding::ExplicitLittleEndian).unwrap();
+    let latin_1 = leadglass_dicom::charset::SpecificCharacterSet::from_terms(&["ISO_IR 100"]);
+    let bytes = umlaut.data_set().encode(Encoding::ExplicitLittleEndian, &latin_1).unwrap();
     assert_eq!(store(&mut association, 1, &umlaut, bytes).await.unwrap().status, Status::SUCCESS);
     (server, peer)
 }

@@ -79,7 +79,7 @@ async fn a_native_object_is_converted_for_who_asks_otherwise() {
     let mut identifier = leadglass_dicom::DataSet::new();
     identifier.put_text(leadglass_dicom::Tag(0x0008, 0x0052), VR::CS, "STUDY");
     identifier.put_text(STUDY_UID, VR::UI, "1.2.3.1");
-    let identifier = leadglass_dicom::encode::encode(&identifier, Encoding::ImplicitLittleEndian).unwrap();
+    let identifier = identifier.encode(Encoding::ImplicitLittleEndian, &charset()).unwrap();
     let (arrived, status, _, _) = get(&mut association, &identifier).await;
     assert_eq!((arrived.len(), status), (3, Status::SUCCESS));
     for image in images() {

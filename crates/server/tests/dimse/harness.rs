@@ -9,8 +9,9 @@ use leadglass::tls::bundle::PeerBundle;
 use leadglass::{Config, Running, first_run};
 use leadglass_archive::administer::{Peer, Verb};
 use leadglass_archive::{Caller, Credential, Door, Source};
+use leadglass_dicom::charset::SpecificCharacterSet;
 use leadglass_dicom::clock::SystemClock;
-use leadglass_dicom::{AeTitle, DataSet, Encoding, Tag, Uid, VR, Value, encode};
+use leadglass_dicom::{AeTitle, DataSet, Encoding, Tag, Uid, VR, Value};
 use leadglass_dimse::message::{CStoreRequest, CStoreResponse, Priority};
 use leadglass_dimse::negotiation::{
     AssociateRequest, ExtendedNegotiation, ProposedContext, RoleSelection, UserIdentityItem,
@@ -46,6 +47,11 @@ pub struct TestServer {
 pub struct TestPeer {
     pub ae: AeTitle,
     pub bundle: PeerBundle,
+}
+
+/// The default repertoire.
+pub fn charset() -> SpecificCharacterSet {
+    SpecificCharacterSet::default()
 }
 
 pub fn uid(text: &str) -> Uid {
@@ -236,7 +242,7 @@ impl TestImage {
     }
 
     pub fn bytes(&self, encoding: Encoding) -> Vec<u8> {
-        encode::encode(&self.data_set(), encoding).unwrap()
+        self.data_set().encode(encoding, &charset()).unwrap()
     }
 }
 
@@ -274,7 +280,7 @@ pub fn identifier(level: &str, keys: &[(Tag, VR, &str)]) -> Vec<u8> {
     for (tag, vr, value) in keys {
         identifier.put_text(*tag, *vr, *value);
     }
-    encode::encode(&identifier, Encoding::ExplicitLittleEndian).unwrap()
+    identifier.encode(Encoding::ExplicitLittleEndian, &charset()).unwrap()
 }
 
 pub const STUDY_UID: Tag = Tag(0x0020, 0x000D);

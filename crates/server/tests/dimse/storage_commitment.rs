@@ -21,7 +21,7 @@ fn request(instances: &[&str]) -> Vec<u8> {
     let mut information = DataSet::new();
     information.put_text(TRANSACTION_UID, VR::UI, "2.25.1");
     information.put(REFERENCED, VR::SQ, Value::Sequence(items.collect()));
-    encode::encode(&information, Encoding::ExplicitLittleEndian).unwrap()
+    information.encode(Encoding::ExplicitLittleEndian, &charset()).unwrap()
 }
 
 async fn ask(association: &mut Opened, information: &[u8], action_type: u16) -> Status {

@@ -84,6 +84,6 @@ impl Progress {
         let mut data_set = DataSet::new();
         data_set.put(FAILED_SOP_INSTANCE_UID_LIST, VR::UI, Value::Text(self.failed.clone()));
         // In explicit VR a list longer than 64 KiB cannot be written: the counts then stand alone.
-        identifier::write(data_set, transfer_syntax, &SpecificCharacterSet::default()).ok()
+        identifier::write(&data_set, transfer_syntax, &SpecificCharacterSet::default()).ok()
     }
 }
