@@ -6,7 +6,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use leadglass_archive::{Archive, Caller, Credential, Door, OpenError, Refused, Rejected, Settings, Source};
 use leadglass_dicom::clock::Clock;
@@ -30,7 +29,7 @@ pub struct Host {
     /// The one door to data.
     pub archive: Archive,
     /// Certificates, ours and those of peers to be.
-    pub tls: Tls,
+    pub tls: Arc<Tls>,
     /// What was configured.
     pub config: Config,
     /// The hour.
@@ -41,7 +40,6 @@ pub struct Host {
     pub metrics: PrometheusHandle,
     operator: Caller,
     log_key: aws_lc_rs::hmac::Key,
-    serving: AtomicBool,
 }
 
 /// Why an archive does not start.
@@ -92,13 +90,12 @@ impl Host {
         let opened = tokio::task::spawn_blocking(move || Archive::open(settings)).await;
         let archive = opened.map_err(|error| StartError::io("open the archive")(io::Error::other(error)))??;
         let operator = archive.authenticate(Source { address: None, door: Door::Host }, Credential::Host).await?;
-        let tls = Tls::open(&archive, &operator, config.listen.names.clone(), clock.clone()).await?;
+        let tls = Arc::new(Tls::open(&archive, &operator, config.listen.names.clone(), clock.clone()).await?);
         let ae_title = ae_title(&archive, &operator, &config).await?;
         let key = host_random::<32>(&archive, &operator, LOG_SECRET).await?;
         let host = Host {
             metrics: crate::metrics::exporter(),
             log_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key),
-            serving: AtomicBool::new(false),
             archive,
             tls,
             config,
@@ -122,15 +119,6 @@ impl Host {
     pub fn study_key(&self, study: &StudyInstanceUid) -> String {
         let tag = aws_lc_rs::hmac::sign(&self.log_key, study.as_str().as_bytes());
         hex::encode(&tag.as_ref()[..8])
-    }
-
-    /// Whether both doors are open and no stop has been asked for.
-    pub fn is_ready(&self) -> bool {
-        self.serving.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.serving.store(ready, Ordering::Release);
     }
 
     /// The host's operator, for start and upkeep alone: no request is served in its name.

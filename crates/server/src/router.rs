@@ -1,12 +1,21 @@
 //! Everything that answers over HTTPS, put together.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 
 use crate::host::Host;
+use crate::web::{self, WebSettings, WebState};
 
-/// The routes of all HTTP services.
-pub fn router(_host: &Arc<Host>) -> Router {
-    Router::new()
+/// The routes of all HTTP services of a host that answers at that address, and their state.
+pub fn router(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
+    let state = WebState::new(WebSettings {
+        archive: host.archive.clone(),
+        public_url: format!("https://{https}"),
+        limits: host.config.dicomweb.limits(&host.config.limits),
+        metrics: Some(host.metrics.clone()),
+        certificates: host.tls.clone(),
+    });
+    (web::router(state.clone()), state)
 }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::host::{Host, StartError};
 use crate::listen::caps::Caps;
 use crate::listen::{self, Threshold};
+use crate::web::WebState;
 use crate::{first_run, scp};
 
 /// How often certificates are looked at.
@@ -26,22 +27,23 @@ pub struct Running {
     /// Where DICOM over TLS answers.
     pub dicom: SocketAddr,
     host: Arc<Host>,
+    web: WebState,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Running {
-    /// Opens both doors. `router` answers behind the HTTPS one.
-    pub async fn start(host: Arc<Host>, router: Router) -> Result<Running, StartError> {
+    /// Opens both doors.
+    pub async fn start(host: Arc<Host>) -> Result<Running, StartError> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let https = threshold(&host, "https", host.config.listen.https, host.tls.https()).await?;
         let dicom = threshold(&host, "dicom", host.config.listen.dicom, host.tls.dicom()).await?;
         let (https_address, dicom_address) = (address(&https)?, address(&dicom)?);
+        let (router, web) = crate::router(&host, https_address);
         tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
         tasks.spawn(serve_dicom(host.clone(), dicom, stop.clone(), tasks.clone()));
         tasks.spawn(upkeep(host.clone(), stop.clone()));
-        host.set_ready(true);
-        Ok(Running { https: https_address, dicom: dicom_address, host, stop, tasks })
+        Ok(Running { https: https_address, dicom: dicom_address, host, web, stop, tasks })
     }
 
     /// The archive.
@@ -52,7 +54,7 @@ impl Running {
     /// Stops accepting, lets messages and requests in flight finish within
     /// `limits.stop_s`, closes the archive. Says whether all of them did.
     pub async fn stop(self) -> bool {
-        self.host.set_ready(false);
+        self.web.set_ready(false);
         self.stop.cancel();
         self.tasks.close();
         let within = Duration::from_secs(self.host.config.limits.stop_s);

@@ -34,7 +34,7 @@ impl Serve {
         let mut stop = StopSignal::new()?;
         let host = Host::open(config, Arc::new(SystemClock)).await?;
         let code = first_run::issue_setup_code(&host).await?;
-        let running = Running::start(host.clone(), crate::router(&host)).await?;
+        let running = Running::start(host.clone()).await?;
         let serving = serving(&running);
         serving.write(&host.config.data.dir)?;
         announce(output, &host, &serving, code.as_deref())?;

@@ -135,7 +135,7 @@ impl Config {
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
-        let (limits, dimse) = (&self.limits, &self.dimse);
+        let (limits, dimse, web) = (&self.limits, &self.dimse, &self.dicomweb);
         let ranges: &[(&'static str, u64, std::ops::RangeInclusive<u64>)] = &[
             ("limits.connections", limits.connections.into(), 1..=65_536),
             ("limits.connections_per_address", limits.connections_per_address.into(), 1..=65_536),
@@ -160,8 +160,19 @@ impl Config {
             ("dimse.connect_s", dimse.connect_s, 1..=300),
             ("dimse.commitment_retry_s", dimse.commitment_retry_s, 1..=86_400),
             ("dimse.commitment_attempts", dimse.commitment_attempts.into(), 1..=1000),
-            ("dicomweb.max_limit", self.dicomweb.max_limit, 1..=1_000_000),
-            ("dicomweb.default_limit", self.dicomweb.default_limit, 1..=self.dicomweb.max_limit),
+            ("dicomweb.requests", web.requests as u64, 1..=65_536),
+            ("dicomweb.requests_per_caller", web.requests_per_caller as u64, 1..=65_536),
+            ("dicomweb.results", web.results, 1..=1_000_000),
+            ("dicomweb.default_results", web.default_results, 1..=web.results.max(1)),
+            ("dicomweb.frames", web.frames as u64, 1..=1_000_000),
+            ("dicomweb.parts", web.parts as u64, 1..=1_000_000),
+            ("dicomweb.part_header_bytes", web.part_header_bytes as u64, 1 << 10..=1 << 20),
+            ("dicomweb.file_meta_bytes", web.file_meta_bytes as u64, 1 << 10..=16 << 20),
+            ("dicomweb.metadata_bytes", web.metadata_bytes as u64, 64 << 10..=1 << 30),
+            ("dicomweb.held_bulk_bytes", web.held_bulk_bytes as u64, 64 << 10..=16 << 30),
+            ("dicomweb.stores_in_flight", web.stores_in_flight as u64, 1..=64),
+            ("dicomweb.metadata_cache_bytes", web.metadata_cache_bytes as u64, 0..=16 << 30),
+            ("dicomweb.admin_body_bytes", web.admin_body_bytes as u64, 4 << 10..=16 << 20),
         ];
         for (key, value, range) in ranges {
             if !range.contains(value) {

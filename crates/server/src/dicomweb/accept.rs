@@ -42,7 +42,8 @@ impl Accept {
         let text = match parameter {
             Some(encoded) => percent_decoded(encoded)?,
             None => {
-                let values: Option<Vec<&str>> = headers.get_all(header::ACCEPT).iter().map(|v| v.to_str().ok()).collect();
+                let values: Option<Vec<&str>> =
+                    headers.get_all(header::ACCEPT).iter().map(|v| v.to_str().ok()).collect();
                 values?.join(",")
             }
         };
@@ -54,7 +55,8 @@ impl<S: Sync> FromRequestParts<S> for Accept {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Accept, Problem> {
-        Accept::read(&parts.headers, parts.uri.query()).ok_or_else(|| Problem::not_acceptable("Accept names no media type"))
+        Accept::read(&parts.headers, parts.uri.query())
+            .ok_or_else(|| Problem::not_acceptable("Accept names no media type"))
     }
 }
 
@@ -132,7 +134,8 @@ mod tests {
 
     #[test]
     fn codings_are_chosen_by_quality() {
-        let of = |text| Coding::wanted(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]));
+        let of =
+            |text| Coding::wanted(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]));
         assert_eq!(of("gzip, deflate"), Coding::Gzip);
         assert_eq!(of("gzip, zstd"), Coding::Zstd);
         assert_eq!(of("zstd;q=0.5, gzip;q=0.8"), Coding::Gzip);

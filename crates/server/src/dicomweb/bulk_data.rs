@@ -71,7 +71,8 @@ async fn value(
     }
     let (_, length) = retrieval.bulk(&instance, path).await.map_err(hidden)?;
     let multipart = is_multipart(accept, headers)?;
-    let tag = EntityTag::of(std::slice::from_ref(&instance), &["bulk", path, if multipart { "multipart" } else { "single" }]);
+    let tag =
+        EntityTag::of(std::slice::from_ref(&instance), &["bulk", path, if multipart { "multipart" } else { "single" }]);
     if let Some(response) = tag.instead(headers) {
         retrieval.complete().await.map_err(hidden)?;
         return Ok(response);

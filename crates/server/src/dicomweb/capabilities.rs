@@ -26,7 +26,8 @@ const INSTANCE: &[&str] = &[
     "application/zip",
 ];
 const BULK: &[&str] = &["multipart/related; type=\"application/octet-stream\"", "application/octet-stream"];
-const FRAMES: &[&str] = &["multipart/related; type=\"application/octet-stream\"; transfer-syntax=*", "multipart/related; type=\"image/*\""];
+const FRAMES: &[&str] =
+    &["multipart/related; type=\"application/octet-stream\"; transfer-syntax=*", "multipart/related; type=\"image/*\""];
 const STORE: &[&str] = &[
     "multipart/related; type=\"application/dicom\"",
     "multipart/related; type=\"application/dicom+json\"",

@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn ranges_read_as_rfc_9110_says() {
         let tag = EntityTag("t".into());
-        let range = |text: &str| wanted_range(&headers(header::RANGE, text), &tag, 100).map_err(|p| p.status().as_u16());
+        let range =
+            |text: &str| wanted_range(&headers(header::RANGE, text), &tag, 100).map_err(|p| p.status().as_u16());
         assert_eq!(range("bytes=0-9"), Ok(Some(0..10)));
         assert_eq!(range("bytes=90-"), Ok(Some(90..100)));
         assert_eq!(range("bytes=90-1000"), Ok(Some(90..100)));
@@ -130,7 +131,8 @@ mod tests {
         assert_eq!(range("bytes=-1000"), Ok(Some(0..100)));
         assert_eq!(range("bytes=100-"), Err(416));
         assert_eq!(range("bytes=-0"), Err(416));
-        for whole in ["bytes=9-0", "bytes=0-1,3-4", "lines=0-1", "bytes=", "bytes=a-b", "bytes=0-18446744073709551616"] {
+        for whole in ["bytes=9-0", "bytes=0-1,3-4", "lines=0-1", "bytes=", "bytes=a-b", "bytes=0-18446744073709551616"]
+        {
             assert_eq!(range(whole), Ok(None), "{whole}");
         }
         assert_eq!(range("bytes=0-18446744073709551615"), Ok(Some(0..100)));

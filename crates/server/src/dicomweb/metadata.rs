@@ -73,11 +73,15 @@ fn form(accept: &Accept) -> Result<Form, Problem> {
         match wanted.essence() {
             "*/*" | "application/*" | DICOM_JSON if !accept.excludes(DICOM_JSON) => return Ok(Form::Json(DICOM_JSON)),
             "application/json" => return Ok(Form::Json("application/json")),
-            "multipart/related" | "multipart/*" if inner.is_none_or(|inner| inner == DICOM_XML) => return Ok(Form::Xml),
+            "multipart/related" | "multipart/*" if inner.is_none_or(|inner| inner == DICOM_XML) => {
+                return Ok(Form::Xml);
+            }
             _ => {}
         }
     }
-    Err(Problem::not_acceptable("metadata come as application/dicom+json or multipart/related with type application/dicom+xml"))
+    Err(Problem::not_acceptable(
+        "metadata come as application/dicom+json or multipart/related with type application/dicom+xml",
+    ))
 }
 
 async fn answer(

@@ -62,14 +62,18 @@ pub fn object_form(accept: &Accept, instances: &[StoredInstance], single: bool) 
             .filter(|wanted| self::container(wanted, single) == Some(container))
             .flat_map(|wanted| rules(wanted, container))
             .collect();
-        let syntaxes: Option<Vec<TransferSyntax>> =
-            instances.iter().map(|instance| rules.iter().find_map(|rule| rule.applied(&instance.transfer_syntax))).collect();
+        let syntaxes: Option<Vec<TransferSyntax>> = instances
+            .iter()
+            .map(|instance| rules.iter().find_map(|rule| rule.applied(&instance.transfer_syntax)))
+            .collect();
         if let Some(syntaxes) = syntaxes {
             return Ok(ObjectForm { container, syntaxes });
         }
     }
     Err(Problem::not_acceptable(match fitting {
-        true => "stored in a transfer syntax that cannot be converted to one you accept; transfer-syntax=* takes it as it is",
+        true => {
+            "stored in a transfer syntax that cannot be converted to one you accept; transfer-syntax=* takes it as it is"
+        }
         false if single => "an instance comes as application/dicom, multipart/related or application/zip",
         false => "instances come as multipart/related with type application/dicom, or application/zip",
     }))

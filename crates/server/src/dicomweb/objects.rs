@@ -102,7 +102,8 @@ async fn single(
     tag: &EntityTag,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let (Some(instance), Some(syntax)) = (retrieval.instances().first().cloned(), form.syntaxes.into_iter().next()) else {
+    let (Some(instance), Some(syntax)) = (retrieval.instances().first().cloned(), form.syntaxes.into_iter().next())
+    else {
         return Err(Problem::not_found());
     };
     let length = file_length(&instance, &syntax);

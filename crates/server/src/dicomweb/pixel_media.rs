@@ -1,7 +1,7 @@
 //! Which media type pixel data of a transfer syntax has, PS3.18 8.7.3.3.
 
-use leadglass_dicom::{TransferSyntax, Uid};
 use leadglass_dicom::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
+use leadglass_dicom::{TransferSyntax, Uid};
 
 /// Uncompressed pixel data, and any bulk data.
 pub const OCTET_STREAM: &str = "application/octet-stream";

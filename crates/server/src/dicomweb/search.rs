@@ -116,13 +116,17 @@ fn form(accept: &Accept) -> Result<&'static str, Problem> {
     for wanted in accept.wanted() {
         let inner = wanted.parameter("type");
         match wanted.essence() {
-            "multipart/related" | "multipart/*" if inner.is_none_or(|inner| inner == DICOM_XML) => return Ok(DICOM_XML),
+            "multipart/related" | "multipart/*" if inner.is_none_or(|inner| inner == DICOM_XML) => {
+                return Ok(DICOM_XML);
+            }
             "application/json" => return Ok("application/json"),
             "*/*" | "application/*" | DICOM_JSON if !accept.excludes(DICOM_JSON) => return Ok(DICOM_JSON),
             _ => {}
         }
     }
-    Err(Problem::not_acceptable("results come as application/dicom+json or multipart/related with type application/dicom+xml"))
+    Err(Problem::not_acceptable(
+        "results come as application/dicom+json or multipart/related with type application/dicom+xml",
+    ))
 }
 
 /// A row with the attributes that only this door knows: where it can be retrieved.

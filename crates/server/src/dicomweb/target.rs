@@ -43,7 +43,9 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Target {
         let parameters = path_parameters(parts, state).await?;
         let find = |name: &str| {
             let found = parameters.iter().find(|(n, _)| *n == name);
-            found.map(|(_, value)| Uid::parse(value).map_err(|error| Problem::bad_request(error.to_string()))).transpose()
+            found
+                .map(|(_, value)| Uid::parse(value).map_err(|error| Problem::bad_request(error.to_string())))
+                .transpose()
         };
         let Some(study) = find("study")? else { return Ok(None) };
         Ok(Some(Target {

@@ -60,7 +60,11 @@ fn accept(parameters: &HashMap<String, String>) -> Result<Accept, Problem> {
     }
     match parameters.get("contentType").map(|text| text.trim()) {
         Some("application/dicom" | "application/*" | "*/*") => {}
-        _ => return Err(Problem::not_acceptable("contentType has to be application/dicom; rendering comes with pixel support")),
+        _ => {
+            return Err(Problem::not_acceptable(
+                "contentType has to be application/dicom; rendering comes with pixel support",
+            ));
+        }
     }
     let text = match parameters.get("transferSyntax").map(String::as_str) {
         None => "application/*".to_owned(),

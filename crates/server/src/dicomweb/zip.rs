@@ -113,7 +113,11 @@ impl File {
         let version = if far { VERSION_64 } else { VERSION };
         out.u16(version).u16(version).u16(FLAGS).u16(0).u16(0).u16(DOS_DATE).u32(self.checksum);
         let all = u32::MAX;
-        if far { out.u32(all).u32(all) } else { out.u32(low(self.size)).u32(low(self.size)) };
+        if far {
+            out.u32(all).u32(all)
+        } else {
+            out.u32(low(self.size)).u32(low(self.size))
+        };
         out.u16(u16::try_from(self.name.len()).unwrap_or(0)).u16(if far { 28 } else { 0 }).u16(0).u16(0).u16(0).u32(0);
         out.u32(if far { all } else { low(self.offset) });
         out.bytes(self.name.as_bytes());

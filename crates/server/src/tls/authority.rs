@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use leadglass_dicom::AeTitle;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType,
+    SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
@@ -86,11 +87,26 @@ impl Authority {
         self.issue(params)
     }
 
-    fn issue(&self, mut params: CertificateParams) -> Result<Identity, TlsError> {
+    /// A peer's certificate for the key of its signing request (PKCS#10, PEM), which proves
+    /// that it holds the key. Nothing else of the request is taken over.
+    pub fn sign_peer(
+        &self,
+        ae: &AeTitle,
+        request_pem: &str,
+        now: SystemTime,
+    ) -> Result<CertificateDer<'static>, TlsError> {
+        let mut request = CertificateSigningRequestParams::from_pem(request_pem).map_err(|_| TlsError::Request)?;
+        if !is_strong(&request.public_key) {
+            return Err(TlsError::Request);
+        }
+        request.params = for_tls(params(now, PEER_LIFE)?);
+        request.params.distinguished_name = named(ae.as_str());
+        Ok(request.signed_by(&self.issuer).map_err(TlsError::made)?.der().clone())
+    }
+
+    fn issue(&self, params: CertificateParams) -> Result<Identity, TlsError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(TlsError::made)?;
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let params = for_tls(params);
         let certificate = params.signed_by(&key, &self.issuer).map_err(TlsError::made)?;
         Ok(Identity::new(certificate.der().clone(), &key))
     }
@@ -143,6 +159,24 @@ fn params(now: SystemTime, life: Duration) -> Result<CertificateParams, TlsError
     Ok(params)
 }
 
+/// An end entity that is client and server, as every DICOM peer may be.
+fn for_tls(mut params: CertificateParams) -> CertificateParams {
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+/// Keys RFC 9325 §4 allows: elliptic curves, and RSA from 2048 bits on.
+fn is_strong(key: &rcgen::PublicKey) -> bool {
+    let rsa = [&rcgen::PKCS_RSA_SHA256, &rcgen::PKCS_RSA_SHA384, &rcgen::PKCS_RSA_SHA512];
+    let curves = [&PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
+    let is = |algorithm: &&&rcgen::SignatureAlgorithm| key.algorithm() == **algorithm;
+    // The modulus of an RSA key of 2048 bits is 256 bytes of its DER.
+    curves.iter().any(|algorithm| is(&algorithm))
+        || rsa.iter().any(|algorithm| is(&algorithm)) && key.der_bytes().len() >= 256
+}
+
 fn named(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
@@ -174,6 +208,26 @@ mod tests {
         assert_eq!(read.certificate, made.certificate);
         assert_eq!(read.key_pkcs8, made.key_pkcs8);
         assert!(Identity::from_secret(b"\xFF\xFF\xFF\xFFx").is_err() && Identity::from_secret(b"").is_err());
+    }
+
+    #[test]
+    fn a_signing_request_gives_its_key_and_nothing_else() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let authority = Authority::open(&Authority::create(now).unwrap()).unwrap();
+        let ae = AeTitle::parse("CT 1").unwrap();
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut wish = CertificateParams::new(["pacs.example".to_owned()]).unwrap();
+        wish.distinguished_name = named("ADMIN");
+        let request = wish.serialize_request(&key).unwrap().pem().unwrap();
+        let certificate = authority.sign_peer(&ae, &request, now).unwrap();
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).unwrap();
+        assert_eq!(parsed.subject().to_string(), "CN=CT 1");
+        assert!(parsed.subject_alternative_name().unwrap().is_none());
+        assert_eq!(&*parsed.public_key().subject_public_key.data, key.public_key_raw());
+        let mut broken = request.clone().into_bytes();
+        broken[200] ^= 1;
+        assert!(authority.sign_peer(&ae, &String::from_utf8_lossy(&broken), now).is_err());
+        assert!(authority.sign_peer(&ae, "", now).is_err());
     }
 
     #[test]

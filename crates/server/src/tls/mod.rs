@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod bundle;
+mod issue;
 pub mod provider;
 pub mod verify;
 
@@ -43,6 +44,9 @@ pub enum TlsError {
     /// A certificate cannot be parsed.
     #[error("a certificate cannot be parsed")]
     Certificate,
+    /// A signing request is none, proves nothing, or has a weak key.
+    #[error("the certificate signing request is not acceptable")]
+    Request,
     /// The system gives no random bytes.
     #[error("no random bytes from the system")]
     Random,

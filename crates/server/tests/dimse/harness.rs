@@ -132,7 +132,7 @@ pub async fn start_new(change: impl FnOnce(&mut Config)) -> (Running, tempfile::
     config.listen.dicom.set_port(0);
     change(&mut config);
     let host = Host::open(config, Arc::new(SystemClock)).await.unwrap();
-    let running = Running::start(host, axum::Router::new()).await.unwrap();
+    let running = Running::start(host).await.unwrap();
     (running, dir)
 }
 

@@ -48,7 +48,8 @@ fn value(vr: VR, bytes: &[u8]) -> Option<Value> {
         VR::SV => words(bytes, i64::from_le_bytes).map(Value::Signed),
         VR::FL => words(bytes, |b: [u8; 4]| f64::from(f32::from_le_bytes(b))).map(Value::Float),
         VR::FD => words(bytes, f64::from_le_bytes).map(Value::Float),
-        VR::AT => words(bytes, |[a, b, c, d]: [u8; 4]| Tag(u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))).map(Value::Tags),
+        VR::AT => words(bytes, |[a, b, c, d]: [u8; 4]| Tag(u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d])))
+            .map(Value::Tags),
         VR::SQ => None,
         VR::LT | VR::ST | VR::UT | VR::UR => text(bytes).map(|text| Value::Text(vec![text.to_owned()])),
         _ => text(bytes).map(|text| Value::Text(text.split('\\').map(str::to_owned).collect())),
@@ -81,7 +82,10 @@ mod tests {
         assert_eq!(uris, ["a", "b"]);
         assert!(put(&mut data_set, "a", &[1, 0, 2, 1]));
         assert!(put(&mut data_set, "b", b"x\\y "));
-        assert_eq!(data_set.items(Tag(0x0008, 0x1140))[0].element(numbers).unwrap().value, Value::Unsigned(vec![1, 258]));
+        assert_eq!(
+            data_set.items(Tag(0x0008, 0x1140))[0].element(numbers).unwrap().value,
+            Value::Unsigned(vec![1, 258])
+        );
         assert_eq!(data_set.texts(letters), ["x", "y"]);
     }
 

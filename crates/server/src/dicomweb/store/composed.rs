@@ -32,7 +32,11 @@ enum Current {
     /// A part that no instance asks for.
     Ignored,
     /// A part that is held until it is complete.
-    Held { location: String, media_type: Option<MediaType>, bytes: Vec<u8> },
+    Held {
+        location: String,
+        media_type: Option<MediaType>,
+        bytes: Vec<u8>,
+    },
     /// Pixel data on their way into the archive.
     Streamed(Box<Streamed>),
 }
@@ -48,7 +52,14 @@ struct Streamed {
 impl Composer {
     /// A composer that takes so many bytes of metadata and holds so many of bulk data.
     pub fn new(most_metadata: usize, most_held: usize) -> Composer {
-        Composer { metadata: Vec::new(), most_metadata, held: 0, most_held, waiting: Vec::new(), current: Current::None }
+        Composer {
+            metadata: Vec::new(),
+            most_metadata,
+            held: 0,
+            most_held,
+            waiting: Vec::new(),
+            current: Current::None,
+        }
     }
 
     /// Takes bytes of a metadata part.
@@ -89,7 +100,8 @@ impl Composer {
             self.current = Current::Ignored;
             return Ok(());
         };
-        let streamed = self.waiting.get(at).and_then(|assembly| assembly.pixel_stream(&location, headers.content_type.as_ref()));
+        let streamed =
+            self.waiting.get(at).and_then(|assembly| assembly.pixel_stream(&location, headers.content_type.as_ref()));
         self.current = match streamed {
             Some(pixels) => {
                 let assembly = self.waiting.remove(at);
@@ -147,7 +159,9 @@ impl Composer {
         match std::mem::replace(&mut self.current, Current::None) {
             Current::None | Current::Ignored => Ok(()),
             Current::Held { location, media_type, bytes } => {
-                let Some(at) = self.waiting.iter().position(|assembly| assembly.asks_for(&location)) else { return Ok(()) };
+                let Some(at) = self.waiting.iter().position(|assembly| assembly.asks_for(&location)) else {
+                    return Ok(());
+                };
                 let Some(assembly) = self.waiting.get_mut(at) else { return Ok(()) };
                 assembly.supply(&location, bytes, media_type.as_ref());
                 if assembly.is_whole() {
@@ -179,7 +193,9 @@ impl Composer {
     }
 
     async fn end_stream(&mut self, instances: &mut Instances) -> Result<(), Problem> {
-        let Current::Streamed(mut streamed) = std::mem::replace(&mut self.current, Current::None) else { return Ok(()) };
+        let Current::Streamed(mut streamed) = std::mem::replace(&mut self.current, Current::None) else {
+            return Ok(());
+        };
         match streamed.pixels.finish() {
             Ok(ready) => streamed.push(&ready).await,
             Err(reason) => streamed.fail(reason),
@@ -245,7 +261,9 @@ fn hold(held: &mut usize, most: usize, more: usize) -> Result<(), Problem> {
 }
 
 fn too_much_bulk() -> Problem {
-    Problem::too_large("more bulk data than this server holds while an instance is put together; send application/dicom")
+    Problem::too_large(
+        "more bulk data than this server holds while an instance is put together; send application/dicom",
+    )
 }
 
 /// For [`Assembly::new`]: attributes of group 0002 belong to files, not data sets.

@@ -62,7 +62,9 @@ impl FileReader {
             }
         }
         match self.state {
-            State::DataSet(ingest, names) => instances.finish(*ingest, names.failure(FailureReason::ProcessingFailure)).await,
+            State::DataSet(ingest, names) => {
+                instances.finish(*ingest, names.failure(FailureReason::ProcessingFailure)).await
+            }
             State::Failed(failure) => {
                 instances.failed(failure);
                 Ok(())

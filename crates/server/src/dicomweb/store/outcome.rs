@@ -104,7 +104,8 @@ fn quarantined_is_failed(outcome: Outcome) -> Outcome {
 
 fn status(outcomes: &[Outcome]) -> StatusCode {
     let stored = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    let no_room = |outcome: &Outcome| matches!(outcome, Err(failure) if failure.reason == FailureReason::OutOfResources);
+    let no_room =
+        |outcome: &Outcome| matches!(outcome, Err(failure) if failure.reason == FailureReason::OutOfResources);
     match stored {
         _ if stored == outcomes.len() => StatusCode::OK,
         0 if outcomes.iter().all(no_room) => StatusCode::INSUFFICIENT_STORAGE,
@@ -132,7 +133,9 @@ fn store_instances_response(outcomes: Vec<Outcome>, public_url: &str) -> DataSet
     if let [study] = studies.as_slice() {
         response.put_text(RETRIEVE_URL, VR::UR, study_url(public_url, study));
     }
-    for (tag, items) in [(REFERENCED_SOP_SEQUENCE, referenced), (FAILED_SOP_SEQUENCE, failed), (OTHER_FAILURES_SEQUENCE, other)] {
+    for (tag, items) in
+        [(REFERENCED_SOP_SEQUENCE, referenced), (FAILED_SOP_SEQUENCE, failed), (OTHER_FAILURES_SEQUENCE, other)]
+    {
         if !items.is_empty() {
             response.put(tag, VR::SQ, Value::Sequence(items));
         }
@@ -194,7 +197,11 @@ mod tests {
 
     #[test]
     fn the_response_names_what_it_knows() {
-        let outcomes = vec![stored(StoreOutcome::Kept), quarantined_is_failed(stored(StoreOutcome::Quarantined)), failed(FailureReason::CannotUnderstand)];
+        let outcomes = vec![
+            stored(StoreOutcome::Kept),
+            quarantined_is_failed(stored(StoreOutcome::Quarantined)),
+            failed(FailureReason::CannotUnderstand),
+        ];
         let response = store_instances_response(outcomes, "https://h");
         assert_eq!(response.text(RETRIEVE_URL), Some("https://h/dicom-web/studies/1.1"));
         let item = &response.items(REFERENCED_SOP_SEQUENCE)[0];
