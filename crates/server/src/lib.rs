@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod router;
 pub mod run;
 pub mod scp;
+pub mod scu;
 pub mod tls;
 pub mod web;
 

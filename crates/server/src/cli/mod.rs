@@ -5,12 +5,17 @@
 
 pub mod completions;
 pub mod config;
+pub mod connection;
+pub mod demo;
 pub mod doctor;
 pub mod output;
+pub mod peer;
+pub mod ready;
 pub mod rebuild;
 pub mod recover;
 pub mod serve;
 pub mod setup;
+pub mod token;
 pub mod verify;
 pub mod whereabouts;
 
@@ -37,8 +42,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the archive.
     Serve(serve::Serve),
+    /// Start a closed archive, send it real studies, show what it did, and stay up.
+    Demo(demo::Demo),
     /// Make the first administrator of a running archive, from its host.
     Setup(setup::Setup),
+    /// Enrol, list and revoke DICOM peers.
+    Peer(peer::Peer),
+    /// Make, list and revoke API tokens.
+    Token(token::Token),
     /// Make, check and explain configuration files.
     Config(config::ConfigCommand),
     /// Look at this host's archive and say what is not as it should be.
@@ -60,7 +71,10 @@ impl Command {
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self {
             Command::Serve(command) => command.run(output).await,
+            Command::Demo(command) => command.run(output).await,
             Command::Setup(command) => command.run(output).await,
+            Command::Peer(command) => command.run(output).await,
+            Command::Token(command) => command.run(output).await,
             Command::Config(command) => command.run(output),
             Command::Doctor(command) => command.run(output).await,
             Command::Verify(command) => command.run(output).await,

@@ -191,10 +191,25 @@ impl Tls {
 
 /// A client's side that believes servers of that authority, and the name they show.
 pub fn client_of(ca: &rustls_pki_types::CertificateDer<'_>) -> Result<ClientConfig, TlsError> {
+    Ok(believing(ca)?.with_no_client_auth())
+}
+
+/// The same for a client that shows a certificate of its own.
+pub fn client_with(
+    ca: &rustls_pki_types::CertificateDer<'_>,
+    chain: Vec<rustls_pki_types::CertificateDer<'static>>,
+    key: rustls_pki_types::PrivateKeyDer<'static>,
+) -> Result<ClientConfig, TlsError> {
+    Ok(believing(ca)?.with_client_auth_cert(chain, key)?)
+}
+
+fn believing(
+    ca: &rustls_pki_types::CertificateDer<'_>,
+) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add(ca.clone().into_owned())?;
     let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS)?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder.with_root_certificates(roots))
 }
 
 fn dicom_config(

@@ -1,0 +1,155 @@
+//! `leadglass peer`: enrols, lists and revokes DICOM peers of a running archive.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use base64::Engine;
+use clap::Subcommand;
+use comfy_table::Table;
+use leadglass_dicom::AeTitle;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::connection::Connection;
+use super::output::{Exit, Output};
+use crate::host::write_file;
+
+/// Enrol, list and revoke DICOM peers.
+#[derive(clap::Args, Debug)]
+pub struct Peer {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Enrol a peer: its certificate and key go into a folder, as PEM and PKCS#12.
+    Add {
+        /// Its AE title.
+        ae: AeTitle,
+        /// What it may do: store, find, retrieve, commit.
+        #[arg(long, value_delimiter = ',', required = true)]
+        verbs: Vec<String>,
+        /// Where it listens, for C-MOVE and commitment reports.
+        #[arg(long, value_name = "HOST:PORT")]
+        address: Option<String>,
+        /// The folder for its bundle; made when absent, mode 0700.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// All peers.
+    List {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Revoke a peer: it gets no association, and loses the ones it has.
+    Revoke {
+        /// Its AE title.
+        ae: AeTitle,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+/// The files of a bundle.
+#[derive(Serialize)]
+pub struct Bundle {
+    ae: String,
+    /// The certificate, PEM.
+    pub cert: PathBuf,
+    /// The key, PEM, mode 0600.
+    pub key: PathBuf,
+    ca: PathBuf,
+    pkcs12: PathBuf,
+    pkcs12_password_file: PathBuf,
+}
+
+impl Peer {
+    /// Runs it.
+    pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
+        match self.what {
+            What::Add { ae, verbs, address, out, connection } => {
+                let request = json!({ "ae": ae.as_str(), "verbs": verbs, "address": address });
+                let answer = connection.api()?.post("/admin/v1/peers", &request).await?;
+                let bundle = write_bundle(&ae, &answer["issued"], &out)?;
+                let text = format!(
+                    "{ae} is enrolled. Its bundle is in {}: move it to the peer over a safe way and delete it here.",
+                    out.display()
+                );
+                output.say(&bundle, text)?;
+            }
+            What::List { connection } => {
+                let peers = connection.api()?.get("/admin/v1/peers").await?;
+                output.say(&peers, table(&peers))?;
+            }
+            What::Revoke { ae, connection } => {
+                connection.api()?.delete(&format!("/admin/v1/peers/{}", percent(ae.as_str()))).await?;
+                output.say(&json!({ "revoked": ae.as_str() }), format!("{ae} is revoked"))?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Writes what was issued: PEM files, and PKCS#12 with its password in a file beside it.
+fn write_bundle(ae: &AeTitle, issued: &Value, folder: &Path) -> anyhow::Result<Bundle> {
+    let text = |field: &str| issued[field].as_str().with_context(|| format!("the archive's answer has no {field}"));
+    let pkcs12 = base64::engine::general_purpose::STANDARD.decode(text("pkcs12_base64")?)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let bundle = Bundle {
+        ae: ae.to_string(),
+        cert: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+        ca: folder.join("ca.pem"),
+        pkcs12: folder.join("bundle.p12"),
+        pkcs12_password_file: folder.join("bundle.p12.password"),
+    };
+    write_file(&bundle.cert, text("certificate_pem")?.as_bytes(), 0o644)?;
+    write_file(&bundle.key, text("key_pem")?.as_bytes(), 0o600)?;
+    write_file(&bundle.ca, text("authority_pem")?.as_bytes(), 0o644)?;
+    write_file(&bundle.pkcs12, &pkcs12, 0o600)?;
+    write_file(&bundle.pkcs12_password_file, text("pkcs12_password")?.as_bytes(), 0o600)?;
+    Ok(bundle)
+}
+
+/// An AE title in a path (RFC 3986).
+pub(super) fn percent(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn table(peers: &Value) -> Table {
+    let mut table = Table::new();
+    table.set_header(["AE title", "may", "listens at", "certificate (SHA-256)", "revoked"]);
+    for peer in peers.as_array().into_iter().flatten() {
+        let verbs: Vec<_> = peer["verbs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        table.add_row([
+            word(&peer["ae"]),
+            &verbs.join(", "),
+            word(&peer["address"]),
+            word(&peer["certificate_sha256"]),
+            word(&peer["revoked"]),
+        ]);
+    }
+    table
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_title_is_one_segment_of_a_path() {
+        assert_eq!(super::percent("CT 1/..?#%"), "CT%201%2F..%3F%23%25");
+    }
+}
