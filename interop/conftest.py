@@ -20,9 +20,9 @@ def empty_archive(tmp_path_factory):
 @pytest.fixture(scope="session")
 def archive(empty_archive):
     """The shared archive after DCMTK's storescu has sent it the sample studies over mutual TLS."""
-    for syntax_option in ("-xs", "-xv", "-xy", "-xw", "-x="):
+    for syntax_option in ("-x=", "-xy", "-xv", "-xw"):
         # storescu proposes uncompressed syntaxes and one family of compressed ones at a time
-        empty_archive.dcmtk("storescu", syntax_option, "+sd", "+r", "--no-halt",
+        empty_archive.dcmtk("storescu", syntax_option, "-R", "+sd", "+r", "--no-halt",
                             "{peer}", SAMPLES)
     return empty_archive
 

@@ -7,11 +7,13 @@ import csv
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 from io import BytesIO
 from pathlib import Path
@@ -127,14 +129,22 @@ class Archive:
 
     def dcmtk(self, tool, *arguments, peer=None, ae=None, tls=None, timeout=120, check=False):
         peer = peer or self.peer
+        port, tunnel = self.port, None
+        if tool in DCMTK_WITHOUT_TLS:
+            tunnel = Tunnel(self, peer)
+            port, tls = tunnel.port, []
         tls = tls if tls is not None else ["+tls", peer["key"], peer["cert"], "+cf", self.ca]
         command = [tool, *tls, "-aet", ae or peer["ae"], "-aec", self.ae, *map(str, arguments)]
         position = command.index("{peer}") if "{peer}" in command else None
         if position is None:
-            command += [self.host, str(self.port)]
+            command += [self.host, str(port)]
         else:
-            command[position:position + 1] = [self.host, str(self.port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, errors="replace")
+            command[position:position + 1] = [self.host, str(port)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, errors="replace")
+        finally:
+            if tunnel:
+                tunnel.close()
         if check:
             assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         return done
@@ -155,6 +165,53 @@ class Archive:
     def memory_kib(self, field="VmHWM"):
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(rf"{field}:\s+(\d+)", status).group(1))
+
+
+# Tools of DCMTK 3.6.7 that cannot speak TLS themselves.
+DCMTK_WITHOUT_TLS = {"movescu", "getscu", "termscu"}
+
+
+class Tunnel:
+    """Mutual TLS for a tool that has none, as a site would run stunnel: one clear port on loopback for one run."""
+
+    def __init__(self, archive, peer):
+        self.archive, self.context = archive, archive.tls(peer["cert"], peer["key"])
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        try:
+            while True:
+                clear, _ = self.listener.accept()
+                raw = socket.create_connection((self.archive.host, self.archive.port))
+                secure = self.context.wrap_socket(raw, server_hostname=self.archive.host)
+                threading.Thread(target=self._pump, args=(clear, secure), daemon=True).start()
+        except OSError:
+            pass
+
+    @staticmethod
+    def _pump(clear, secure):
+        """Both ways in one thread: an SSL object is not for two."""
+        try:
+            while True:
+                readable = [secure] if secure.pending() else select.select([clear, secure], [], [], 60)[0]
+                if not readable:
+                    return
+                for source, sink in ((clear, secure), (secure, clear)):
+                    if source in readable:
+                        data = source.recv(65536)
+                        if not data:
+                            return
+                        sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            clear.close()
+            secure.close()
+
+    def close(self):
+        self.listener.close()
 
 
 # Files
