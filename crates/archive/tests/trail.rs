@@ -1,0 +1,189 @@
+//! What is recorded, and that nothing happens without it.
+
+use std::time::Duration;
+
+use leadglass_archive::administer::Verb;
+use leadglass_archive::retrieve::{Purpose, SopReference};
+use leadglass_archive::search::Search;
+use leadglass_archive::store::StoreRefused;
+use leadglass_archive::testing::{Sample, TestArchive};
+use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection, Source};
+use leadglass_dicom::query::{Query, QueryOptions, Root};
+use leadglass_dicom::{DataSet, SopClassUid, Tag, VR};
+
+fn by_name(name: &str) -> Search {
+    let mut identifier = DataSet::new();
+    identifier.put_text(Tag(0x0008, 0x0052), VR::CS, "STUDY");
+    identifier.put_text(Tag(0x0010, 0x0010), VR::PN, name);
+    let query = Query::from_identifier(Root::Study, &QueryOptions::default(), &identifier).unwrap();
+    Search { query, limit: None, offset: 0 }
+}
+
+fn of_study(sample: &Sample) -> Selection {
+    Selection { studies: vec![sample.study_uid()], ..Selection::default() }
+}
+
+/// Does everything that can be asked for; what it is refused does not matter.
+async fn everything(test: &TestArchive, caller: &Caller) {
+    let archive = test.archive();
+    let sample = Sample::new(1, 1, 1);
+    let title = "CT9".parse().unwrap();
+    let _ = test.store(caller, &sample).await;
+    if let Ok(mut matches) = archive.search(caller, by_name("Doe*")).await {
+        while let Ok(Some(_)) = matches.next_page().await {}
+    }
+    let _ = test.read(caller, &sample).await;
+    let sop_class = SopClassUid::parse(Sample::SOP_CLASS).unwrap();
+    let _ = archive.commit(caller, vec![SopReference { sop_class, sop_instance: sample.sop_uid() }]).await;
+    let _ = archive.complete_setup(caller, "Ada").await;
+    let _ = archive.new_setup_code(caller).await;
+    let peer = leadglass_archive::administer::Peer {
+        ae: "CT9".into(),
+        certificate_sha256: "0".repeat(64),
+        verbs: vec![],
+        address: Some("127.0.0.1:104".into()),
+        revoked: None,
+    };
+    let _ = archive.add_peer(caller, peer).await;
+    let _ = archive.destination(caller, &title).await;
+    let _ = archive.revoke_peer(caller, &title).await;
+    let _ = archive.peers(caller).await;
+    let _ = archive.create_token(caller, "t", "viewer", Duration::from_secs(60)).await;
+    let _ = archive.revoke_token(caller, "t").await;
+    let _ = archive.tokens(caller).await;
+    let _ = archive.host_secret(caller, "s", &|| vec![1]).await;
+    let _ = archive.put_host_secret(caller, "s", &[2]).await;
+    let _ = archive.statistics(caller).await;
+    let _ = archive.verify(caller, |_, _| {}).await;
+}
+
+#[tokio::test]
+async fn every_operation_writes_its_entry_allowed_or_not() {
+    let test = TestArchive::new();
+    let stranger = Source { address: Some([192, 0, 2, 1].into()), door: Door::DicomWeb };
+    let _ = test.archive().authenticate(stranger, Credential::ApiToken("guess".into())).await;
+    let monitor = test.caller("monitor", Door::DicomWeb).await;
+    let before = test.trail().await.len();
+    everything(&test, &monitor).await;
+    let trail = test.trail().await;
+    let refused: Vec<&str> =
+        trail[..trail.len() - before].iter().filter(|row| row.outcome == "refused").map(|row| &*row.action).collect();
+    for operation in Operation::ALL.iter().filter(|operation| **operation != Operation::Authenticate) {
+        assert!(refused.contains(&operation.name()), "{} was refused and not recorded", operation.name());
+    }
+    everything(&test, &test.host().await).await;
+    let code = test.archive().new_setup_code(&test.host().await).await.unwrap();
+    let source = Source { address: None, door: Door::Host };
+    let setup = test.archive().authenticate(source, Credential::SetupCode(code)).await.unwrap();
+    test.archive().complete_setup(&setup, "Ada").await.unwrap();
+    let trail = test.trail().await;
+    for operation in Operation::ALL {
+        let done = if *operation == Operation::Authenticate { "refused" } else { "done" };
+        let written = trail.iter().any(|row| row.action == operation.name() && row.outcome == done);
+        assert!(written, "{} was done and not recorded", operation.name());
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_handed_out_when_the_trail_cannot_be_written() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    let sample = Sample::new(1, 1, 1);
+    test.store(&administrator, &sample).await.unwrap();
+    test.fail_writes();
+    assert!(matches!(test.read(&administrator, &sample).await, Err(Refused::ReadOnly(_))));
+    assert!(matches!(test.archive().search(&administrator, by_name("Doe*")).await, Err(Refused::ReadOnly(_))));
+    assert!(matches!(test.archive().tokens(&test.host().await).await, Err(Refused::ReadOnly(_))));
+    let stored = test.store(&administrator, &Sample::new(1, 1, 2)).await;
+    assert!(matches!(stored, Err(StoreRefused::Refused(Refused::ReadOnly(_)))));
+    assert!(test.archive().read_only().is_some());
+}
+
+#[tokio::test]
+async fn looking_at_a_study_is_one_entry_with_its_counts() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    let sample = Sample { frames: 30, ..Sample::new(1, 1, 1) };
+    test.store(&administrator, &sample).await.unwrap();
+    for frame in 1..=30 {
+        let retrieval = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await.unwrap();
+        retrieval.frame(&retrieval.instances()[0], frame).await.unwrap();
+    }
+    let looks = |trail: &[leadglass_archive::index::TrailRow]| -> Vec<(String, u64)> {
+        let rows = trail.iter().filter(|row| row.action == "retrieve");
+        rows.map(|row| (row.outcome.clone(), row.count)).collect()
+    };
+    assert_eq!(looks(&test.trail().await), [("begun".to_owned(), 0)]);
+    test.pass(Duration::from_secs(301)).await;
+    assert_eq!(looks(&test.trail().await), [("done".to_owned(), 30)]);
+    let retrieval = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await.unwrap();
+    drop(retrieval);
+    assert_eq!(looks(&test.trail().await).len(), 2, "five minutes on it is another look");
+}
+
+#[tokio::test]
+async fn a_search_is_recorded_with_its_keys_and_rows() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    test.store(&administrator, &Sample::new(1, 1, 1)).await.unwrap();
+    let mut matches = test.archive().search(&administrator, by_name("Doe*")).await.unwrap();
+    assert_eq!(matches.next_page().await.unwrap().unwrap().len(), 1);
+    assert!(matches.next_page().await.unwrap().is_none());
+    drop(test.archive().search(&administrator, by_name("Doe*")).await.unwrap());
+    let trail = test.trail().await;
+    let searches: Vec<_> = trail.iter().filter(|row| row.action == "search").collect();
+    assert_eq!(searches.len(), 2);
+    assert_eq!((searches[1].outcome.as_str(), searches[1].count), ("done", 1));
+    assert!(searches[1].detail.to_lowercase().contains("doe"));
+    assert_eq!(searches[0].outcome, "interrupted");
+}
+
+#[tokio::test]
+async fn stores_of_one_sender_into_one_study_share_an_entry() {
+    let test = TestArchive::new();
+    let modality = test.peer("CT1", &[Verb::Store]).await;
+    for number in 1..=7 {
+        test.store(&modality, &Sample::new(1, 1, number)).await.unwrap();
+    }
+    test.store(&modality, &Sample::new(2, 1, 1)).await.unwrap();
+    let trail = test.trail().await;
+    let mut stores: Vec<_> = trail.iter().filter(|row| row.action == "store").collect();
+    stores.sort_by_key(|row| row.count);
+    assert_eq!(stores.iter().map(|row| row.count).collect::<Vec<_>>(), [1, 7]);
+    assert_eq!(stores[1].patient_id.as_deref(), Some("PAT-1"));
+    assert_eq!(stores[1].caller, "CT1");
+    test.pass(Duration::from_secs(301)).await;
+    test.store(&modality, &Sample::new(1, 1, 8)).await.unwrap();
+    assert_eq!(test.trail().await.iter().filter(|row| row.action == "store").count(), 3);
+}
+
+#[tokio::test]
+async fn an_interrupted_retrieval_says_so() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    let sample = Sample::new(1, 1, 1);
+    test.store(&administrator, &sample).await.unwrap();
+    let retrieval = test.archive().retrieve(&administrator, of_study(&sample), Purpose::ToCaller).await.unwrap();
+    let mut reader = retrieval.open(&retrieval.instances()[0]).await.unwrap();
+    reader.next_chunk().await.unwrap();
+    drop(retrieval);
+    let trail = test.trail().await;
+    let row = trail.iter().find(|row| row.action == "retrieve").unwrap();
+    assert_eq!((row.outcome.as_str(), row.count), ("interrupted", 1));
+    assert_eq!(row.study.as_ref(), Some(&sample.study_uid()));
+}
+
+#[tokio::test]
+async fn a_flood_of_strangers_is_few_entries() {
+    let test = TestArchive::new();
+    let source = Source { address: Some([192, 0, 2, 1].into()), door: Door::DicomWeb };
+    for _ in 0..1000 {
+        let _ = test.archive().authenticate(source.clone(), Credential::ApiToken("guess".into())).await;
+    }
+    test.pass(Duration::from_secs(61)).await;
+    let trail = test.trail().await;
+    let strangers: Vec<_> = trail.iter().filter(|row| row.action == "authenticate").collect();
+    assert_eq!(strangers.len(), 2);
+    assert_eq!(strangers.iter().map(|row| row.count).sum::<u64>(), 1000);
+    assert!(!strangers.iter().any(|row| row.detail.contains("guess")));
+}
