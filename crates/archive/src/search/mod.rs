@@ -1,5 +1,7 @@
 //! Finding: C-FIND and QIDO-RS are one operation.
 
+mod words;
+
 use std::sync::Arc;
 
 use leadglass_dicom::DataSet;
@@ -30,8 +32,10 @@ impl Request for Search {
     const OPERATION: Operation = Operation::Search;
 
     fn subject(&self) -> Subject {
-        // The keys hold names: the trail is sealed, logs never see them.
-        let detail = format!("{:?} {:?} limit {:?} offset {}", self.query.level, self.query.keys, self.limit, self.offset);
+        let mut detail = words::words(&self.query);
+        if let Some(limit) = self.limit {
+            detail.push_str(&format!("; rows {} to {}", self.offset.saturating_add(1), self.offset.saturating_add(limit)));
+        }
         Subject { detail: Some(detail), ..Subject::default() }
     }
 }
