@@ -1,5 +1,7 @@
 //! Who gets in, who may do what, and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 use std::time::Duration;
 
 use leadglass_archive::access::UserIdentity;

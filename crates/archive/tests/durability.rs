@@ -1,5 +1,7 @@
 //! What survives, and what is noticed.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 

@@ -1,6 +1,8 @@
 //! Finding, as callers see it. What matches what is the business of `index`; here it is the
 //! road: pages, limits, what no column holds.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 use leadglass_archive::Door;
 use leadglass_archive::search::Search;
 use leadglass_archive::testing::{Sample, TestArchive};

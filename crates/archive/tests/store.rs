@@ -1,5 +1,7 @@
 //! Storing, as callers see it.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 use leadglass_archive::administer::Verb;
 use leadglass_archive::store::{Incoming, StoreOutcome, StoreRefused};
 use leadglass_archive::testing::{Sample, TestArchive};

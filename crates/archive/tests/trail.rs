@@ -1,5 +1,7 @@
 //! What is recorded, and that nothing happens without it.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 use std::time::Duration;
 
 use leadglass_archive::administer::Verb;
