@@ -125,8 +125,8 @@ ROUTES = ["/dicom-web/studies", "/dicom-web/series", "/dicom-web/instances", "/d
           "/admin/v1/peers", "/admin/v1/tokens", "/metrics"]
 
 
-@pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("token", [None, "", "nonsense", "A" * 5000])
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.split("?")[0])
+@pytest.mark.parametrize("token", [None, "", "nonsense", "A" * 5000], ids=["absent", "empty", "nonsense", "long"])
 def test_no_route_answers_without_a_token(empty_archive, route, token):
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     answer = requests.get(empty_archive.https + route, headers=headers, verify=empty_archive.ca, timeout=10)
