@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::output::{Exit, Output};
 use super::whereabouts::{Serving, Whereabouts};
 use crate::client::Client;
-use crate::first_run::setup_code_path;
+use crate::first_run::{remove_setup_code, setup_code_path};
 use crate::host::write_file;
 
 /// Make the first administrator of a running archive, from its host.
@@ -41,6 +41,7 @@ impl Setup {
             );
         }
         let token = answer["token"].as_str().context("the archive's answer has no token")?;
+        remove_setup_code(&dir);
         self.hand_over(output, token)?;
         Ok(Exit::Done)
     }
