@@ -252,12 +252,10 @@ async fn deliver_once(entity: &Entity, caller: &Caller, ae: &AeTitle, report: &R
         return Err(AssociationError::Misuse("the peer takes no storage commitment reports").into());
     };
     let message_id = send(&mut association, &context, report).await?;
-    loop {
-        let message = association.receive().await?.ok_or(AssociationError::Closed)?;
-        match Command::try_from(&message.command) {
-            Ok(Command::NEventReportResponse(response)) if response.responded_to == message_id => break,
-            _ => return Err(AssociationError::PeerMisbehaved("another message than the answer").into()),
-        }
+    let message = association.receive().await?.ok_or(AssociationError::Closed)?;
+    match Command::try_from(&message.command) {
+        Ok(Command::NEventReportResponse(response)) if response.responded_to == message_id => {}
+        _ => return Err(AssociationError::PeerMisbehaved("another message than the answer").into()),
     }
     Ok(association.release().await?)
 }

@@ -1,5 +1,7 @@
 //! The DICOM door from outside: our own service users against a whole archive.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod harness;
 
 mod admission;
