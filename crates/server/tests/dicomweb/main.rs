@@ -1,0 +1,12 @@
+//! DICOMweb and administration, asked as a client asks: the router over an archive of its
+//! own. One file for each thing that can be asked.
+
+mod administration;
+mod errors;
+mod frames;
+mod metadata;
+mod negotiation;
+mod retrieve;
+mod search;
+mod server;
+mod store;
