@@ -110,6 +110,8 @@ impl Read for Stored<'_> {
 /// Reads a stored data set in order, decrypted and checked chunk by chunk.
 pub struct DataSetReader {
     open: Arc<OpenInstance>,
+    /// Where the first byte is in the (inflated) data set.
+    start: u64,
     at: u64,
     end: u64,
     /// A value of a deflated data set: held whole, as there is no seeking in it.
@@ -119,18 +121,18 @@ pub struct DataSetReader {
 impl DataSetReader {
     pub(super) fn new(open: Arc<OpenInstance>) -> DataSetReader {
         let end = open.data_set_bytes();
-        DataSetReader { open, at: 0, end, inflated: None }
+        DataSetReader { open, start: 0, at: 0, end, inflated: None }
     }
 
     /// Of a part of the (inflated) data set.
     pub(super) async fn of_range(open: Arc<OpenInstance>, offset: u64, length: u64) -> Result<DataSetReader, Refused> {
         if !open.is_deflated() {
-            return Ok(DataSetReader { open, at: offset, end: offset.saturating_add(length), inflated: None });
+            return Ok(DataSetReader { open, start: offset, at: offset, end: offset.saturating_add(length), inflated: None });
         }
         let reading = open.clone();
         let value = blocking(move || reading.read_inflated(offset..offset.saturating_add(length))).await??;
         let end = value.len() as u64;
-        Ok(DataSetReader { open, at: 0, end, inflated: Some(value.into()) })
+        Ok(DataSetReader { open, start: 0, at: 0, end, inflated: Some(value.into()) })
     }
 
     /// The next bytes, `None` at the end.
@@ -158,16 +160,17 @@ impl DataSetReader {
         Ok(Some(bytes.into()))
     }
 
-    /// Goes on at that byte, counted from the data set's first; only the chunks asked for
-    /// are decrypted.
+    /// Goes on at that byte, counted from the first this reader gives; only the chunks asked
+    /// for are decrypted.
     ///
     /// # Errors
     /// [`Refused::Invalid`] beyond the end.
     pub async fn seek(&mut self, offset: u64) -> Result<(), Refused> {
-        if offset > self.end {
+        let at = self.start.saturating_add(offset);
+        if at > self.end {
             return Err(Refused::Invalid("beyond the end".into()));
         }
-        self.at = offset;
+        self.at = at;
         Ok(())
     }
 }

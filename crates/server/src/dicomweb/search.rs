@@ -9,7 +9,7 @@ use leadglass_archive::Caller;
 use leadglass_archive::search::Search;
 use leadglass_dicom::attribute::Level;
 use leadglass_dicom::query::Query;
-use leadglass_dicom::{DataSet, SeriesInstanceUid, StudyInstanceUid, Tag, VR, json, xml};
+use leadglass_dicom::{Bulk, DataSet, SeriesInstanceUid, StudyInstanceUid, Tag, VR, Value, json, xml};
 
 use super::accept::{Accept, Coding};
 use super::conditions::EntityTag;
@@ -129,20 +129,27 @@ fn form(accept: &Accept) -> Result<&'static str, Problem> {
     ))
 }
 
-/// A row with the attributes that only this door knows: where it can be retrieved.
+/// A row with the attributes that only this door knows: where it can be retrieved. Bulk
+/// values are no part of a row; those inside sequences are named by their URL.
 fn written(mut row: DataSet, level: Level, public_url: &str, form: &str) -> Bytes {
-    if let Some(url) = retrieve_url(&row, level, public_url) {
-        row.put_text(RETRIEVE_URL, VR::UR, url);
+    let bulk: Vec<Tag> =
+        row.iter().filter(|(_, element)| matches!(element.value, Value::Bulk(_))).map(|(tag, _)| tag).collect();
+    for tag in bulk {
+        row.remove(tag);
+    }
+    let url = retrieve_url(&row, level, public_url).unwrap_or_default();
+    if !url.is_empty() {
+        row.put_text(RETRIEVE_URL, VR::UR, url.clone());
     }
     if row.element(INSTANCE_AVAILABILITY).is_none() {
         row.put_text(INSTANCE_AVAILABILITY, VR::CS, "ONLINE");
     }
     let mut out = Vec::with_capacity(1024);
-    // Rows hold no bulk values.
+    let mut bulk_url = |path: &str, _: &Bulk| format!("{url}/bulkdata/{path}");
     if form == DICOM_XML {
-        xml::write(&row, &mut out, &mut |_, _| String::new());
+        xml::write(&row, &mut out, &mut bulk_url);
     } else {
-        json::write(&row, &mut out, &mut |_, _| String::new());
+        json::write(&row, &mut out, &mut bulk_url);
     }
     out.into()
 }

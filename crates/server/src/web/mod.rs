@@ -13,6 +13,7 @@ pub mod problem;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use http::StatusCode;
@@ -44,8 +45,6 @@ pub struct WebSettings {
     pub metrics: Option<PrometheusHandle>,
     /// Issues certificates to peers for `POST /admin/v1/peers`.
     pub certificates: Arc<dyn IssueCertificate>,
-    /// Whether requests are welcome: what `/healthz/ready` says.
-    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// What the handlers share. Clones share it.
@@ -58,14 +57,15 @@ struct Shared {
     settings: WebSettings,
     occupancy: Occupancy,
     summaries: crate::dicomweb::MetadataCache,
+    ready: AtomicBool,
 }
 
 impl WebState {
-    /// State for one server.
+    /// State for one server. It is ready from the start; see [`WebState::set_ready`].
     pub fn new(settings: WebSettings) -> WebState {
         let occupancy = Occupancy::new(settings.limits.requests, settings.limits.requests_per_caller);
         let summaries = crate::dicomweb::MetadataCache::new(settings.limits.metadata_cache_bytes);
-        WebState { shared: Arc::new(Shared { settings, occupancy, summaries }) }
+        WebState { shared: Arc::new(Shared { settings, occupancy, summaries, ready: AtomicBool::new(true) }) }
     }
 
     /// The archive.
@@ -83,8 +83,13 @@ impl WebState {
         &self.shared.settings.public_url
     }
 
+    /// Says whether `/healthz/ready` answers 200; the server clears it when it stops.
+    pub fn set_ready(&self, ready: bool) {
+        self.shared.ready.store(ready, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
-        (self.shared.settings.ready)()
+        self.shared.ready.load(Ordering::Relaxed)
     }
 
     pub(crate) fn metrics(&self) -> Option<&PrometheusHandle> {

@@ -38,7 +38,7 @@ async fn bulk_data_uris_are_urls_of_this_server_and_answer() {
         let path = uri.strip_prefix(PUBLIC_URL).unwrap();
         assert_eq!(path, format!("{}/bulkdata/7FE00010", instance_path(sample)));
         let whole = server.get(path).send().await;
-        assert_eq!(whole.parts(), [("application/octet-stream".to_owned(), sample.frame(1))]);
+        assert!(whole.parts() == [("application/octet-stream".to_owned(), sample.frame(1))]);
         let part = server.get(path).accept("application/octet-stream").header(header::RANGE, "bytes=10-19").send().await;
         assert_eq!((part.status.as_u16(), part.body.to_vec()), (206, sample.frame(1)[10..20].to_vec()));
         let pixels = server.get(&format!("{}/pixeldata", instance_path(sample))).accept("application/octet-stream").send().await;
@@ -106,7 +106,7 @@ async fn bulk_values_of_real_objects_come_from_any_depth() {
             let reply = server.get(&path).accept("application/octet-stream").send().await;
             let start = usize::try_from(bulk.offset).unwrap();
             let end = start + usize::try_from(bulk.length).unwrap();
-            assert_eq!((reply.status.as_u16(), reply.body.as_ref()), (200, &data[start..end]), "{path}");
+            assert!(reply.status == 200 && reply.body == data[start..end], "{path}: {}", reply.status);
             seen += 1;
         }
         assert!(seen > 0, "{name}");

@@ -48,7 +48,6 @@ impl Server {
             limits,
             metrics: None,
             certificates: Arc::new(PaperAuthority),
-            ready: Arc::new(|| true),
         };
         let router = leadglass::web::router(WebState::new(settings));
         let host = archive.host().await;
