@@ -39,7 +39,7 @@ use crate::access::failures::Failures;
 use crate::access::registry::Registry;
 use crate::commit::Committer;
 use crate::index::{Index, IndexError};
-use crate::ingest::StudyKeys;
+use crate::ingest::{Memory, StudyKeys};
 use crate::log::{Log, LogError};
 use crate::seal::Keyring;
 use crate::trail::{Accesses, Trail};
@@ -63,12 +63,13 @@ pub(crate) struct Inner {
     accesses: Accesses,
     failures: Failures,
     study_keys: StudyKeys,
+    memory: Memory,
     /// Held while a change of access is prepared and committed.
     changing: tokio::sync::Mutex<()>,
     /// Wrong setup codes since the last one was issued.
     setup_tries: AtomicU32,
-    /// Locked as long as the archive is open.
-    lock: parking_lot::Mutex<Option<std::fs::File>>,
+    /// Locked as long as the archive is open; the committer holds it too.
+    lock: parking_lot::Mutex<Option<Arc<std::fs::File>>>,
 }
 
 /// Runs blocking work on a thread that may block.

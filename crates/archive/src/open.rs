@@ -36,7 +36,7 @@ impl Archive {
     /// # Errors
     /// See [`OpenError`]; nothing was changed that a second try would mind.
     pub fn open(settings: Settings) -> Result<Archive, OpenError> {
-        let lock = locked(&settings.data_dir)?;
+        let lock = Arc::new(locked(&settings.data_dir)?);
         let keyring = Arc::new(Keyring::open_or_create(&settings.data_dir, &settings.key_source)?);
         let log = Arc::new(opened_log(&settings, &keyring)?.0);
         let (index, mut writer) = opened_index(&settings.data_dir, &keyring)?;
@@ -50,6 +50,7 @@ impl Archive {
             keyring: keyring.clone(),
             registry: registry.clone(),
             clock: settings.clock.clone(),
+            lock: lock.clone(),
         };
         let committer = commit::start(parts).map_err(|source| io("starting the committer", &settings.data_dir, source))?;
         let inner = Arc::new(Inner {
@@ -62,6 +63,7 @@ impl Archive {
             index,
             registry,
             committer,
+            memory: Default::default(),
             accesses: Default::default(),
             failures: Default::default(),
             changing: Default::default(),

@@ -51,6 +51,7 @@ pub(super) enum Reply {
     /// Who wants the sequence number of that record of the batch.
     Sequence(oneshot::Sender<Result<u64, Refused>>, usize),
     /// Who wants to know that it is over, either way.
+    #[cfg(any(test, feature = "testing"))]
     Settled(oneshot::Sender<()>),
 }
 
@@ -89,6 +90,7 @@ impl Batch {
                     let sequence = appended.get(record).map_or(0, |appended| appended.sequence);
                     drop(sender.send(Ok(sequence)));
                 }
+                #[cfg(any(test, feature = "testing"))]
                 Reply::Settled(sender) => drop(sender.send(())),
             }
         }
@@ -100,6 +102,7 @@ impl Batch {
             match reply {
                 Reply::Stored(sender, _) => drop(sender.send(Err(why.clone()))),
                 Reply::Sequence(sender, _) => drop(sender.send(Err(why.clone()))),
+                #[cfg(any(test, feature = "testing"))]
                 Reply::Settled(sender) => drop(sender.send(())),
             }
         }

@@ -70,6 +70,7 @@ enum Work {
     /// Time has passed: checkpoints may be due.
     Tick,
     /// Someone wants to know when all before this is written.
+    #[cfg(any(test, feature = "testing"))]
     Settle(oneshot::Sender<()>),
     /// Checkpoint and stop.
     Close(oneshot::Sender<()>),
@@ -129,6 +130,7 @@ impl Committer {
     }
 
     /// Returns when all that was handed over has been written, or has failed.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) async fn settled(&self) {
         let (reply, answer) = oneshot::channel();
         if self.hand_over(Work::Settle(reply)) {

@@ -5,6 +5,7 @@
 //! are few, into a file of their own when they are many. Deliberately absent: any decision
 //! but the one asked of `access::decide`, and any trust in a length somebody declared.
 
+mod memory;
 mod sealing;
 mod study_keys;
 
@@ -12,6 +13,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use leadglass_dicom::scan::{Identity, Limits, Scanned, Scanner};
 use leadglass_dicom::json;
 
+pub(crate) use memory::Memory;
 pub(crate) use study_keys::StudyKeys;
 
 use self::sealing::Sealing;
@@ -47,7 +49,7 @@ impl Ingest {
             scanner: Some(Scanner::new(&incoming.transfer_syntax, limits)),
             digest: Context::new(&SHA256),
             bytes: 0,
-            sealing: Sealing::new(archive.inner.settings.spill_bytes),
+            sealing: Sealing::new(archive.inner.settings.spill_bytes, archive.inner.memory.share()),
             subject: crate::access::decide::Request::subject(granted.request()),
             granted: Some(granted),
             archive,

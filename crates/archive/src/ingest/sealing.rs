@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::memory::Share;
 use crate::Refused;
 use crate::commit::records::{ATTRIBUTES, DATA_SET, SHEET};
 use crate::log::{Kind, Log, LogError, NewRecord, Part, RecordId, SpillFile};
@@ -16,6 +17,7 @@ const WRITE_BYTES: usize = 1 << 20;
 /// The data set being sealed.
 pub(super) struct Sealing {
     spill_bytes: u64,
+    share: Share,
     /// Before the key is known.
     pending: Vec<u8>,
     sealed: Option<Sealed>,
@@ -31,9 +33,9 @@ struct Sealed {
 }
 
 impl Sealing {
-    /// Sealed bytes above `spill_bytes` go to a file.
-    pub(super) fn new(spill_bytes: u64) -> Sealing {
-        Sealing { spill_bytes, pending: Vec::new(), sealed: None }
+    /// Sealed bytes above `spill_bytes` go to a file, fewer when memory is scarce.
+    pub(super) fn new(spill_bytes: u64, share: Share) -> Sealing {
+        Sealing { spill_bytes, share, pending: Vec::new(), sealed: None }
     }
 
     /// Whether the key is known.
@@ -60,11 +62,16 @@ impl Sealing {
                 return Err(Refused::Invalid("its identifying attributes come too late".into()));
             }
             self.pending.extend_from_slice(plain);
+            self.share.hold(self.pending.capacity());
             return Ok(());
         };
         sealed.sealer.push(plain, &mut sealed.out).map_err(|error| Refused::Broken(error.to_string()))?;
-        let spilling = sealed.file.is_some() || sealed.out.len() as u64 > self.spill_bytes;
-        if spilling && sealed.out.len() >= WRITE_BYTES { sealed.spill(log).await } else { Ok(()) }
+        let spilling = sealed.file.is_some() || self.share.is_scarce() || sealed.out.len() as u64 > self.spill_bytes;
+        if spilling && sealed.out.len() >= WRITE_BYTES {
+            sealed.spill(log).await?;
+        }
+        self.share.hold(sealed.out.capacity());
+        Ok(())
     }
 
     /// Ends the data set and seals the two other parts with it.
@@ -79,6 +86,7 @@ impl Sealing {
     pub(super) fn abandon(&mut self) {
         self.pending = Vec::new();
         self.sealed = None;
+        self.share.hold(0);
     }
 }
 
@@ -98,6 +106,7 @@ impl Sealed {
             file.write(&bytes)?;
             let mut bytes = bytes;
             bytes.clear();
+            bytes.shrink_to(2 * WRITE_BYTES);
             Ok((file, bytes))
         })
         .await;
