@@ -52,7 +52,8 @@ impl Archive {
             clock: settings.clock.clone(),
             lock: lock.clone(),
         };
-        let committer = commit::start(parts).map_err(|source| io("starting the committer", &settings.data_dir, source))?;
+        let committer =
+            commit::start(parts).map_err(|source| io("starting the committer", &settings.data_dir, source))?;
         let inner = Arc::new(Inner {
             clock: settings.clock.clone(),
             trail: Trail::new(committer.clone()),

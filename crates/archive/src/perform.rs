@@ -35,7 +35,11 @@ impl Archive {
     }
 
     /// Begins a read that goes on: whoever holds the entry closes it.
-    pub(crate) async fn begin<R: Request>(&self, caller: &Caller, request: R) -> Result<(Granted<R>, OpenEntry), Refused> {
+    pub(crate) async fn begin<R: Request>(
+        &self,
+        caller: &Caller,
+        request: R,
+    ) -> Result<(Granted<R>, OpenEntry), Refused> {
         let subject = request.subject();
         let granted = self.decided(caller, request).await?;
         let entry = Entry::of(caller, R::OPERATION, Outcome::Begun, subject, self.now_ns());

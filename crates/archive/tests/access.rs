@@ -55,8 +55,7 @@ async fn the_setup_code_makes_one_administrator_once() {
     let first = archive.authenticate(at(Door::Admin), Credential::SetupCode(code.clone())).await.unwrap();
     let second = archive.authenticate(at(Door::Admin), Credential::SetupCode(code.clone())).await.unwrap();
     assert!(matches!(archive.peers(&first).await, Err(Refused::NotAllowed)));
-    let (one, other) =
-        tokio::join!(archive.complete_setup(&first, "Ada"), archive.complete_setup(&second, "Eve"));
+    let (one, other) = tokio::join!(archive.complete_setup(&first, "Ada"), archive.complete_setup(&second, "Eve"));
     assert!(one.is_ok() != other.is_ok(), "exactly one of two who race becomes administrator");
     let token = one.or(other).unwrap();
     assert!(archive.is_set_up());

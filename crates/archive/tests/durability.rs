@@ -105,7 +105,8 @@ async fn verify_finds_a_whole_archive_whole() {
 async fn nothing_is_in_clear_on_disk() {
     let test = TestArchive::with(|settings| settings.spill_bytes = 64 * 1024);
     let modality = test.peer("CANARYAE", &[Verb::Store]).await;
-    let sample = Sample { patient_name: "Canary^Tweety".into(), patient_id: "CANARY-4711".into(), ..Sample::new(1, 1, 1) };
+    let sample =
+        Sample { patient_name: "Canary^Tweety".into(), patient_id: "CANARY-4711".into(), ..Sample::new(1, 1, 1) };
     test.store(&modality, &sample).await.unwrap();
     test.store(&modality, &Sample { side: 400, sop_instance: "1.2.3.4.5.6.7".into(), ..sample.clone() }).await.unwrap();
     let _ = test.read(&test.caller("administrator", Door::DicomWeb).await, &sample).await;

@@ -137,10 +137,7 @@ async fn commitment_is_said_of_what_is_there_and_whole() {
         reference("1.2.840.10008.5.1.4.1.1.4", &sample.sop_instance),
     ];
     let answers = archive.archive().commit(&peer, references).await.unwrap();
-    assert_eq!(
-        answers,
-        [Commitment::Committed, Commitment::NoSuchObjectInstance, Commitment::ClassInstanceConflict]
-    );
+    assert_eq!(answers, [Commitment::Committed, Commitment::NoSuchObjectInstance, Commitment::ClassInstanceConflict]);
 }
 
 #[tokio::test]

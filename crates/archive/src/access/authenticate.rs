@@ -10,8 +10,8 @@ use super::registry::{Registry, peer_roles};
 use super::secret::{secret_digest, sha256_hex};
 use super::{Caller, Credential, Door, Rejected, Role, Scope, Source, UserIdentity};
 use crate::Archive;
-use crate::trail::{Entry, Outcome, Subject};
 use crate::Operation;
+use crate::trail::{Entry, Outcome, Subject};
 
 /// Wrong setup codes after which the right one is void too.
 const SETUP_TRIES: u32 = 5;

@@ -41,8 +41,7 @@ pub enum Role {
 
 use Operation::{
     AddPeer, Commit, CompleteSetup, CreateToken, FindDestination, IssueSetupCode, ListPeers, ListTokens,
-    ReadHostSecret, ReadStatistics, Retrieve, RevokePeer, RevokeToken, Search, Store, Verify,
-    WriteHostSecret,
+    ReadHostSecret, ReadStatistics, Retrieve, RevokePeer, RevokeToken, Search, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -50,16 +49,41 @@ const POLICY: &[(Role, &[Operation])] = &[
     (
         Role::Host,
         &[
-            Store, Search, Retrieve, Commit, FindDestination, IssueSetupCode, AddPeer, RevokePeer, ListPeers, CreateToken,
-            RevokeToken, ListTokens, ReadHostSecret, WriteHostSecret, ReadStatistics, Verify,
+            Store,
+            Search,
+            Retrieve,
+            Commit,
+            FindDestination,
+            IssueSetupCode,
+            AddPeer,
+            RevokePeer,
+            ListPeers,
+            CreateToken,
+            RevokeToken,
+            ListTokens,
+            ReadHostSecret,
+            WriteHostSecret,
+            ReadStatistics,
+            Verify,
         ],
     ),
     (Role::Setup, &[CompleteSetup]),
     (
         Role::Administrator,
         &[
-            Store, Search, Retrieve, Commit, FindDestination, AddPeer, RevokePeer, ListPeers, CreateToken, RevokeToken,
-            ListTokens, ReadStatistics, Verify,
+            Store,
+            Search,
+            Retrieve,
+            Commit,
+            FindDestination,
+            AddPeer,
+            RevokePeer,
+            ListPeers,
+            CreateToken,
+            RevokeToken,
+            ListTokens,
+            ReadStatistics,
+            Verify,
         ],
     ),
     (Role::Reader, &[Search, Retrieve, Commit, FindDestination]),

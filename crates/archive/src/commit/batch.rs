@@ -4,6 +4,7 @@ use leadglass_dicom::{AeTitle, DataSet};
 use tokio::sync::oneshot;
 
 use super::records::{Facts, SummaryFacts};
+use crate::Refused;
 use crate::change::Fact;
 use crate::index;
 use crate::log::{Appended, Location, NewRecord, Part};
@@ -11,7 +12,6 @@ use crate::perform::nanoseconds;
 use crate::seal::KeyId;
 use crate::store::StoreOutcome;
 use crate::trail::Entry;
-use crate::Refused;
 
 /// Most pieces of work in one batch.
 const MOST_WORK: usize = 256;

@@ -17,8 +17,8 @@ use std::sync::mpsc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-pub(crate) use records::{Facts, Sheet};
 pub(crate) use batch::{key_id, log_location};
+pub(crate) use records::{Facts, Sheet};
 pub(crate) use worker::{Parts, start};
 
 use crate::access::decide::{Granted, Request};
@@ -90,7 +90,11 @@ pub(crate) struct Prepared {
 
 impl Committer {
     /// Keeps an instance: durable and indexed when it returns.
-    pub(crate) async fn keep(&self, _granted: &Granted<StoreRequest>, prepared: Prepared) -> Result<StoreOutcome, Refused> {
+    pub(crate) async fn keep(
+        &self,
+        _granted: &Granted<StoreRequest>,
+        prepared: Prepared,
+    ) -> Result<StoreOutcome, Refused> {
         self.ask(|reply| Work::Keep(Box::new(prepared), reply)).await
     }
 

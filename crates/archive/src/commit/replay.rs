@@ -80,7 +80,8 @@ fn set_aside(records: &mut [(u64, Location, Effect)], index: &Index) -> Result<(
     let mut seen = std::collections::HashSet::new();
     for (sequence, _, effect) in records {
         let Effect::Instance(facts, key, _) = effect else { continue };
-        let known = index.instance_by_sop(&facts.sop_instance).map_err(|error| OpenError::Damaged(error.to_string()))?;
+        let known =
+            index.instance_by_sop(&facts.sop_instance).map_err(|error| OpenError::Damaged(error.to_string()))?;
         let taken = known.is_some_and(|known| known.sequence != *sequence) || !seen.insert(facts.sop_instance.clone());
         if taken {
             *effect = Effect::Quarantine(facts.clone(), *key);
@@ -126,7 +127,6 @@ pub(crate) fn header(attributes: &[u8]) -> Option<DataSet> {
 
 fn open(record: &RecordView<'_>, keyring: &Keyring, part: usize) -> Option<Vec<u8>> {
     let key = keyring.key(record.header.key).ok()?;
-    let context =
-        SealContext { kind: record.header.kind, part: u8::try_from(part).ok()?, id: record.header.id.0 };
+    let context = SealContext { kind: record.header.kind, part: u8::try_from(part).ok()?, id: record.header.id.0 };
     open_blob(&key, context, &record.part(part).ok()?).ok()
 }

@@ -10,8 +10,8 @@ mod sealing;
 mod study_keys;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use leadglass_dicom::scan::{Identity, Limits, Scanned, Scanner};
 use leadglass_dicom::json;
+use leadglass_dicom::scan::{Identity, Limits, Scanned, Scanner};
 
 pub(crate) use memory::Memory;
 pub(crate) use study_keys::StudyKeys;
@@ -136,7 +136,8 @@ impl Ingest {
 
     async fn end(&mut self) -> Result<Stored, StoreRefused> {
         let scanner = self.scanner.take();
-        let scanner = scanner.ok_or_else(|| StoreRefused::CannotUnderstand("the data set was refused already".into()))?;
+        let scanner =
+            scanner.ok_or_else(|| StoreRefused::CannotUnderstand("the data set was refused already".into()))?;
         let scanned = scanner.finish().map_err(|error| StoreRefused::CannotUnderstand(error.to_string()))?;
         let identity = scanned
             .identity

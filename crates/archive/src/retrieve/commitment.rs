@@ -70,7 +70,11 @@ impl Archive {
         .await
     }
 
-    async fn commitment(&self, granted: &Granted<CommitRequest>, reference: &SopReference) -> Result<Commitment, Refused> {
+    async fn commitment(
+        &self,
+        granted: &Granted<CommitRequest>,
+        reference: &SopReference,
+    ) -> Result<Commitment, Refused> {
         let (inner, scope, reference) = (self.inner.clone(), granted.scope().clone(), reference.clone());
         blocking(move || {
             let selection = Selection { instances: vec![reference.sop_instance.clone()], ..Selection::default() };

@@ -76,7 +76,8 @@ impl OpenInstance {
         }
         let damaged = |_| Refused::Damaged("a deflated data set does not inflate".into());
         let length = range.end.min(self.sheet.facts.inflated_bytes).saturating_sub(range.start);
-        let mut inflated = flate2::read::DeflateDecoder::new(Stored { open: self, at: 0, waiting: Vec::new(), used: 0 });
+        let mut inflated =
+            flate2::read::DeflateDecoder::new(Stored { open: self, at: 0, waiting: Vec::new(), used: 0 });
         std::io::copy(&mut (&mut inflated).take(range.start), &mut std::io::sink()).map_err(damaged)?;
         let mut bytes = Vec::new();
         inflated.take(length).read_to_end(&mut bytes).map_err(damaged)?;
@@ -127,7 +128,13 @@ impl DataSetReader {
     /// Of a part of the (inflated) data set.
     pub(super) async fn of_range(open: Arc<OpenInstance>, offset: u64, length: u64) -> Result<DataSetReader, Refused> {
         if !open.is_deflated() {
-            return Ok(DataSetReader { open, start: offset, at: offset, end: offset.saturating_add(length), inflated: None });
+            return Ok(DataSetReader {
+                open,
+                start: offset,
+                at: offset,
+                end: offset.saturating_add(length),
+                inflated: None,
+            });
         }
         let reading = open.clone();
         let value = blocking(move || reading.read_inflated(offset..offset.saturating_add(length))).await??;

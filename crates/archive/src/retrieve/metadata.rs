@@ -6,8 +6,8 @@ use bytes::Bytes;
 use leadglass_dicom::{DataSet, SeriesInstanceUid, StudyInstanceUid};
 
 use crate::access::Scope;
-use crate::commit::replay::header;
 use crate::commit::records::{ATTRIBUTES, SUMMARY, SummaryFacts, decompress, summary_instances, summary_record};
+use crate::commit::replay::header;
 use crate::commit::{key_id, log_location};
 use crate::index::{KnownInstance, SeriesSummary};
 use crate::{Inner, Refused, Selection, index_failed, log_failed};

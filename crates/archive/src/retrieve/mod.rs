@@ -106,7 +106,12 @@ impl Archive {
     ///
     /// # Errors
     /// [`Refused::NotFound`] when the caller may see none of them.
-    pub async fn retrieve(&self, caller: &Caller, selection: Selection, purpose: Purpose) -> Result<Retrieval, Refused> {
+    pub async fn retrieve(
+        &self,
+        caller: &Caller,
+        selection: Selection,
+        purpose: Purpose,
+    ) -> Result<Retrieval, Refused> {
         let request = RetrieveRequest { selection, purpose };
         let found = self.perform_access(caller, request, async |granted| self.select(granted).await).await?;
         let (instances, accesses, viewing) = found;
@@ -123,6 +128,10 @@ impl Archive {
             blocking(move || index.select(&selection, &scope)).await?
         };
         let found = found.map_err(|error| index_failed(&error))?;
-        if found.is_empty() { Err(Refused::NotFound) } else { Ok((found, granted.request().purpose == Purpose::Viewing)) }
+        if found.is_empty() {
+            Err(Refused::NotFound)
+        } else {
+            Ok((found, granted.request().purpose == Purpose::Viewing))
+        }
     }
 }

@@ -34,7 +34,11 @@ impl Request for Search {
     fn subject(&self) -> Subject {
         let mut detail = words::words(&self.query);
         if let Some(limit) = self.limit {
-            detail.push_str(&format!("; rows {} to {}", self.offset.saturating_add(1), self.offset.saturating_add(limit)));
+            detail.push_str(&format!(
+                "; rows {} to {}",
+                self.offset.saturating_add(1),
+                self.offset.saturating_add(limit)
+            ));
         }
         Subject { detail: Some(detail), ..Subject::default() }
     }

@@ -7,7 +7,6 @@
 mod accesses;
 mod entry;
 
-
 use parking_lot::Mutex;
 
 pub(crate) use accesses::{Access, Accesses};
