@@ -5,7 +5,7 @@
 //! the peer's address, tried again for a while. Deliberately absent: reports that survive a
 //! restart of the server. A peer that never gets one asks again (PS3.4 J.3.2.1.4).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,15 +167,22 @@ async fn check(entity: &Entity, caller: &Caller, transaction: Transaction) -> Re
     report(uid, &references, &results)
 }
 
+/// The report on a transaction. An instance that was named twice, once rightly and once
+/// not, is not said to be committed: its sender may delete what is.
 fn report(transaction: Uid, references: &[SopReference], results: &[Commitment]) -> Report {
     let (mut committed, mut failed) = (Vec::new(), Vec::new());
-    for (reference, result) in references.iter().zip(results) {
+    let results = || references.iter().zip(results);
+    let in_doubt: HashSet<&SopInstanceUid> =
+        results().filter(|(_, r)| **r != Commitment::Committed).map(|(reference, _)| &reference.sop_instance).collect();
+    for (reference, result) in results() {
         let mut item = DataSet::new();
         item.put_text(REFERENCED_SOP_CLASS_UID, VR::UI, reference.sop_class.as_str());
         item.put_text(REFERENCED_SOP_INSTANCE_UID, VR::UI, reference.sop_instance.as_str());
         let reason = match result {
             Commitment::Committed => {
-                committed.push(item);
+                if !in_doubt.contains(&reference.sop_instance) {
+                    committed.push(item);
+                }
                 continue;
             }
             Commitment::NoSuchObjectInstance => Status::NO_SUCH_OBJECT_INSTANCE,
@@ -273,8 +280,13 @@ mod tests {
 
     #[test]
     fn a_report_names_each_object_once_with_its_reason() {
-        let references = [reference_to("1.1"), reference_to("1.2"), reference_to("1.3")];
-        let results = [Commitment::Committed, Commitment::NoSuchObjectInstance, Commitment::ClassInstanceConflict];
+        let references = ["1.1", "1.2", "1.3", "1.3"].map(reference_to);
+        let results = [
+            Commitment::Committed,
+            Commitment::NoSuchObjectInstance,
+            Commitment::Committed,
+            Commitment::ClassInstanceConflict,
+        ];
         let report = report(Uid::parse("9.9").unwrap(), &references, &results);
         assert_eq!(report.event_type, 2);
         let information = &report.information;
