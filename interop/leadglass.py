@@ -153,6 +153,7 @@ class Archive:
 
     def session(self, token=None):
         session = requests.Session()
+        session.trust_env = False  # a CA bundle named in the environment would take the place of ours
         session.verify = self.ca
         session.headers["Authorization"] = f"Bearer {token or self.token}"
         return session
