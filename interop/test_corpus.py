@@ -11,9 +11,13 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import build_context, build_role, evt
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet, StudyRootQueryRetrieveInformationModelMove
+from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet, StudyRootQueryRetrieveInformationModelMove, register_uid
 
 from leadglass import ROOT, Listener, Part10, free_port, manifest, store_raw
+
+# A retired class that pynetdicom, as the destination of C-MOVE, does not know.
+register_uid("1.2.840.10008.5.1.4.1.1.6", "UltrasoundImageStorageRetired", StorageServiceClass)
 
 CONTEXTS_PER_ASSOCIATION = 100
 

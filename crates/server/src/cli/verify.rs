@@ -36,7 +36,7 @@ impl Verify {
         });
         let report = verified.await??;
         progress.finish();
-        let damaged: Vec<String> = report.damaged.iter().map(described).collect();
+        let damaged: Vec<_> = report.damaged.iter().map(structured).collect();
         let answer = serde_json::json!({
             "records": report.records,
             "bytes": report.bytes,
@@ -53,12 +53,22 @@ impl Verify {
             report.checkpoints,
             hex::encode(report.root)
         );
-        for damage in &damaged {
-            text.push_str(&format!("\nDAMAGED  {damage}"));
+        for damage in &report.damaged {
+            text.push_str(&format!("\nDAMAGED  {}", described(damage)));
         }
         output.say(&answer, text)?;
         Ok(if damaged.is_empty() { Exit::Done } else { Exit::Found })
     }
+}
+
+fn structured(damage: &Damage) -> serde_json::Value {
+    let Damage { location, sequence, what } = damage;
+    serde_json::json!({
+        "segment": location.segment,
+        "offset": location.offset,
+        "record": sequence,
+        "what": what.to_string(),
+    })
 }
 
 fn described(damage: &Damage) -> String {
