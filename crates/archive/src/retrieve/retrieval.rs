@@ -84,8 +84,14 @@ impl Retrieval {
     pub async fn all_metadata(&self) -> Result<Vec<Bytes>, Refused> {
         let (archive, known) = (self.archive.clone(), self.known.clone());
         let all = blocking(move || metadata::of_all(&archive.inner, &known)).await??;
-        self.instances.iter().for_each(|instance| self.count(instance));
+        self.count_all();
         Ok(all)
+    }
+
+    /// Counts all instances as handed out: for a caller who answers from memory what an
+    /// earlier retrieval read.
+    pub fn count_all(&self) {
+        self.instances.iter().for_each(|instance| self.count(instance));
     }
 
     /// Bytes of one frame (1-based) as stored, without item headers; for native pixel data

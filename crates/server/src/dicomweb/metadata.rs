@@ -107,7 +107,10 @@ async fn json_answer(
     tag: &EntityTag,
 ) -> Result<Response, Problem> {
     let coded = match state.summaries().answer(tag.as_str()) {
-        Some(coded) => coded,
+        Some(coded) => {
+            retrieval.count_all();
+            coded
+        }
         None => {
             let pieces = json_pieces(state.public_url(), retrieval).await?;
             let coded = coding::encode(pieces, coding).await?;

@@ -16,7 +16,8 @@ async fn post(server: &Server, path: &str, body: Value) -> (u16, Value) {
 #[tokio::test]
 async fn tokens_are_made_shown_once_and_revoked() {
     let server = Server::new().await;
-    let (status, made) = post(&server, "/admin/v1/tokens", json!({ "name": "console", "role": "viewer", "lifetime_days": 1 })).await;
+    let (status, made) =
+        post(&server, "/admin/v1/tokens", json!({ "name": "console", "role": "viewer", "lifetime_days": 1 })).await;
     assert_eq!(status, 201, "{made}");
     let token = made["token"].as_str().unwrap();
     assert_eq!(server.get("/dicom-web/studies").token(token).send().await.status, 204);
@@ -32,7 +33,8 @@ async fn tokens_are_made_shown_once_and_revoked() {
 #[tokio::test]
 async fn peers_get_a_certificate_once_and_are_revoked() {
     let server = Server::new().await;
-    let (status, made) = post(&server, "/admin/v1/peers", json!({ "ae": "CT1", "verbs": ["store"], "address": null })).await;
+    let (status, made) =
+        post(&server, "/admin/v1/peers", json!({ "ae": "CT1", "verbs": ["store"], "address": null })).await;
     assert_eq!((status, &made["issued"]["key_pem"]), (201, &json!("key")), "{made}");
     let request = json!({ "ae": "CT2", "verbs": ["find"], "certificate": { "request": "CERTIFICATE REQUEST" } });
     let (status, signed) = post(&server, "/admin/v1/peers", request).await;
@@ -44,7 +46,12 @@ async fn peers_get_a_certificate_once_and_are_revoked() {
     assert!(!list.text().contains("key_pem"));
     let revoked = server.call(Method::DELETE, "/admin/v1/peers/CT1").token(&server.administrator).send().await;
     assert_eq!(revoked.status, 204);
-    for wrong in [json!({ "ae": "A\\B", "verbs": [] }), json!({ "ae": "X", "verbs": ["fly"] }), json!({ "ae": "X", "verbs": [], "certificate": { "sha256": "zz" } }), json!({ "ae": "X", "verbs": [], "certificate": { "request": "no" } })] {
+    for wrong in [
+        json!({ "ae": "A\\B", "verbs": [] }),
+        json!({ "ae": "X", "verbs": ["fly"] }),
+        json!({ "ae": "X", "verbs": [], "certificate": { "sha256": "zz" } }),
+        json!({ "ae": "X", "verbs": [], "certificate": { "request": "no" } }),
+    ] {
         assert_eq!(post(&server, "/admin/v1/peers", wrong).await.0, 400);
     }
 }

@@ -103,7 +103,11 @@ async fn hostile_multiparts_are_refused() {
         ("multipart/form-data; boundary=b", b"--b--".to_vec(), 415),
         ("application/x-www-form-urlencoded", b"a=b".to_vec(), 415),
         ("application/dicom", Vec::new(), 409),
-        ("multipart/related; type=\"application/dicom+json\"; boundary=b", b"--b\r\nContent-Type: application/dicom+json\r\n\r\n[[[\r\n--b--".to_vec(), 400),
+        (
+            "multipart/related; type=\"application/dicom+json\"; boundary=b",
+            b"--b\r\nContent-Type: application/dicom+json\r\n\r\n[[[\r\n--b--".to_vec(),
+            400,
+        ),
     ];
     for (content_type, body, status) in cases {
         let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
@@ -115,7 +119,8 @@ async fn hostile_multiparts_are_refused() {
 #[tokio::test]
 async fn a_body_that_breaks_off_stores_what_was_whole_and_nothing_else() {
     let server = Server::new().await;
-    let (content_type, mut body) = multipart("application/dicom", &[file(&Sample::new(1, 1, 1)), file(&Sample::new(1, 1, 2))]);
+    let (content_type, mut body) =
+        multipart("application/dicom", &[file(&Sample::new(1, 1, 1)), file(&Sample::new(1, 1, 2))]);
     body.truncate(body.len() - 200);
     let pieces = [Ok(Bytes::from(body)), Err(std::io::Error::other("reset"))];
     let body = Body::from_stream(futures::stream::iter(pieces));

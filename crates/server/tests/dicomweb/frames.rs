@@ -19,7 +19,8 @@ async fn native_frames_come_in_the_order_asked_for() {
             [5, 1, 3].map(|n| ("application/octet-stream;1.2.840.10008.1.2.1".to_owned(), sample.frame(n))).into();
         assert!(reply.parts() == expected, "{accept}");
     }
-    let one = server.get(&format!("{}/frames/2", instance_path(&sample))).accept("application/octet-stream").send().await;
+    let one =
+        server.get(&format!("{}/frames/2", instance_path(&sample))).accept("application/octet-stream").send().await;
     assert_eq!(one.body, sample.frame(2));
 }
 
@@ -28,13 +29,19 @@ async fn frames_that_are_not_there_are_not_found() {
     let server = Server::new().await;
     let sample = Sample { frames: 2, ..Sample::new(1, 1, 1) };
     server.store(&[file(&sample)]).await;
-    for (list, status) in [("3", 404), ("1,3", 404), ("4294967295", 404), ("0", 400), ("a", 400), ("1,,2", 400), ("-1", 400)] {
-        assert_eq!(server.get(&format!("{}/frames/{list}", instance_path(&sample))).send().await.status, status, "{list}");
+    for (list, status) in
+        [("3", 404), ("1,3", 404), ("4294967295", 404), ("0", 400), ("a", 400), ("1,,2", 400), ("-1", 400)]
+    {
+        assert_eq!(
+            server.get(&format!("{}/frames/{list}", instance_path(&sample))).send().await.status,
+            status,
+            "{list}"
+        );
     }
     let report = testdata("samples/imagingdatacommons-highdicom/sr_document.dcm");
     let (meta, data) = part10::split(&report).unwrap();
     let identity = scan::scan(data, &meta.transfer_syntax, &Limits::default()).unwrap().identity.unwrap();
-    server.store(&[report.clone()]).await;
+    server.store(std::slice::from_ref(&report)).await;
     assert_eq!(server.get(&format!("{}/frames/1", path_of(&identity))).send().await.status, 404);
 }
 
@@ -57,7 +64,11 @@ async fn compressed_frames_come_as_they_are_stored() {
         server.store(std::slice::from_ref(&bytes)).await;
         let list: Vec<String> = (1..=layout.frames).map(|n| n.to_string()).collect();
         let path = format!("{}/frames/{}", path_of(&identity), list.join(","));
-        for accept in ["*/*".to_owned(), format!("multipart/related; type=\"{media_type}\""), "multipart/related; type=\"image/*\"".into()] {
+        for accept in [
+            "*/*".to_owned(),
+            format!("multipart/related; type=\"{media_type}\""),
+            "multipart/related; type=\"image/*\"".into(),
+        ] {
             let parts = server.get(&path).accept(&accept).send().await.parts();
             assert_eq!(parts.len() as u32, layout.frames, "{name}");
             for (number, (content_type, part)) in (1..).zip(&parts) {
@@ -84,7 +95,8 @@ async fn big_endian_pixels_come_in_little_endian_order() {
     let server = Server::new().await;
     let sample = Sample { frames: 2, ..Sample::new(1, 1, 1) };
     let big = TransferSyntax::of_encoding(Encoding::ExplicitBigEndian);
-    let mut converter = leadglass_dicom::convert::Converter::new(&TransferSyntax::explicit_little_endian(), &big).unwrap();
+    let mut converter =
+        leadglass_dicom::convert::Converter::new(&TransferSyntax::explicit_little_endian(), &big).unwrap();
     let mut bytes = Vec::new();
     converter.push(&sample.encode(), &mut bytes).unwrap();
     converter.finish(&mut bytes).unwrap();
@@ -92,6 +104,7 @@ async fn big_endian_pixels_come_in_little_endian_order() {
     let frames = server.get(&format!("{}/frames/1,2", instance_path(&sample))).accept(OCTETS).send().await.parts();
     assert!(frames[0].1 == sample.frame(1) && frames[1].1 == sample.frame(2));
     let bulk = format!("{}/bulkdata/7FE00010", instance_path(&sample));
-    let part = server.get(&bulk).accept("application/octet-stream").header(http::header::RANGE, "bytes=3-8").send().await;
+    let part =
+        server.get(&bulk).accept("application/octet-stream").header(http::header::RANGE, "bytes=3-8").send().await;
     assert_eq!(part.body.to_vec(), sample.frame(1)[3..9]);
 }

@@ -4,8 +4,8 @@ use std::io::Read as _;
 
 use http::header;
 use leadglass_archive::testing::Sample;
-use leadglass_dicom::scan::{self, Limits};
 use leadglass_dicom::part10;
+use leadglass_dicom::scan::{self, Limits};
 
 use crate::server::{JSON, PUBLIC_URL, Server, file, instance_path, path_of, study_path, testdata};
 
@@ -39,9 +39,11 @@ async fn bulk_data_uris_are_urls_of_this_server_and_answer() {
         assert_eq!(path, format!("{}/bulkdata/7FE00010", instance_path(sample)));
         let whole = server.get(path).send().await;
         assert!(whole.parts() == [("application/octet-stream".to_owned(), sample.frame(1))]);
-        let part = server.get(path).accept("application/octet-stream").header(header::RANGE, "bytes=10-19").send().await;
+        let part =
+            server.get(path).accept("application/octet-stream").header(header::RANGE, "bytes=10-19").send().await;
         assert_eq!((part.status.as_u16(), part.body.to_vec()), (206, sample.frame(1)[10..20].to_vec()));
-        let pixels = server.get(&format!("{}/pixeldata", instance_path(sample))).accept("application/octet-stream").send().await;
+        let pixels =
+            server.get(&format!("{}/pixeldata", instance_path(sample))).accept("application/octet-stream").send().await;
         assert_eq!(pixels.body, sample.frame(1));
     }
 }
@@ -123,4 +125,22 @@ async fn reading_piece_by_piece_is_one_entry_in_the_trail() {
     let trail = server.trail().await;
     let retrieved = trail.iter().filter(|(action, _, caller)| action == "retrieve" && caller == "the viewer").count();
     assert_eq!(retrieved, 1, "{trail:?}");
+}
+
+/// Not a benchmark (`make bench` is): a series of 600 must not take seconds by mistake.
+#[tokio::test]
+async fn a_large_series_is_answered_at_once() {
+    let server = Server::new().await;
+    let samples: Vec<Sample> = (1..=600).map(|number| Sample { side: 4, ..Sample::new(1, 1, number) }).collect();
+    for batch in samples.chunks(100) {
+        server.store(&batch.iter().map(file).collect::<Vec<_>>()).await;
+    }
+    let path = format!("{}/metadata", study_path(&samples[0]));
+    for round in ["first", "again"] {
+        let begun = std::time::Instant::now();
+        let reply = server.get(&path).header(header::ACCEPT_ENCODING, "gzip").send().await;
+        let elapsed = begun.elapsed();
+        println!("{round}: {elapsed:?}, {} bytes", reply.body.len());
+        assert!(reply.status == 200 && elapsed.as_secs() < 5, "{round}: {elapsed:?}");
+    }
 }

@@ -14,11 +14,20 @@ async fn an_instance_comes_in_what_is_liked_best() {
     server.store(&[file(&sample)]).await;
     for (accept, answer) in [
         ("application/dicom", "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"),
-        ("application/dicom; transfer-syntax=1.2.840.10008.1.2", "application/dicom; transfer-syntax=1.2.840.10008.1.2"),
-        ("application/dicom; transfer-syntax=1.2.840.10008.1.2.2", "application/dicom; transfer-syntax=1.2.840.10008.1.2.2"),
+        (
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2",
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2",
+        ),
+        (
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2.2",
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2.2",
+        ),
         ("image/png;q=0.9, application/dicom;q=0.1", "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"),
         ("application/dicom;q=0.1, application/zip;q=0.9", "application/zip"),
-        ("multipart/related; type=\"image/jpeg\", application/*", "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"),
+        (
+            "multipart/related; type=\"image/jpeg\", application/*",
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2.1",
+        ),
         ("image/png", "406"),
         ("application/dicom;q=0", "406"),
         ("*/*, multipart/related;q=0", "406"),
@@ -54,7 +63,11 @@ async fn compressed_objects_come_as_they_are_or_not_at_all() {
     let stored = meta.transfer_syntax.uid().to_string();
     server.store(std::slice::from_ref(&bytes)).await;
     let path = path_of(&identity);
-    for accept in ["application/dicom; transfer-syntax=*".to_owned(), format!("application/dicom; transfer-syntax={stored}"), "application/*".into()] {
+    for accept in [
+        "application/dicom; transfer-syntax=*".to_owned(),
+        format!("application/dicom; transfer-syntax={stored}"),
+        "application/*".into(),
+    ] {
         let reply = server.get(&path).accept(&accept).send().await;
         assert_eq!(reply.status, 200, "{accept}");
         assert!(data_set(&reply.body) == (stored.clone(), data.to_vec()), "{accept}");
@@ -83,12 +96,18 @@ async fn capabilities_name_only_what_answers() {
     let reply = server.get("/dicom-web/").accept("application/json").send().await;
     for method in reply.json()["methods"].as_array().unwrap() {
         let path = method["path"].as_str().unwrap();
-        let path = ["{study}", "{series}", "{instance}"].iter().fold(path.to_owned(), |path, name| path.replace(name, "1.2.3"));
+        let path = ["{study}", "{series}", "{instance}"]
+            .iter()
+            .fold(path.to_owned(), |path, name| path.replace(name, "1.2.3"));
         let path = format!("/dicom-web/{}", path.replace("{list}", "1").replace("{path}", "7FE00010"));
         let verb = method["method"].as_str().unwrap().parse().unwrap();
         let status = server.call(verb, &path).token(&server.administrator).send().await.status.as_u16();
         // A resource that does not exist would be 404 with any method; one that does says 405.
-        assert_eq!(server.call(http::Method::PATCH, &path).token(&server.administrator).send().await.status, 405, "{path}");
+        assert_eq!(
+            server.call(http::Method::PATCH, &path).token(&server.administrator).send().await.status,
+            405,
+            "{path}"
+        );
         assert!([200, 204, 404, 415].contains(&status), "{path}: {status}");
     }
     let wadl = server.call(http::Method::OPTIONS, "/dicom-web/").token(&server.administrator).send().await;

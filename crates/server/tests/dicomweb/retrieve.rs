@@ -68,12 +68,18 @@ async fn any_range_of_an_instance_comes() {
     assert_eq!(whole.header(header::ACCEPT_RANGES), "bytes");
     let length = whole.body.len();
     for (first, last) in [(0, 0), (100, 200), (0, length - 1), (length - 10, length - 1), (300, 5000)] {
-        let reply = server.get(&path).accept("application/dicom").header(header::RANGE, &format!("bytes={first}-{last}")).send().await;
+        let reply = server
+            .get(&path)
+            .accept("application/dicom")
+            .header(header::RANGE, &format!("bytes={first}-{last}"))
+            .send()
+            .await;
         assert_eq!(reply.status, 206);
         assert_eq!(reply.header(header::CONTENT_RANGE), format!("bytes {first}-{last}/{length}"));
         assert_eq!(reply.body, whole.body.slice(first..=last));
     }
-    let beyond = server.get(&path).accept("application/dicom").header(header::RANGE, &format!("bytes={length}-")).send().await;
+    let beyond =
+        server.get(&path).accept("application/dicom").header(header::RANGE, &format!("bytes={length}-")).send().await;
     assert_eq!(beyond.status, 416);
 }
 
@@ -109,8 +115,13 @@ async fn a_dropped_connection_is_recorded_as_interrupted() {
         }
     }
     server.get(&study_path(&large)).accept(AS_STORED).send().await;
-    let outcomes: Vec<String> =
-        server.trail().await.into_iter().filter(|(action, ..)| action == "retrieve").map(|(_, outcome, _)| outcome).collect();
+    let outcomes: Vec<String> = server
+        .trail()
+        .await
+        .into_iter()
+        .filter(|(action, ..)| action == "retrieve")
+        .map(|(_, outcome, _)| outcome)
+        .collect();
     assert!(outcomes.contains(&"interrupted".to_owned()), "{outcomes:?}");
 }
 
@@ -124,7 +135,8 @@ async fn what_one_may_not_know_is_not_there() {
         assert_eq!(forbidden.body, absent.body);
     }
     // An instance is there only below its own study and series.
-    let elsewhere = format!("/dicom-web/studies/1.2.3/series/{}/instances/{}", samples[0].series, samples[0].sop_instance);
+    let elsewhere =
+        format!("/dicom-web/studies/1.2.3/series/{}/instances/{}", samples[0].series, samples[0].sop_instance);
     assert_eq!(server.get(&elsewhere).send().await.status, 404);
 }
 
@@ -132,11 +144,15 @@ async fn what_one_may_not_know_is_not_there() {
 async fn wado_uri_gives_the_instance() {
     let (server, samples) = filled(1).await;
     let sample = &samples[0];
-    let base = format!("/wado?requestType=WADO&studyUID={}&seriesUID={}&objectUID={}", sample.study, sample.series, sample.sop_instance);
+    let base = format!(
+        "/wado?requestType=WADO&studyUID={}&seriesUID={}&objectUID={}",
+        sample.study, sample.series, sample.sop_instance
+    );
     let reply = server.get(&format!("{base}&contentType=application/dicom")).send().await;
     assert_eq!(reply.status, 200);
     assert_eq!(data_set(&reply.body).1, sample.encode());
-    let implicit = server.get(&format!("{base}&contentType=application%2Fdicom&transferSyntax=1.2.840.10008.1.2")).send().await;
+    let implicit =
+        server.get(&format!("{base}&contentType=application%2Fdicom&transferSyntax=1.2.840.10008.1.2")).send().await;
     assert_eq!(data_set(&implicit.body).0, "1.2.840.10008.1.2");
     assert_eq!(server.get(&base).send().await.status, 406);
     assert_eq!(server.get(&format!("{base}&contentType=image/jpeg")).send().await.status, 406);

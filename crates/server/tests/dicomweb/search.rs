@@ -129,7 +129,15 @@ async fn a_search_is_recorded_with_who_made_it() {
 #[tokio::test]
 async fn wrong_queries_are_told_what_is_wrong_without_repeating_it() {
     let server = Server::new().await;
-    for query in ["limit=-1", "limit=x", "offset=-1", "NoSuchKeyword=Secret", "StudyDate=Secret", "PatientName=%ff", "fuzzymatching=maybe"] {
+    for query in [
+        "limit=-1",
+        "limit=x",
+        "offset=-1",
+        "NoSuchKeyword=Secret",
+        "StudyDate=Secret",
+        "PatientName=%ff",
+        "fuzzymatching=maybe",
+    ] {
         let reply = server.get(&format!("/dicom-web/studies?{query}")).send().await;
         assert_eq!(reply.status, 400, "{query}");
         assert!(!reply.text().contains("Secret"), "{}", reply.text());

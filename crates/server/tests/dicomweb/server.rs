@@ -53,7 +53,8 @@ impl Server {
         let host = archive.host().await;
         let mut tokens = Vec::new();
         for role in ["administrator", "viewer", "sender"] {
-            let made = archive.archive().create_token(&host, &format!("the {role}"), role, Duration::from_secs(3600)).await;
+            let made =
+                archive.archive().create_token(&host, &format!("the {role}"), role, Duration::from_secs(3600)).await;
             tokens.push(made.unwrap());
         }
         let [administrator, viewer, sender] = tokens.try_into().unwrap();
@@ -72,7 +73,8 @@ impl Server {
 
     /// A request of nobody.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
-        let request = Request::builder().method(method).uri(path).extension(ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let request =
+            Request::builder().method(method).uri(path).extension(ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         Call { router: &self.router, request, body: Body::empty() }
     }
 
@@ -269,7 +271,11 @@ impl IssueCertificate for PaperAuthority {
         .boxed()
     }
 
-    fn sign<'a>(&'a self, ae: &'a AeTitle, request_pem: &'a str) -> BoxFuture<'a, Result<IssuedCertificate, IssueError>> {
+    fn sign<'a>(
+        &'a self,
+        ae: &'a AeTitle,
+        request_pem: &'a str,
+    ) -> BoxFuture<'a, Result<IssuedCertificate, IssueError>> {
         let signed = if request_pem.contains("REQUEST") { Ok(certificate(ae)) } else { Err(IssueError::BadRequest) };
         async move { signed }.boxed()
     }

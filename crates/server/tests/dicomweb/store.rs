@@ -7,8 +7,8 @@ use leadglass_dicom::{TransferSyntax, part10};
 use serde_json::{Value, json};
 
 use crate::server::{
-    JSON, PUBLIC_URL, Server, data_set, file, file_of, files_below, instance_path, mixed, multipart, path_of, study_path,
-    testdata_dir, uid,
+    JSON, PUBLIC_URL, Server, data_set, file, file_of, files_below, instance_path, mixed, multipart, path_of,
+    study_path, testdata_dir, uid,
 };
 
 fn reasons(response: &Value, sequence: &str) -> Vec<u64> {
@@ -78,7 +78,8 @@ async fn an_instance_of_another_study_is_refused() {
 async fn one_file_can_be_the_whole_body_and_the_answer_xml() {
     let server = Server::new().await;
     let body = file(&Sample::new(1, 1, 1));
-    let reply = server.post("/dicom-web/studies", "application/dicom", body).accept("application/dicom+xml").send().await;
+    let reply =
+        server.post("/dicom-web/studies", "application/dicom", body).accept("application/dicom+xml").send().await;
     assert_eq!((reply.status.as_u16(), reply.header(header::CONTENT_TYPE)), (200, "application/dicom+xml"));
     assert!(reply.text().contains("<NativeDicomModel") && reply.text().contains("00081199"), "{}", reply.text());
 }
@@ -147,15 +148,22 @@ async fn metadata_and_bulk_data_are_put_together() {
     let server = Server::new().await;
     let samples = [Sample::new(1, 1, 1), Sample::new(1, 1, 2)];
     let model = json!([metadata(&samples[0], "bulk/1"), metadata(&samples[1], "https://elsewhere.example/2")]);
-    let (content_type, body) = mixed(JSON, &[
-        part("Content-Type: application/dicom+json; transfer-syntax=1.2.840.10008.1.2.1", model.to_string()),
-        part("Content-Type: application/octet-stream\r\nContent-Location: https://elsewhere.example/2", samples[1].frame(1)),
-        part("Content-Type: application/octet-stream\r\nContent-Location: bulk/1", samples[0].frame(1)),
-    ]);
+    let (content_type, body) = mixed(
+        JSON,
+        &[
+            part("Content-Type: application/dicom+json; transfer-syntax=1.2.840.10008.1.2.1", model.to_string()),
+            part(
+                "Content-Type: application/octet-stream\r\nContent-Location: https://elsewhere.example/2",
+                samples[1].frame(1),
+            ),
+            part("Content-Type: application/octet-stream\r\nContent-Location: bulk/1", samples[0].frame(1)),
+        ],
+    );
     let reply = server.post("/dicom-web/studies", &content_type, body).send().await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     for sample in &samples {
-        let frame = server.get(&format!("{}/frames/1", instance_path(sample))).accept("application/octet-stream").send().await;
+        let frame =
+            server.get(&format!("{}/frames/1", instance_path(sample))).accept("application/octet-stream").send().await;
         assert_eq!(frame.body, sample.frame(1));
         let model = server.get(&format!("{}/metadata", instance_path(sample))).send().await.json();
         assert_eq!(model[0]["00100010"]["Value"][0]["Alphabetic"], "Müller^Jörg");
@@ -168,11 +176,14 @@ async fn compressed_frames_are_put_together() {
     let server = Server::new().await;
     let sample = Sample { frames: 2, ..Sample::new(1, 1, 1) };
     let jpeg = "Content-Type: image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50\r\nContent-Location: p";
-    let (content_type, body) = mixed(JSON, &[
-        part("Content-Type: application/dicom+json", json!([metadata(&sample, "p")]).to_string()),
-        part(jpeg, b"\xFF\xD8first\xFF\xD9".to_vec()),
-        part(jpeg, b"\xFF\xD8second\xFF\xD9".to_vec()),
-    ]);
+    let (content_type, body) = mixed(
+        JSON,
+        &[
+            part("Content-Type: application/dicom+json", json!([metadata(&sample, "p")]).to_string()),
+            part(jpeg, b"\xFF\xD8first\xFF\xD9".to_vec()),
+            part(jpeg, b"\xFF\xD8second\xFF\xD9".to_vec()),
+        ],
+    );
     let reply = server.post("/dicom-web/studies", &content_type, body).send().await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let frames = server.get(&format!("{}/frames/2,1", instance_path(&sample))).send().await;
@@ -198,10 +209,13 @@ async fn pixels_of_the_wrong_length_are_refused() {
     let server = Server::new().await;
     let sample = Sample::new(1, 1, 1);
     for length in [0, 1, sample.frame(1).len() - 2, sample.frame(1).len() + 2] {
-        let (content_type, body) = mixed(JSON, &[
-            part("Content-Type: application/dicom+json", json!([metadata(&sample, "p")]).to_string()),
-            part("Content-Type: application/octet-stream\r\nContent-Location: p", vec![0; length]),
-        ]);
+        let (content_type, body) = mixed(
+            JSON,
+            &[
+                part("Content-Type: application/dicom+json", json!([metadata(&sample, "p")]).to_string()),
+                part("Content-Type: application/octet-stream\r\nContent-Location: p", vec![0; length]),
+            ],
+        );
         let reply = server.post("/dicom-web/studies", &content_type, body).send().await;
         assert_eq!(reply.status, 409, "{length}: {}", reply.text());
     }
