@@ -5,8 +5,9 @@
 //! ask, and the conformance statement prints it. Deliberately absent: SQL, and attributes
 //! that the doors compute (Retrieve URL, Retrieve AE Title).
 
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{StandardDataDictionary, tags};
 
 /// A level of the query information models, PS3.4 C.6.1.1 and C.6.2.1; greater is deeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,6 +134,19 @@ pub fn by_path(path: &[Tag]) -> Option<&'static Attribute> {
     }
 }
 
+/// Any attribute as people write it: `PatientName`, `00100010`, `(0010,0010)` or
+/// `0010,0010`; its representation from the dictionary of PS3.6, UN when it is not there.
+pub fn named(text: &str) -> Option<(Tag, VR)> {
+    let entry = StandardDataDictionary.by_name(text);
+    let tag = entry.map(|entry| entry.tag()).or_else(|| {
+        let digits: String = text.chars().filter(|c| !"(),".contains(*c)).collect();
+        let number = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 8)?;
+        Some(Tag((number >> 16) as u16, (number & 0xFFFF) as u16))
+    })?;
+    let vr = StandardDataDictionary.by_tag(tag).map_or(VR::UN, |entry| entry.vr().relaxed());
+    Some((tag, vr))
+}
+
 /// The indexed attribute of that keyword at the top of a data set.
 pub fn by_keyword(keyword: &str) -> Option<&'static Attribute> {
     ALL.iter().find(|attribute| attribute.keyword == keyword && attribute.within.is_none())
@@ -251,7 +265,6 @@ pub const ALL: &[Attribute] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
     use std::collections::HashSet;
 
     #[test]
@@ -266,7 +279,7 @@ mod tests {
     #[test]
     fn keywords_and_representations_are_the_dictionary_s() {
         for attribute in ALL {
-            let entry = dicom_dictionary_std::StandardDataDictionary.by_tag(attribute.tag).unwrap();
+            let entry = StandardDataDictionary.by_tag(attribute.tag).unwrap();
             assert_eq!(entry.alias(), attribute.keyword);
             assert_eq!(entry.vr().relaxed(), attribute.vr, "{}", attribute.keyword);
         }
@@ -291,5 +304,15 @@ mod tests {
             assert_eq!((key.level, key.required), (level, true));
             assert_eq!(Level::parse(level.as_str()), Some(level));
         }
+    }
+
+    #[test]
+    fn attributes_are_named_as_people_write_them() {
+        for name in ["PatientName", "00100010", "(0010,0010)", "0010,0010"] {
+            assert_eq!(named(name), Some((tags::PATIENT_NAME, VR::PN)), "{name}");
+        }
+        assert_eq!(named("00091001"), Some((Tag(9, 0x1001), VR::UN)));
+        assert_eq!(named("PatientNam"), None);
+        assert_eq!(named("0010001"), None);
     }
 }

@@ -29,6 +29,7 @@ pub trait Sink {
 }
 
 /// Gets what the identifier names, in any of these pairs of SOP class and transfer syntax.
+/// Whether all came is for the caller to see: an archive may end with a warning.
 pub async fn fetch(
     peering: &Peering,
     identifier: &DataSet,
@@ -70,7 +71,7 @@ pub async fn fetch(
         }
     }
     association.release().await?;
-    if last != Status::SUCCESS {
+    if last != Status::SUCCESS && last != Status::SUBOPS_WARNING {
         bail!("the archive ended the C-GET with status {:04X}", last.0);
     }
     Ok(())

@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod fetch;
 pub mod file;
+pub mod query;
 pub mod send;
 
 pub use connect::{Peering, Scu};
