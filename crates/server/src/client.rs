@@ -10,12 +10,14 @@ use anyhow::Context;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Bytes of an answer.
 const ANSWER_BYTES: usize = 16 << 20;
@@ -75,18 +77,37 @@ impl Client {
         tokio::time::timeout(TIMEOUT, self.exchange(request)).await.context("the archive does not answer")?
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Value)> {
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// TLS with the archive: it showed a certificate of its authority.
+    pub async fn connect(&self) -> anyhow::Result<TlsStream<TcpStream>> {
         let tcp = TcpStream::connect(self.address)
             .await
             .with_context(|| format!("cannot connect to the archive at {}", self.address))?;
+        tcp.set_nodelay(true)?;
         let name = ServerName::IpAddress(self.address.ip().into());
-        let tls = self.tls.connect(name, tcp).await.context("TLS with the archive")?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
-        let connection = tokio::spawn(connection);
+        self.tls.connect(name, tcp).await.context("TLS with the archive")
+    }
+
+    /// A connection for requests with bodies of any kind; it ends with its sender.
+    pub async fn open<B>(&self) -> anyhow::Result<SendRequest<B>>
+    where
+        B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let tls = self.connect().await?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Value)> {
+        let mut sender = self.open().await?;
         let response = sender.send_request(request).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
-        connection.abort();
         let body = body.map_err(|error| anyhow::anyhow!(error)).context("the archive's answer")?.to_bytes();
         Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }

@@ -7,7 +7,7 @@ use leadglass_archive::Archive;
 use leadglass_archive::log::Damage;
 
 use super::output::{Exit, Output, Progress};
-use super::whereabouts::Whereabouts;
+use super::whereabouts::OnDisk;
 
 /// Check every record on disk: digests, seals, tree and signed checkpoints.
 ///
@@ -15,7 +15,7 @@ use super::whereabouts::Whereabouts;
 #[derive(clap::Args, Debug)]
 pub struct Verify {
     #[command(flatten)]
-    whereabouts: Whereabouts,
+    archive: OnDisk,
     /// A signed checkpoint kept elsewhere, which the log must contain.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
@@ -24,7 +24,7 @@ pub struct Verify {
 impl Verify {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
-        let settings = self.whereabouts.settings()?;
+        let settings = self.archive.settings()?;
         let since = self.since.as_ref().map(|path| {
             std::fs::read_to_string(path).with_context(|| format!("cannot read the checkpoint {}", path.display()))
         });

@@ -10,6 +10,7 @@ use leadglass_dicom::clock::SystemClock;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::config::data::Key;
 use crate::host::{StartError, write_file};
 
 /// Arguments that name an archive on this host.
@@ -31,6 +32,27 @@ impl Whereabouts {
             config.data.dir.clone_from(data);
         }
         config.data.dir = std::path::absolute(&config.data.dir).context("the data directory")?;
+        Ok(config)
+    }
+}
+
+/// Arguments of commands that open an archive themselves, beside or without its server.
+#[derive(clap::Args, Debug, Clone, Default)]
+pub struct OnDisk {
+    #[command(flatten)]
+    whereabouts: Whereabouts,
+    /// The master key's file, instead of the configured source.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+impl OnDisk {
+    /// The configuration, with what the arguments say instead of it.
+    pub fn load(&self) -> anyhow::Result<Config> {
+        let mut config = self.whereabouts.load()?;
+        if let Some(path) = &self.key_file {
+            config.data.key = Key::File(path.clone());
+        }
         Ok(config)
     }
 
