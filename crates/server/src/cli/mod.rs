@@ -8,15 +8,22 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod doctor;
+pub mod echo;
+pub mod export;
+pub mod find;
+pub mod get;
+pub mod import;
 pub mod output;
 pub mod peer;
 pub mod ready;
 pub mod rebuild;
 pub mod recover;
+pub mod send;
 pub mod serve;
 pub mod setup;
 pub mod token;
 pub mod verify;
+pub mod walk;
 pub mod whereabouts;
 
 use std::process::ExitCode;
@@ -50,6 +57,18 @@ pub enum Command {
     Peer(peer::Peer),
     /// Make, list and revoke API tokens.
     Token(token::Token),
+    /// Bring folders, zip files and media into a running archive.
+    Import(import::Import),
+    /// Write a study into a zip file.
+    Export(export::Export),
+    /// Ask an archive whether it is there.
+    Echo(echo::Echo),
+    /// Ask an archive what it has.
+    Find(find::Find),
+    /// Fetch a study, series or instance into a folder.
+    Get(get::Get),
+    /// Send files and folders to an archive.
+    Send(send::Send),
     /// Make, check and explain configuration files.
     Config(config::ConfigCommand),
     /// Look at this host's archive and say what is not as it should be.
@@ -75,6 +94,12 @@ impl Command {
             Command::Setup(command) => command.run(output).await,
             Command::Peer(command) => command.run(output).await,
             Command::Token(command) => command.run(output).await,
+            Command::Import(command) => command.run(output).await,
+            Command::Export(command) => command.run(output).await,
+            Command::Echo(command) => command.run(output).await,
+            Command::Find(command) => command.run(output).await,
+            Command::Get(command) => command.run(output).await,
+            Command::Send(command) => command.run(output).await,
             Command::Config(command) => command.run(output),
             Command::Doctor(command) => command.run(output).await,
             Command::Verify(command) => command.run(output).await,
@@ -112,5 +137,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::command_line().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_argument_says_what_it_is_for() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            assert!(command.get_about().is_some(), "{path} has no help");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path} {} has no help", argument.get_id());
+            }
+            command.get_subcommands().for_each(|below| check(below, &path));
+        }
+        let mut all = super::command_line();
+        all.build();
+        check(&all, "");
     }
 }

@@ -1,0 +1,117 @@
+//! What the running archive shows: its doors, its certificates, its index.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tokio::net::TcpStream;
+
+use super::Finding;
+use crate::cli::whereabouts::Serving;
+use crate::client::Client;
+use crate::config::Config;
+
+const DAY: u64 = 24 * 60 * 60;
+/// A certificate that ends sooner should have been renewed.
+const SOON: Duration = Duration::from_secs(14 * DAY);
+
+/// All of them.
+pub async fn findings(config: &Config, token_file: Option<&Path>) -> Vec<Finding> {
+    let mut findings = vec![authority(config)];
+    let Ok(serving) = Serving::read(&config.data.dir) else {
+        findings.push(Finding::fine("doors", "not serving: doors, certificates and index cannot be looked at"));
+        return findings;
+    };
+    let ca = config.data.dir.join("ca.pem");
+    match Client::new(serving.https, &ca) {
+        Ok(client) => {
+            findings.push(https(&client, &serving).await);
+            findings.push(dicom(&serving).await);
+            findings.push(certificate(&client).await);
+            findings.push(index(&client, token_file).await);
+        }
+        Err(error) => findings.push(Finding::bad("doors", format!("{error:#}"), "restart `leadglass serve`")),
+    }
+    findings
+}
+
+/// Our authority's certificate.
+fn authority(config: &Config) -> Finding {
+    let path = config.data.dir.join("ca.pem");
+    match CertificateDer::from_pem_file(&path) {
+        Ok(certificate) => {
+            let advice = "its peers need a new authority: plan it, then enrol them again";
+            of_certificate("authority", certificate.as_ref(), advice)
+        }
+        Err(_) => {
+            Finding::bad("authority", format!("no certificate in {}", path.display()), "restart `leadglass serve`")
+        }
+    }
+}
+
+async fn https(client: &Client, serving: &Serving) -> Finding {
+    match client.get("/healthz/ready", None).await {
+        Ok((status, _)) if status.is_success() => Finding::fine("HTTPS", format!("{} is ready", serving.https)),
+        Ok((status, _)) => Finding::bad("HTTPS", format!("{} answers {status}", serving.https), "look at its log"),
+        Err(error) => Finding::bad("HTTPS", format!("{error:#}"), "look at its log; restart `leadglass serve`"),
+    }
+}
+
+/// The DICOM door speaks TLS with enrolled peers alone; that it listens is all that shows.
+async fn dicom(serving: &Serving) -> Finding {
+    match TcpStream::connect(serving.dicom).await {
+        Ok(_) => Finding::fine("DICOM/TLS", format!("{} listens, as {}", serving.dicom, serving.ae_title)),
+        Err(error) => Finding::bad("DICOM/TLS", format!("{}: {error}", serving.dicom), "look at its log"),
+    }
+}
+
+async fn certificate(client: &Client) -> Finding {
+    const ADVICE: &str = "it renews itself while it serves: look at its log, restart `leadglass serve`";
+    let stream = match client.connect().await {
+        Ok(stream) => stream,
+        Err(error) => return Finding::bad("certificate", format!("{error:#}"), ADVICE),
+    };
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    match shown {
+        Some(certificate) => of_certificate("certificate", certificate.as_ref(), ADVICE),
+        None => Finding::bad("certificate", "none is shown", ADVICE),
+    }
+}
+
+fn of_certificate(what: &'static str, der: &[u8], advice: &'static str) -> Finding {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else {
+        return Finding::bad(what, "cannot be parsed", advice);
+    };
+    let end = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+    let left = (SystemTime::UNIX_EPOCH + Duration::from_secs(end)).duration_since(SystemTime::now());
+    let left = left.unwrap_or(Duration::ZERO);
+    Finding::of(what, left > SOON, format!("valid for {} more days", left.as_secs() / DAY), advice)
+}
+
+async fn index(client: &Client, token_file: Option<&Path>) -> Finding {
+    const ADVICE: &str = "when it stays so: stop the archive, run `leadglass rebuild`";
+    match applied(client, token_file).await {
+        Ok(None) => Finding::fine("index", "not looked at: no token (LEADGLASS_TOKEN)"),
+        Ok(Some((applied, last))) => {
+            Finding::of("index", applied >= last, format!("{applied} of {last} records of the log applied"), ADVICE)
+        }
+        Err(error) => Finding::bad("index", format!("{error:#}"), "use a token that may read statistics"),
+    }
+}
+
+async fn applied(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Option<(u64, u64)>> {
+    let token = match token_file {
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            Some(read.with_context(|| format!("cannot read {}", path.display()))?)
+        }
+        None => std::env::var("LEADGLASS_TOKEN").ok(),
+    };
+    let Some(token) = token else { return Ok(None) };
+    let (status, statistics) = client.get("/admin/v1/statistics", Some(token.trim())).await?;
+    anyhow::ensure!(status.is_success(), "the archive answers {status}");
+    let number = |name: &str| statistics[name].as_u64().with_context(|| format!("no {name} in the statistics"));
+    Ok(Some((number("applied_sequence")?, number("last_sequence")?)))
+}

@@ -1,0 +1,30 @@
+//! What to try from another machine: only a stranger's view shows that a door is closed.
+
+use crate::cli::whereabouts::Serving;
+use crate::config::Config;
+
+/// Commands, each after what has to come back.
+pub fn lines(config: &Config) -> Vec<String> {
+    let serving = Serving::read(&config.data.dir).ok();
+    let (https, dicom) = match &serving {
+        Some(serving) => (serving.https, serving.dicom),
+        None => (config.listen.https, config.listen.dicom),
+    };
+    let title = serving.map_or_else(|| "ANY".to_owned(), |serving| serving.ae_title);
+    let (host, port) = (dicom.ip(), dicom.port());
+    vec![
+        "# Without a certificate the DICOM door ends the handshake: \"certificate required\".".into(),
+        format!("openssl s_client -connect {dicom} </dev/null"),
+        "# Clear text gets no association: the connection is closed.".into(),
+        format!("echoscu -v -aec {title} {host} {port}"),
+        "# TLS without a certificate of ours gets none either.".into(),
+        format!("echoscu -v +tla -ic -aec {title} {host} {port}"),
+        "# Without a token every path answers 401, whether it exists or not.".into(),
+        format!("curl -ks -o /dev/null -w '%{{http_code}}\\n' https://{https}/dicom-web/studies"),
+        format!("curl -ks -o /dev/null -w '%{{http_code}}\\n' https://{https}/no-such-path"),
+        "# Old TLS is refused: \"alert protocol version\" or \"no protocols available\".".into(),
+        format!("openssl s_client -tls1_1 -connect {https} </dev/null"),
+        "# Clear HTTP gets no answer.".into(),
+        format!("curl -s http://{https}/dicom-web/studies || echo closed"),
+    ]
+}
