@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use leadglass_dicom::clock::{Clock, SystemClock};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpStream;
@@ -85,7 +86,7 @@ fn of_certificate(what: &'static str, der: &[u8], advice: &'static str) -> Findi
         return Finding::bad(what, "cannot be parsed", advice);
     };
     let end = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
-    let left = (SystemTime::UNIX_EPOCH + Duration::from_secs(end)).duration_since(SystemTime::now());
+    let left = (SystemTime::UNIX_EPOCH + Duration::from_secs(end)).duration_since(SystemClock.now());
     let left = left.unwrap_or(Duration::ZERO);
     Finding::of(what, left > SOON, format!("valid for {} more days", left.as_secs() / DAY), advice)
 }
