@@ -7,6 +7,7 @@ import shutil
 import numpy
 import pydicom
 import pytest
+import requests
 from pydicom.uid import generate_uid
 from pynetdicom import build_context
 
@@ -92,12 +93,20 @@ def test_one_flipped_bit_is_named_and_refused(fresh):
     assert len(damaged) == 1 and damaged[0]["segment"] is not None and damaged[0]["offset"] <= at
     again = Archive(archive.data_dir).start()
     try:
-        statuses = [again.session().get(f"{again.dicomweb}/studies/{s}/series/{e}/instances/{i}",
-                    headers={"Accept": "application/dicom; transfer-syntax=*"}).status_code for s, e, i in stored]
+        statuses = [fetched(again, *instance) for instance in stored]
         assert statuses.count(200) == len(stored) - 1, statuses
     finally:
         again.stop()
 
+
+
+def fetched(archive, study, series, instance):
+    """The status, or what broke: damage found after the first bytes have left ends the connection, never the object."""
+    try:
+        return archive.session().get(f"{archive.dicomweb}/studies/{study}/series/{series}/instances/{instance}",
+                                     headers={"Accept": "application/dicom; transfer-syntax=*"}).status_code
+    except requests.exceptions.RequestException:
+        return "broken off"
 
 
 def test_second_instance_on_the_same_directory_is_refused(fresh):

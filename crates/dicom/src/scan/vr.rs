@@ -36,6 +36,10 @@ impl VrContext {
 /// The VR of an element that is written without, seen from the innermost data set outwards.
 /// UN for what no dictionary knows.
 pub(super) fn implied<'a>(tag: Tag, contexts: impl Iterator<Item = &'a VrContext> + Clone) -> VR {
+    if is_private(tag) {
+        // PS3.5 7.8.1: of private elements only the creators are known.
+        return if (0x0010..=0x00FF).contains(&tag.element()) { VR::LO } else { VR::UN };
+    }
     match StandardDataDictionary.by_tag(tag).map(|entry| entry.vr()) {
         None => VR::UN,
         Some(VirtualVr::Exact(vr)) => vr,
@@ -49,5 +53,23 @@ pub(super) fn implied<'a>(tag: Tag, contexts: impl Iterator<Item = &'a VrContext
         },
         // PS3.5 A.1: OW in implicit encoding.
         Some(_) => VR::OW,
+    }
+}
+
+/// Odd groups from 0009 on belong to whoever made the object.
+fn is_private(tag: Tag) -> bool {
+    tag.group() % 2 == 1 && tag.group() > 0x0008
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_creator_is_text_even_where_a_repeating_group_begins() {
+        let none: [VrContext; 0] = [];
+        assert_eq!(implied(Tag(0x7FDD, 0x0010), none.iter()), VR::LO);
+        assert_eq!(implied(Tag(0x7FDD, 0x1010), none.iter()), VR::UN);
+        assert_eq!(implied(Tag(0x7FE0, 0x0010), none.iter()), VR::OW);
     }
 }
