@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::config::data::Key;
-use crate::config::data::Key;
 use crate::host::{StartError, write_file};
 
 /// Arguments that name an archive on this host.
@@ -23,9 +22,6 @@ pub struct Whereabouts {
     /// The data directory, instead of the configured one.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The master key's file, instead of the configured source.
-    #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
 }
 
 impl Whereabouts {
@@ -34,9 +30,6 @@ impl Whereabouts {
         let mut config = Config::load(self.config.as_deref())?;
         if let Some(data) = &self.data {
             config.data.dir.clone_from(data);
-        }
-        if let Some(key) = &self.key_file {
-            config.data.key = Key::File(key.clone());
         }
         config.data.dir = std::path::absolute(&config.data.dir).context("the data directory")?;
         Ok(config)
