@@ -13,16 +13,16 @@ pub fn lines(config: &Config) -> Vec<String> {
     let title = serving.map_or_else(|| "ANY".to_owned(), |serving| serving.ae_title);
     let (host, port) = (dicom.ip(), dicom.port());
     vec![
-        "# Without a certificate the DICOM door ends the handshake: \"certificate required\".".into(),
-        format!("openssl s_client -connect {dicom} </dev/null"),
-        "# Clear text gets no association: the connection is closed.".into(),
+        "# Without a certificate the DICOM door ends the connection: \"alert certificate required\".".into(),
+        format!("sleep 2 | openssl s_client -connect {dicom}"),
+        "# Clear text gets no association: \"Association Request Failed\".".into(),
         format!("echoscu -v -aec {title} {host} {port}"),
         "# TLS without a certificate of ours gets none either.".into(),
         format!("echoscu -v +tla -ic -aec {title} {host} {port}"),
         "# Without a token every path answers 401, whether it exists or not.".into(),
         format!("curl -ks -o /dev/null -w '%{{http_code}}\\n' https://{https}/dicom-web/studies"),
         format!("curl -ks -o /dev/null -w '%{{http_code}}\\n' https://{https}/no-such-path"),
-        "# Old TLS is refused: \"alert protocol version\" or \"no protocols available\".".into(),
+        "# Old TLS is refused: an alert, or \"no protocols available\"; never a certificate.".into(),
         format!("openssl s_client -tls1_1 -connect {https} </dev/null"),
         "# Clear HTTP gets no answer.".into(),
         format!("curl -s http://{https}/dicom-web/studies || echo closed"),
