@@ -19,7 +19,7 @@ unit:
 interop:
 	scripts/setup.sh build interop
 	$(CARGO) build --locked --package leadglass --examples --bins
-	.venv/bin/python -m pytest interop -q -m "not slow" $(ARGS)
+	.venv/bin/python -m pytest interop -q $(ARGS)
 
 test-full: unit ## the slow judges too: power cuts, 2 GB objects, more kills
 	scripts/setup.sh build interop

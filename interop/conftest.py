@@ -15,6 +15,7 @@ def empty_archive(tmp_path_factory):
     archive = Archive(tmp_path_factory.mktemp("archive") / "data").start()
     yield archive
     archive.stop()
+    archive.remove()
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +42,4 @@ def fresh(tmp_path):
     for archive in made:
         if archive.process and archive.is_running():
             archive.stop()
+        archive.remove()

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import ssl
@@ -87,6 +88,10 @@ class Archive:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def remove(self):
+        """Its data goes: a log segment alone is hundreds of megabytes, allocated ahead."""
+        shutil.rmtree(self.data_dir, ignore_errors=True)
 
     def is_running(self):
         return self.process.poll() is None

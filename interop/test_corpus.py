@@ -175,6 +175,7 @@ def test_all_of_it_in_and_out_with_equal_bytes(fresh, corpus, door):
             wrong = [i.path for i in items if hashlib.sha256(got.get(i.sop_instance, b"")).hexdigest() != i.digest()]
             assert not wrong, f"round {number}, out by {name}: {wrong}"
         archive.stop()
+        archive.remove()
     print(f"{sum(map(len, corpus[0]))} objects in {len(corpus[0])} rounds by {door}")
 
 
@@ -278,5 +279,6 @@ def test_metadata_equals_pydicoms_model_file_by_file(fresh, corpus):
             if found and name not in expected:
                 surprising.append(f"{name}\t{'; '.join(found[:4])}")
         archive.stop()
+        archive.remove()
     print(f"{compared} files compared, {len(expected)} with known differences")
     assert not surprising, "\n".join(surprising)

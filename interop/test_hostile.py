@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pynetdicom import build_context
 
-from leadglass import ROOT, Part10, manifest, store_raw, wait_until
+from leadglass import ROOT, Archive, Part10, manifest, store_raw, wait_until
 
 LENGTH_LIE_KIB, BOMB_KIB = 8 * 1024, 64 * 1024
 SC = "1.2.840.10008.5.1.4.1.1.7"
@@ -30,10 +30,10 @@ def identity(path):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    from leadglass import Archive
     archive = Archive(tmp_path_factory.mktemp("hostile") / "data").start()
     yield archive
     archive.stop()
+    archive.remove()
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ use crate::{Running, logging};
 const PEER: &str = "DEMO";
 /// How long the demo's token lives.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes of a log segment: allocated ahead, so less than an archive for years takes.
+const SEGMENT_BYTES: u64 = 256 << 20;
 const VERBS: [Verb; 4] = [Verb::Store, Verb::Find, Verb::Retrieve, Verb::Commit];
 
 /// Start a closed archive, send it real studies, show what it did, and stay up.
@@ -106,6 +108,7 @@ impl Demo {
     fn config(&self, dir: &Path) -> Config {
         let mut config = Config::default();
         config.data.dir = dir.to_owned();
+        config.data.segment_bytes = SEGMENT_BYTES;
         if let Some(path) = &self.key_file {
             config.data.key = Key::File(path.clone());
         }
