@@ -22,12 +22,13 @@ pub struct QueryOptions {
 }
 
 impl QueryOptions {
-    /// What the archive performs when asked; conversion to enhanced multi-frame is not among it.
+    /// What the archive performs when asked; timezone adjustment and conversion to enhanced
+    /// multi-frame are not among it.
     pub const SUPPORTED: QueryOptions = QueryOptions {
         relational: true,
         combined_datetime: true,
         fuzzy: true,
-        timezone_adjustment: true,
+        timezone_adjustment: false,
         enhanced_multi_frame: false,
         empty_value: true,
         multiple_values: true,
