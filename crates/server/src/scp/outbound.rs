@@ -54,16 +54,10 @@ pub async fn associate(
     let called_ae = AeTitle::parse(&peer.ae).map_err(|_| NotReached::NoAddress)?;
     let limits = host.config.dimse.limits();
     let request = AssociateRequest {
-        called_ae,
-        calling_ae: host.ae_title.clone(),
         contexts: numbered(contexts),
         max_pdu_bytes: limits.max_pdu_bytes,
-        implementation_class: None,
-        implementation_version: None,
         roles,
-        extended: Vec::new(),
-        async_operations: None,
-        user_identity: None,
+        ..AssociateRequest::new(host.ae_title.clone(), called_ae)
     };
     Ok(requestor::request(stream, request, &limits).await?)
 }
