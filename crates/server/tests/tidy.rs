@@ -3,6 +3,8 @@
 //!
 //! Reads text, builds nothing. Deliberately absent: what rustfmt, clippy and cargo-deny see.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
