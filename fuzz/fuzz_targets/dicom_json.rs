@@ -1,6 +1,9 @@
-//! Any bytes as DICOM JSON; what is understood is written and read to the same.
+//! Any bytes as DICOM JSON; what is understood is written and read to the same, and written as a data set.
 #![no_main]
 
+use leadglass_dicom::Encoding;
+use leadglass_dicom::charset::SpecificCharacterSet;
+use leadglass_dicom::encode::decode;
 use leadglass_dicom::json::{parse, write};
 use leadglass_dicom::scan::Limits;
 use libfuzzer_sys::fuzz_target;
@@ -10,5 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
         let mut out = Vec::new();
         write(&data_set, &mut out, &mut |path, _| path.to_owned());
         assert!(parse(&out, &Limits::default()).is_ok());
+        if let Ok(written) = data_set.encode(Encoding::ExplicitLittleEndian, &SpecificCharacterSet::utf8()) {
+            assert!(decode(&written, Encoding::ExplicitLittleEndian, &Limits::default()).is_ok());
+        }
     }
 });

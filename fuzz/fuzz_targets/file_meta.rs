@@ -1,19 +1,22 @@
-//! Any bytes as a file: whole and in pieces they must say the same; then the scan.
+//! Any bytes as a file: whole and in pieces they say the same.
 #![no_main]
 
-use leadglass_dicom::part10::{Part10Reader, split};
-use leadglass_dicom::scan::{Limits, scan};
+use leadglass_dicom::part10::{FileMeta, Part10Error, Part10Reader, split};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
-    let whole = split(bytes);
+fn in_pieces(bytes: &[u8]) -> Result<(FileMeta, Vec<u8>), Part10Error> {
     let mut reader = Part10Reader::new();
-    for piece in bytes.chunks(97) {
-        if !matches!(reader.push(piece), Ok(None)) {
-            break;
+    let mut pieces = bytes.chunks(97);
+    while let Some(piece) = pieces.next() {
+        if let Some((meta, mut data_set)) = reader.push(piece)? {
+            pieces.for_each(|piece| data_set.extend_from_slice(piece));
+            return Ok((meta, data_set));
         }
     }
-    if let Ok((meta, data_set)) = whole {
-        let _ = scan(data_set, &meta.transfer_syntax, &Limits::default());
-    }
+    reader.finish()
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let whole = split(bytes).map(|(meta, data_set)| (meta, data_set.to_vec()));
+    assert_eq!(in_pieces(bytes), whole);
 });
