@@ -127,3 +127,33 @@ impl Scanner {
         Ok(Scanned { data_set, identity, pixel_data, bulk, data_set_bytes: offset })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tag;
+
+    /// What a scan in pieces of each size says, which must be one thing.
+    fn refused(bytes: &[u8]) -> ScanError {
+        let syntax = TransferSyntax::explicit_little_endian();
+        let whole = scan(bytes, &syntax, &Limits::default()).unwrap_err();
+        for piece in 1..bytes.len() {
+            let mut scanner = Scanner::new(&syntax, Limits::default());
+            let outcome = bytes.chunks(piece).try_for_each(|piece| scanner.push(piece));
+            assert_eq!(outcome.and_then(|()| scanner.finish()).unwrap_err(), whole, "in pieces of {piece}");
+        }
+        whole
+    }
+
+    #[test]
+    fn an_error_names_the_header_it_is_in_however_the_bytes_are_cut() {
+        let bytes = b"\x08\0\x60\0CS\x02\0CT\x10\0\x10\0\x01\x02\x02\0\0\0A ";
+        assert_eq!(refused(bytes), ScanError { offset: 10, fault: Fault::BadVr(Tag(0x0010, 0x0010)) });
+    }
+
+    #[test]
+    fn an_error_names_the_value_it_is_in_however_the_bytes_are_cut() {
+        let bytes = b"\x20\0\x0D\0UI\x04\x001.2\0\x20\0\x0D\0UI\x04\x001.3\0";
+        assert_eq!(refused(bytes), ScanError { offset: 20, fault: Fault::Duplicate(Tag(0x0020, 0x000D)) });
+    }
+}

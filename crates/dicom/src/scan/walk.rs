@@ -136,12 +136,12 @@ impl Walk {
             return Err(ScanError { offset: self.position, fault: Fault::TooLarge(self.limits.data_set_bytes) });
         }
         while !input.is_empty() {
-            let before = self.position;
+            let offset = self.subject();
             let outcome = match self.value.take() {
                 Some(pending) => self.take_value(pending, &mut input, visitor),
                 None => self.take_header(&mut input, visitor),
             };
-            outcome.and_then(|()| self.close_ended(visitor)).map_err(|fault| ScanError { offset: before, fault })?;
+            outcome.and_then(|()| self.close_ended(visitor)).map_err(|fault| ScanError { offset, fault })?;
         }
         Ok(())
     }
@@ -156,6 +156,15 @@ impl Walk {
             _ => return Ok(()),
         };
         Err(ScanError { offset: self.position, fault })
+    }
+
+    /// Where the value or header begins that the next bytes belong to, which does not depend
+    /// on how the bytes were cut into pieces.
+    fn subject(&self) -> u64 {
+        match &self.value {
+            Some(pending) => pending.header.offset,
+            None => self.position - self.header_have as u64,
+        }
     }
 
     fn innermost(&self) -> (Kind, Encoding, u64) {
