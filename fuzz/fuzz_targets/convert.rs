@@ -3,7 +3,7 @@
 #![no_main]
 
 use leadglass_dicom::convert::{ConvertError, Converter};
-use leadglass_dicom::{TransferSyntax, Uid};
+use leadglass_dicom::{Encoding, TransferSyntax, Uid};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,13 +18,16 @@ fuzz_target!(|bytes: &[u8]| {
         for to in &syntaxes {
             let whole = convert(bytes, from, to, usize::MAX);
             let pieces = convert(bytes, from, to, 61);
-            // Deflate may cut its blocks elsewhere.
-            if to.is_deflated() {
+            // Deflate may cut its blocks elsewhere, and what a damaged stream yields is anybody's guess.
+            if from.is_deflated() || to.is_deflated() {
                 assert_eq!(whole.is_ok(), pieces.is_ok());
             } else {
                 assert_eq!(whole, pieces);
             }
-            if let Ok(written) = whole {
+            // Without its VR, an element may say something else than with a VR that was not the dictionary's.
+            if let Ok(written) = whole
+                && to.encoding() != Encoding::ImplicitLittleEndian
+            {
                 convert(&written, to, from, usize::MAX).unwrap();
             }
         }

@@ -35,6 +35,8 @@ fn scan_whole_and_in_pieces(bytes: &[u8], syntax: &TransferSyntax) {
     match (whole, scan_in_pieces(bytes, syntax)) {
         // Not `==`: a NaN is not itself.
         (Ok(whole), Ok(pieces)) => assert_eq!(format!("{whole:?}"), format!("{pieces:?}")),
+        // What a damaged deflate stream yields before it fails is anybody's guess.
+        (Err(_), Err(_)) if syntax.is_deflated() => {}
         (whole, pieces) => assert_eq!(whole.err(), pieces.err()),
     }
 }
