@@ -86,9 +86,10 @@ def test_hostile_file(hostile, neighbour, answers, path, file):
     status = "not proposed"
     try:
         association = hostile.associate([build_context(sop_class, [syntax])])
-        if association.is_established:
+        if association.is_established and part10.data_set:
             response = store_raw(association, sop_class, sop_instance, syntax, part10.data_set)
             status = "aborted" if response is None else f"{response.Status:04X}"
+        if association.is_established:
             association.abort()
     except ValueError:
         pass  # pynetdicom will not even propose it

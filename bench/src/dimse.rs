@@ -9,7 +9,7 @@ use clap::Args;
 use leadglass_dicom::{AeTitle, Uid};
 use leadglass_dimse::message::{CStoreRequest, Priority};
 use leadglass_dimse::negotiation::ProposedContext;
-use leadglass_dimse::{Association, AssociateRequest, CommandSet, Limits, requestor};
+use leadglass_dimse::{AssociateRequest, Association, CommandSet, Limits, requestor};
 use serde_json::Value;
 
 use crate::connect::{Connector, Stream, Target};

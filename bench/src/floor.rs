@@ -53,7 +53,8 @@ impl Floor {
 
     fn append(&self) -> anyhow::Result<Value> {
         let path = self.folder.join("floor.tmp");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).context("cannot write")?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).open(&path).context("cannot write")?;
         let block: Vec<u8> = (0..self.bytes).map(|i| (i * 31 % 251) as u8).collect();
         // The space is there before, as a log's segment is.
         let zeros = vec![0; 1 << 20];
@@ -80,7 +81,8 @@ impl Floor {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into()])?;
         let certificate = made.cert.der().clone();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let server = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key)?;
+        let server =
+            rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key)?;
         let mut roots = rustls::RootCertStore::empty();
         roots.add(certificate)?;
         let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -98,7 +100,8 @@ impl Floor {
             stream.shutdown().await
         });
         let stream = TcpStream::connect(address).await?;
-        let mut stream = TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost")?, stream).await?;
+        let mut stream =
+            TlsConnector::from(Arc::new(client)).connect(ServerName::try_from("localhost")?, stream).await?;
         let (started, mut buffer, mut bytes) = (Instant::now(), vec![0; 256 * 1024], 0u64);
         loop {
             let read = stream.read(&mut buffer).await?;

@@ -40,10 +40,6 @@ pub struct Kind {
 
 /// One instance.
 pub struct Instance {
-    /// Study Instance UID.
-    pub study: String,
-    /// Series Instance UID.
-    pub series: String,
     /// SOP Instance UID.
     pub sop_instance: String,
     /// The data set, Explicit VR Little Endian.
@@ -59,7 +55,7 @@ impl Kind {
         let series = format!("{ROOT}.{seed}.{series_index}.2");
         let sop_instance = format!("{ROOT}.{seed}.{series_index}.3.{number}");
         let data_set = self.data_set(&study, &series, &sop_instance, series_index, number);
-        Instance { study, series, sop_instance, data_set }
+        Instance { sop_instance, data_set }
     }
 
     fn data_set(&self, study: &str, series: &str, sop_instance: &str, series_index: u64, number: u64) -> Vec<u8> {

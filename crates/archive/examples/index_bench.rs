@@ -16,7 +16,6 @@ use leadglass_dicom::query::{Include, Key, Matching, Query, Root, WildCard};
 use leadglass_dicom::{DataSet, Tag, TransferSyntax, Uid, VR};
 use zeroize::Zeroizing;
 
-
 /// Whatever went wrong.
 type Failure = Box<dyn std::error::Error>;
 
@@ -67,7 +66,11 @@ fn run(studies: u64) -> Result<(), Failure> {
         }
         times.sort_by(f64::total_cmp);
         let rows = rows as f64 / ROUNDS as f64;
-        println!("  {name:28} p50 {:8.2} ms  p95 {:8.2} ms  {rows:.1} rows", times[ROUNDS / 2], times[ROUNDS * 95 / 100]);
+        println!(
+            "  {name:28} p50 {:8.2} ms  p95 {:8.2} ms  {rows:.1} rows",
+            times[ROUNDS / 2],
+            times[ROUNDS * 95 / 100]
+        );
     }
     Ok(())
 }
@@ -78,23 +81,77 @@ fn questions(studies: u64) -> Vec<(&'static str, Question)> {
     let name = |pattern: String| NamePattern::literal(&pattern).map_or(Matching::Universal, Matching::PersonName);
     vec![
         ("everything", Box::new(|_| query(vec![]))),
-        ("name by prefix, 1 letter", Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("{}*", &SYLLABLES[n as usize % 32][..1])))]))),
-        ("name by prefix, family", Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("{}^*", family(n * 97))))]))),
-        ("name contains, frequent", Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("*{}*", ["berg", "son", "man", "yam"][n as usize % 4])))]))),
-        ("name contains, rare", Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("*{}*", &family(n * 89)[1..])))]))),
-        ("name contains, 2 letters", Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("*{}*", ["an", "xi", "ul", "os"][n as usize % 4])))]))),
-        ("name, fuzzy", Box::new(move |n| {
-            let fuzzy = NamePattern::fuzzy(&family(n * 83)).map_or(Matching::Universal, Matching::PersonName);
-            query(vec![key(PATIENT_NAME, VR::PN, fuzzy)])
-        })),
-        ("Patient ID", Box::new(move |n| query(vec![key(PATIENT_ID, VR::LO, Matching::SingleValue(format!("P{:07}", n * 7919 % (studies / 2 + 1))))]))),
-        ("Patient ID by prefix", Box::new(move |n| query(vec![key(PATIENT_ID, VR::LO, Matching::WildCard(WildCard::new(&format!("P{:03}*", n % 2))))]))),
-        ("accession number", Box::new(move |n| query(vec![key(ACCESSION_NUMBER, VR::SH, Matching::SingleValue(format!("ACC{:08}", n * 7907 % studies)))]))),
+        (
+            "name by prefix, 1 letter",
+            Box::new(move |n| {
+                query(vec![key(PATIENT_NAME, VR::PN, name(format!("{}*", &SYLLABLES[n as usize % 32][..1])))])
+            }),
+        ),
+        (
+            "name by prefix, family",
+            Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("{}^*", family(n * 97))))])),
+        ),
+        (
+            "name contains, frequent",
+            Box::new(move |n| {
+                query(vec![key(
+                    PATIENT_NAME,
+                    VR::PN,
+                    name(format!("*{}*", ["berg", "son", "man", "yam"][n as usize % 4])),
+                )])
+            }),
+        ),
+        (
+            "name contains, rare",
+            Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name(format!("*{}*", &family(n * 89)[1..])))])),
+        ),
+        (
+            "name contains, 2 letters",
+            Box::new(move |n| {
+                query(vec![key(PATIENT_NAME, VR::PN, name(format!("*{}*", ["an", "xi", "ul", "os"][n as usize % 4])))])
+            }),
+        ),
+        (
+            "name, fuzzy",
+            Box::new(move |n| {
+                let fuzzy = NamePattern::fuzzy(&family(n * 83)).map_or(Matching::Universal, Matching::PersonName);
+                query(vec![key(PATIENT_NAME, VR::PN, fuzzy)])
+            }),
+        ),
+        (
+            "Patient ID",
+            Box::new(move |n| {
+                query(vec![key(
+                    PATIENT_ID,
+                    VR::LO,
+                    Matching::SingleValue(format!("P{:07}", n * 7919 % (studies / 2 + 1))),
+                )])
+            }),
+        ),
+        (
+            "Patient ID by prefix",
+            Box::new(move |n| {
+                query(vec![key(PATIENT_ID, VR::LO, Matching::WildCard(WildCard::new(&format!("P{:03}*", n % 2))))])
+            }),
+        ),
+        (
+            "accession number",
+            Box::new(move |n| {
+                query(vec![key(
+                    ACCESSION_NUMBER,
+                    VR::SH,
+                    Matching::SingleValue(format!("ACC{:08}", n * 7907 % studies)),
+                )])
+            }),
+        ),
         ("date, one day", Box::new(|n| query(vec![dates(n, 0)]))),
         ("date, ten years", Box::new(|n| query(vec![dates(n % 300, 10)]))),
-        ("date and modality", Box::new(|n| {
-            query(vec![dates(n, 1), key(MODALITIES_IN_STUDY, VR::CS, Matching::SingleValue("MR".into()))])
-        })),
+        (
+            "date and modality",
+            Box::new(|n| {
+                query(vec![dates(n, 1), key(MODALITIES_IN_STUDY, VR::CS, Matching::SingleValue("MR".into()))])
+            }),
+        ),
         ("name and date", Box::new(move |n| query(vec![key(PATIENT_NAME, VR::PN, name("s*".into())), dates(n, 0)]))),
     ]
 }
@@ -105,7 +162,9 @@ fn query(keys: Vec<Key>) -> Query {
         root: Root::Study,
         level: Level::Study,
         keys,
-        include: Include::Listed(listed.into_iter().chain([Tag(0x0020, 0x1206), Tag(0x0020, 0x1208)]).map(|tag| vec![tag]).collect()),
+        include: Include::Listed(
+            listed.into_iter().chain([Tag(0x0020, 0x1206), Tag(0x0020, 0x1208)]).map(|tag| vec![tag]).collect(),
+        ),
         fuzzy: false,
         relational: false,
         timezone_adjustment: false,

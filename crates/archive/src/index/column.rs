@@ -88,7 +88,10 @@ pub(super) fn encode(level: Level, header: &DataSet) -> String {
             Some(sequence) => {
                 let items = header.items(sequence);
                 if !items.is_empty() && !stored.iter().any(|(tag, _)| *tag == number(sequence)) {
-                    stored.push((number(sequence), Stored::Items(items.iter().map(|item| encode_item(level, sequence, item)).collect())));
+                    stored.push((
+                        number(sequence),
+                        Stored::Items(items.iter().map(|item| encode_item(level, sequence, item)).collect()),
+                    ));
                 }
             }
         }

@@ -27,7 +27,8 @@ use zeroize::Zeroizing;
 pub use apply::Writer;
 pub use error::IndexError;
 pub use row::{
-    Applied, Change, Counts, InstanceRow, KnownInstance, KnownStudy, Location, QuarantineRow, SeriesSummary, TrailQuery, TrailRow,
+    Applied, Change, Counts, InstanceRow, KnownInstance, KnownStudy, Location, QuarantineRow, SeriesSummary,
+    TrailQuery, TrailRow,
 };
 pub use search::{Cursor, LoadAttributes, Page, SearchPage, needs_attributes};
 

@@ -62,7 +62,8 @@ impl Index {
     /// One entry of a registry, JSON.
     pub fn registry(&self, kind: &str, key: &str) -> Result<Option<String>, IndexError> {
         self.engine.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT json FROM registry WHERE kind = $1 AND entry = $2")?;
+            let mut statement =
+                connection.prepare_cached("SELECT json FROM registry WHERE kind = $1 AND entry = $2")?;
             Ok(statement.query_row(params![kind, key], |row| row.get(0)).optional()?)
         })
     }

@@ -1,6 +1,8 @@
 //! What goes into the index and what comes out of it, as plain values.
 
-use leadglass_dicom::{AeTitle, DataSet, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntax};
+use leadglass_dicom::{
+    AeTitle, DataSet, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntax,
+};
 
 /// Where a record is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

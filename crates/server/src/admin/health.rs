@@ -10,10 +10,14 @@ pub(super) async fn live() -> &'static str {
     "live\n"
 }
 
-/// `GET /healthz/ready`: 200 while requests are welcome, 503 from the moment it stops.
+/// `GET /healthz/ready`: 200 while requests are welcome and can be recorded; 503 from the
+/// moment it stops, and for as long as nothing can be written.
 pub(super) async fn ready(State(state): State<WebState>) -> (StatusCode, &'static str) {
-    match state.is_ready() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+    if !state.is_ready() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match state.archive().read_only() {
+        None => (StatusCode::OK, "ready\n"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "read-only\n"),
     }
 }

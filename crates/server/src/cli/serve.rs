@@ -117,10 +117,10 @@ fn announce(output: &Output, host: &Host, serving: &Serving, code: Option<&str>)
     );
     if let Some(code) = code {
         text.push_str(&format!(
-            "\nNot set up yet: nothing but setup answers. Within 30 minutes, open https://{}/setup with\n\n  {code}\n\n\
-             or run `leadglass setup --data {}` on this machine.\n",
-            serving.https,
-            host.config.data.dir.display()
+            "\nNot set up yet: nothing but setup answers. Within 30 minutes, run `leadglass setup --data {}`\n\
+             on this machine, or POST {{\"code\": \"{code}\", \"administrator\": NAME}} to https://{}/setup.\n",
+            host.config.data.dir.display(),
+            serving.https
         ));
     }
     output.say(serving, text)

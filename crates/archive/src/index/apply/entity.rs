@@ -41,13 +41,16 @@ impl Batch<'_> {
                 "SELECT s.id, coalesce(p.patient_id, '') FROM study s JOIN patient p ON p.id = s.patient
                  WHERE s.study_instance_uid = $1",
             )?
-            .query_row(params![row.study.as_str()], |found| Ok(StudyId { id: found.get(0)?, patient_id: found.get(1)? }))
+            .query_row(params![row.study.as_str()], |found| {
+                Ok(StudyId { id: found.get(0)?, patient_id: found.get(1)? })
+            })
             .optional()?;
         let study = match found {
             Some(study) => study,
             None => {
                 let patient = self.patient(row)?;
-                let cells = vec![("patient", patient.into()), ("key_id", Cell::Blob(row.key_id.to_be_bytes().to_vec()))];
+                let cells =
+                    vec![("patient", patient.into()), ("key_id", Cell::Blob(row.key_id.to_be_bytes().to_vec()))];
                 StudyId { id: self.insert(Level::Study, cells, row)?, patient_id: text(row.header, PATIENT_ID) }
             }
         };
@@ -62,7 +65,8 @@ impl Batch<'_> {
         const IDENTIFYING: [&str; 5] =
             ["patient_id", "patient_name", "patient_birth_date", "issuer_of_patient_id", "patient_sex"];
         let cells = self.cells(Level::Patient, row.header)?;
-        let cell = |column: &str| cells.iter().find(|(name, _)| *name == column).map_or(Cell::Null, |(_, cell)| cell.clone());
+        let cell =
+            |column: &str| cells.iter().find(|(name, _)| *name == column).map_or(Cell::Null, |(_, cell)| cell.clone());
         let found = self.id(
             "SELECT id FROM patient
              WHERE patient_id IS NOT DISTINCT FROM $1 AND patient_name IS NOT DISTINCT FROM $2
@@ -82,7 +86,8 @@ impl Batch<'_> {
         if let Some(known) = self.known.series.get(&key) {
             return Ok(*known);
         }
-        let found = self.id("SELECT id FROM series WHERE series_instance_uid = $1 AND study = $2", params![key.1, study])?;
+        let found =
+            self.id("SELECT id FROM series WHERE series_instance_uid = $1 AND study = $2", params![key.1, study])?;
         let series = match found {
             Some(series) => series,
             None => {

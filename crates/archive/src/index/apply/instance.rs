@@ -23,7 +23,8 @@ pub(super) struct Counts {
 
 impl Batch<'_> {
     pub(super) fn instance(&mut self, sequence: u64, row: &InstanceRow<'_>) -> Result<(), IndexError> {
-        let known = self.id("SELECT id FROM instance WHERE sop_instance_uid = $1", params![row.sop_instance.as_str()])?;
+        let known =
+            self.id("SELECT id FROM instance WHERE sop_instance_uid = $1", params![row.sop_instance.as_str()])?;
         if known.is_some() {
             return Ok(());
         }

@@ -60,13 +60,16 @@ impl Writer {
         self.known.tidy();
         let mut applied = before;
         let done = self.connection.transaction().map_err(IndexError::from).and_then(|transaction| {
-            let mut batch_of = Batch { transaction: &transaction, known: &mut self.known, counts: instance::Counts::default() };
+            let mut batch_of =
+                Batch { transaction: &transaction, known: &mut self.known, counts: instance::Counts::default() };
             for record in batch.iter().filter(|record| record.sequence > before) {
                 batch_of.apply(record)?;
                 applied = applied.max(record.sequence);
             }
             batch_of.flush()?;
-            transaction.prepare_cached("UPDATE meta SET value = $1 WHERE name = 'applied'")?.execute([signed(applied)])?;
+            transaction
+                .prepare_cached("UPDATE meta SET value = $1 WHERE name = 'applied'")?
+                .execute([signed(applied)])?;
             transaction.commit()?;
             Ok(())
         });

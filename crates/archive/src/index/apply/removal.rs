@@ -34,7 +34,13 @@ impl Batch<'_> {
                  JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study WHERE i.sop_instance_uid = $1",
             )?
             .query_row(params![sop_instance.as_str()], |row| {
-                Ok(Place { instance: row.get(0)?, label: row.get(1)?, series: row.get(2)?, study: row.get(3)?, patient: row.get(4)? })
+                Ok(Place {
+                    instance: row.get(0)?,
+                    label: row.get(1)?,
+                    series: row.get(2)?,
+                    study: row.get(3)?,
+                    patient: row.get(4)?,
+                })
             })
             .optional()?;
         let Some(place) = place else { return Ok(()) };

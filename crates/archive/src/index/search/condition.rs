@@ -150,7 +150,9 @@ fn of_uid(column: &str, matching: &Matching, sql: &mut Sql) -> Option<String> {
 fn of_name(column: &str, pattern: &NamePattern, sql: &mut Sql) -> String {
     let conditions: Vec<String> = match pattern {
         NamePattern::AnyGroup(pattern) => vec![has_form(column, pattern, sql)],
-        NamePattern::Groups(patterns) => patterns.iter().flatten().map(|pattern| has_form(column, pattern, sql)).collect(),
+        NamePattern::Groups(patterns) => {
+            patterns.iter().flatten().map(|pattern| has_form(column, pattern, sql)).collect()
+        }
         NamePattern::Fuzzy(words) => words
             .iter()
             .map(|word| {

@@ -60,7 +60,13 @@ impl Index {
     /// instance of the entity that is in scope. At the instance level `Include::All` adds
     /// everything that was loaded. `IndexError::TooBroad` when too many rows would have to be
     /// loaded.
-    pub fn search(&self, query: &Query, scope: &Scope, page: &Page, load: LoadAttributes<'_>) -> Result<SearchPage, IndexError> {
+    pub fn search(
+        &self,
+        query: &Query,
+        scope: &Scope,
+        page: &Page,
+        load: LoadAttributes<'_>,
+    ) -> Result<SearchPage, IndexError> {
         let (text, sql, levels) = statement(query, scope, page);
         let mut wanted = Wanted::of(query, scope, load);
         self.engine.read(|connection| {
@@ -130,7 +136,8 @@ fn beyond(order: &[String], descending: bool, after: &[Cell], sql: &mut Sql) -> 
     let values: Vec<String> = after.iter().map(|value| sql.bind(value.clone())).collect();
     let mut conditions = Vec::new();
     if order.len() > 1 {
-        conditions.extend(order.first().zip(values.first()).map(|(term, value)| format!("{term} {than_or_equal} {value}")));
+        conditions
+            .extend(order.first().zip(values.first()).map(|(term, value)| format!("{term} {than_or_equal} {value}")));
     }
     conditions.push(format!("({}) {than} ({})", order.join(", "), values.join(", ")));
     conditions

@@ -76,10 +76,8 @@ impl Plan {
             }
             Start::Equal(attribute) => attribute.level,
             Start::ScopedStudies => {
-                plan.conditions.push(format!(
-                    "s.study_instance_uid IN {}",
-                    sql.list(scope.studies.iter().map(String::as_str))
-                ));
+                plan.conditions
+                    .push(format!("s.study_instance_uid IN {}", sql.list(scope.studies.iter().map(String::as_str))));
                 Level::Study
             }
             Start::Newest(attribute) | Start::Sorted(attribute) => {
@@ -95,7 +93,8 @@ impl Plan {
             }
             Start::Trigram(attribute, ref texts) => {
                 plan.from = "name_trigram x CROSS JOIN ".into();
-                let texts: Vec<String> = texts.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
+                let texts: Vec<String> =
+                    texts.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
                 plan.conditions.push(format!("name_trigram MATCH {}", sql.bind(texts.join(" "))));
                 plan.order.push("x.rowid".into());
                 plan.in_order = true;

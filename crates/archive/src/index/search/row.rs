@@ -5,9 +5,9 @@ use leadglass_dicom::query::{self, Include, Key, Query};
 use leadglass_dicom::{DataSet, Tag};
 use rusqlite::{Connection, Row};
 
+use super::LoadAttributes;
 use super::condition::is_indexed;
 use super::derived::{self, Ids};
-use super::LoadAttributes;
 use crate::access::scope::Scope;
 use crate::index::{IndexError, column};
 
@@ -76,9 +76,9 @@ impl<'a> Wanted<'a> {
     pub(super) fn of(query: &'a Query, scope: &'a Scope, load: LoadAttributes<'a>) -> Wanted<'a> {
         let (indexed, stored): (Vec<&Key>, Vec<&Key>) = query.keys.iter().partition(|key| is_indexed(key));
         let derived = || {
-            attribute::ALL.iter().filter(|attribute| {
-                attribute.level <= query.level && matches!(attribute.kind, Matchable::Derived(_))
-            })
+            attribute::ALL
+                .iter()
+                .filter(|attribute| attribute.level <= query.level && matches!(attribute.kind, Matchable::Derived(_)))
         };
         let is_key = |attribute: &&Attribute| indexed.iter().any(|key| key.path == [attribute.tag]);
         let derived_for_keys: Vec<&Attribute> = derived().filter(is_key).collect();
@@ -134,7 +134,8 @@ impl<'a> Wanted<'a> {
             None => DataSet::new(),
         };
         let query = self.query;
-        let held = entity.attributes.iter().filter(|(tag, _)| is_requested(query, *tag) || is_unique_key(query.level, *tag));
+        let held =
+            entity.attributes.iter().filter(|(tag, _)| is_requested(query, *tag) || is_unique_key(query.level, *tag));
         let held: DataSet = held.map(|(tag, element)| (tag, element.clone())).collect();
         // What the archive counts goes before what an object says of itself.
         let beside = stored.iter().filter(|(tag, _)| match &query.include {

@@ -12,11 +12,28 @@ use super::model::*;
 use crate::access::scope::Scope;
 use crate::index::{Index, Page};
 
-const PATTERNS: [&str; 12] =
-    ["A*", "*A", "*1", "P%*", "P_?", "?", "C*T*", "*hest*", "*%*", "a\\*", "*_*", "CHEST"];
+const PATTERNS: [&str; 12] = ["A*", "*A", "*1", "P%*", "P_?", "?", "C*T*", "*hest*", "*%*", "a\\*", "*_*", "CHEST"];
 const NAME_KEYS: [&str; 20] = [
-    "buc*", "Buc^*", "BUC^JEROME", "*ann*", "*an*", "*n", "yam*", "山*", "*太郎*", "=山田*=", "Hong*=洪*", "ann*", "*_%*",
-    "O'N*", "x", "?mith^*", "*mi?h*", "*", "やまだ^たろう", "*a*",
+    "buc*",
+    "Buc^*",
+    "BUC^JEROME",
+    "*ann*",
+    "*an*",
+    "*n",
+    "yam*",
+    "山*",
+    "*太郎*",
+    "=山田*=",
+    "Hong*=洪*",
+    "ann*",
+    "*_%*",
+    "O'N*",
+    "x",
+    "?mith^*",
+    "*mi?h*",
+    "*",
+    "やまだ^たろう",
+    "*a*",
 ];
 
 pub(super) fn query(level: Level, keys: Vec<Key>) -> Query {

@@ -3,12 +3,13 @@
 use leadglass_dicom::attribute::{self, Attribute, Derived, Level, Matchable};
 use leadglass_dicom::query::{Query, matches};
 use leadglass_dicom::{
-    DataSet, Element, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, Tag, TransferSyntax, Uid, VR, Value,
+    DataSet, Element, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, Tag, TransferSyntax, Uid, VR,
+    Value,
 };
 use zeroize::Zeroizing;
 
-use crate::index::column;
 use crate::access::scope::Scope;
+use crate::index::column;
 use crate::index::{Applied, Change, Index, InstanceRow, Location, Writer};
 
 pub(super) const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
@@ -211,10 +212,8 @@ fn entity(headers: &[DataSet], header: &DataSet, level: Level) -> DataSet {
 fn put_derived(attribute: &Attribute, headers: &[DataSet], of: &DataSet, scope: &Scope, into: &mut DataSet) {
     let Matchable::Derived(derived) = attribute.kind else { return };
     let own = entity(headers, of, attribute.level);
-    let within: Vec<&DataSet> = headers
-        .iter()
-        .filter(|other| scope.admits(other) && entity(headers, other, attribute.level) == own)
-        .collect();
+    let within: Vec<&DataSet> =
+        headers.iter().filter(|other| scope.admits(other) && entity(headers, other, attribute.level) == own).collect();
     let distinct = |tag: Tag| {
         let mut values: Vec<String> = within.iter().filter_map(|header| header.text(tag)).map(str::to_owned).collect();
         values.sort();
