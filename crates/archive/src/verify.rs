@@ -29,7 +29,7 @@ impl Archive {
     }
 
     /// The same for a data directory nobody serves, for the host's own command; `since` is
-    /// a checkpoint kept elsewhere that the log must contain.
+    /// a checkpoint kept elsewhere that the log must contain. Writes nothing.
     ///
     /// # Errors
     /// See [`crate::OpenError`].
@@ -38,7 +38,7 @@ impl Archive {
         since: Option<&str>,
         progress: impl FnMut(u64, u64),
     ) -> Result<Report, crate::OpenError> {
-        let keyring = Keyring::open_or_create(&settings.data_dir, &settings.key_source)?;
+        let keyring = Keyring::open_existing(&settings.data_dir, &settings.key_source)?;
         Ok(report(&settings.data_dir, &keyring, since, progress)?)
     }
 }

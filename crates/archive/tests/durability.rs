@@ -164,3 +164,12 @@ fn flip(path: &Path, at: u64) {
 fn contains(bytes: &[u8], what: &[u8]) -> bool {
     bytes.windows(what.len()).any(|window| window == what)
 }
+
+#[test]
+fn verifying_what_is_no_archive_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let test = TestArchive::new();
+    let settings = leadglass_archive::Settings { data_dir: dir.path().join("empty"), ..test.settings().clone() };
+    assert!(Archive::verify_offline(&settings, None, |_, _| {}).is_err());
+    assert!(!settings.data_dir.exists());
+}

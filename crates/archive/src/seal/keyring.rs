@@ -66,6 +66,15 @@ impl Keyring {
             }
             return Keyring::create(path, source);
         }
+        Keyring::open_existing(data_dir, source)
+    }
+
+    /// Opens `data_dir/keyring/` and makes nothing: for who only looks.
+    pub fn open_existing(data_dir: &Path, source: &KeySource) -> Result<Keyring, KeyError> {
+        let path = data_dir.join("keyring").join(FILE);
+        if !path.exists() {
+            return Err(KeyError::NoKeyring(path));
+        }
         let bytes = std::fs::read(&path).map_err(KeyError::io("cannot read", &path))?;
         let stretch = disk::decode_header(&path, &bytes)?;
         Keyring::open(path, &bytes, MasterKey::load(source, &stretch)?, stretch)

@@ -44,8 +44,8 @@ pub enum KeyError {
         /// Where.
         offset: u64,
     },
-    /// There are records and no keyring to open them.
-    #[error("{0} is missing though the archive holds records: restore it from a copy")]
+    /// There is no keyring to open records with.
+    #[error("{0} is missing: this is no archive, or its keyring has to be restored from a copy")]
     NoKeyring(PathBuf),
     /// Never made, or destroyed: what was sealed with it is erased.
     #[error("no key {0}: destroyed or never made")]
