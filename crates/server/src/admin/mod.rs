@@ -6,6 +6,7 @@
 pub mod certificates;
 pub mod health;
 mod peers;
+mod review;
 mod setup;
 mod statistics;
 mod tokens;
@@ -27,6 +28,8 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/admin/v1/trail", get(review::trail))
+        .route("/admin/v1/quarantine", get(review::quarantine))
         .route("/admin/v1/statistics", get(statistics::statistics))
         .route("/metrics", get(statistics::metrics))
 }

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use http::StatusCode;
 use leadglass_archive::Caller;
+use leadglass_archive::access::Scope;
 use leadglass_archive::administer::{Peer, Verb};
 use leadglass_dicom::AeTitle;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use crate::web::{Problem, WebState};
 pub(super) struct NewPeer {
     ae: String,
     verbs: Vec<Verb>,
+    scope: Option<Scope>,
     address: Option<String>,
     #[serde(default)]
     certificate: CertificateWish,
@@ -54,8 +56,14 @@ pub(super) async fn add(
     // that nothing is signed for somebody who is then refused.
     state.archive().peers(&caller).await?;
     let (sha256, issued) = certificate(&state, &ae, new.certificate).await?;
-    let peer =
-        Peer { ae: ae.to_string(), certificate_sha256: sha256, verbs: new.verbs, address: new.address, revoked: None };
+    let peer = Peer {
+        ae: ae.to_string(),
+        certificate_sha256: sha256,
+        verbs: new.verbs,
+        scope: new.scope.unwrap_or_else(Scope::everything),
+        address: new.address,
+        revoked: None,
+    };
     state.archive().add_peer(&caller, peer.clone()).await?;
     Ok((StatusCode::CREATED, Json(json!({ "peer": peer, "issued": issued }))))
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use http::StatusCode;
 use leadglass_archive::Caller;
+use leadglass_archive::access::Scope;
 use leadglass_archive::administer::Token;
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ pub(super) struct NewToken {
     name: String,
     role: String,
     lifetime_days: Option<u32>,
+    scope: Option<Scope>,
 }
 
 /// `GET`: all tokens, without secrets.
@@ -32,7 +34,8 @@ pub(super) async fn list(
     Ok(Json(state.archive().tokens(&caller).await?))
 }
 
-/// `POST {"name", "role", "lifetime_days"?}`: a new token.
+/// `POST {"name", "role", "lifetime_days"?, "scope"?}`: a new token. A scope has lists of
+/// `modalities`, `institutions`, `patient_ids`, `studies`; each that is there narrows.
 pub(super) async fn create(
     State(state): State<WebState>,
     Extension(caller): Extension<Caller>,
@@ -40,8 +43,9 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let days = new.lifetime_days.unwrap_or(DEFAULT_LIFETIME_DAYS);
     let lifetime = Duration::from_secs(u64::from(days) * SECONDS_PER_DAY);
-    let token = state.archive().create_token(&caller, &new.name, &new.role, lifetime).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "role": new.role, "token": token }))))
+    let scope = new.scope.unwrap_or_else(Scope::everything);
+    let token = state.archive().create_token(&caller, &new.name, &new.role, lifetime, scope.clone()).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "role": new.role, "scope": scope, "token": token }))))
 }
 
 /// `DELETE /admin/v1/tokens/{name}`: ends a token at once.

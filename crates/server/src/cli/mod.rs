@@ -18,6 +18,7 @@ pub mod peer;
 pub mod ready;
 pub mod rebuild;
 pub mod recover;
+mod scope;
 pub mod send;
 pub mod serve;
 pub mod setup;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
+use super::scope::{Limits, words};
 use super::output::{Exit, Output};
 use crate::host::write_file;
 
@@ -35,6 +36,8 @@ enum What {
         /// Where it listens, for C-MOVE and commitment reports.
         #[arg(long, value_name = "HOST:PORT")]
         address: Option<String>,
+        #[command(flatten)]
+        limits: Limits,
         /// The folder for its bundle; made when absent, mode 0700.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -72,8 +75,9 @@ impl Peer {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self.what {
-            What::Add { ae, verbs, address, out, connection } => {
-                let request = json!({ "ae": ae.as_str(), "verbs": verbs, "address": address });
+            What::Add { ae, verbs, address, limits, out, connection } => {
+                let scope = limits.scope();
+                let request = json!({ "ae": ae.as_str(), "verbs": verbs, "address": address, "scope": scope });
                 let answer = connection.api()?.post("/admin/v1/peers", &request).await?;
                 let bundle = write_bundle(&ae, &answer["issued"], &out)?;
                 let text = format!(
@@ -128,12 +132,13 @@ pub(super) fn percent(text: &str) -> String {
 
 fn table(peers: &Value) -> Table {
     let mut table = Table::new();
-    table.set_header(["AE title", "may", "listens at", "certificate (SHA-256)", "revoked"]);
+    table.set_header(["AE title", "may", "reaches", "listens at", "certificate (SHA-256)", "revoked"]);
     for peer in peers.as_array().into_iter().flatten() {
         let verbs: Vec<_> = peer["verbs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         table.add_row([
             word(&peer["ae"]),
             &verbs.join(", "),
+            &words(&peer["scope"]),
             word(&peer["address"]),
             word(&peer["certificate_sha256"]),
             word(&peer["revoked"]),

@@ -8,6 +8,7 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
+use super::scope::{Limits, words};
 use super::output::{Exit, Output};
 use crate::host::write_file;
 
@@ -34,6 +35,8 @@ enum What {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         #[command(flatten)]
+        limits: Limits,
+        #[command(flatten)]
         connection: Connection,
     },
     /// All tokens, without secrets.
@@ -54,8 +57,9 @@ impl Token {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self.what {
-            What::Create { name, role, days, out, connection } => {
-                let request = json!({ "name": name, "role": role, "lifetime_days": days });
+            What::Create { name, role, days, out, limits, connection } => {
+                let scope = limits.scope();
+                let request = json!({ "name": name, "role": role, "lifetime_days": days, "scope": scope });
                 let answer = connection.api()?.post("/admin/v1/tokens", &request).await?;
                 let secret = answer["token"].as_str().context("the archive's answer has no token")?;
                 match out {
@@ -82,9 +86,11 @@ impl Token {
 
 fn table(tokens: &Value) -> Table {
     let mut table = Table::new();
-    table.set_header(["name", "role", "ends", "revoked"]);
+    table.set_header(["name", "role", "reaches", "ends", "revoked"]);
     for token in tokens.as_array().into_iter().flatten() {
-        table.add_row(["name", "role", "expires", "revoked"].map(|field| token[field].as_str().unwrap_or("")));
+        let [name, role, expires, revoked] =
+            ["name", "role", "expires", "revoked"].map(|field| token[field].as_str().unwrap_or(""));
+        table.add_row([name, role, &words(&token["scope"]), expires, revoked]);
     }
     table
 }

@@ -119,3 +119,56 @@ async fn bodies_of_the_administration_are_bounded() {
     assert_eq!(reply.status, 400);
     assert!(!reply.text().contains("SECRET"));
 }
+
+#[tokio::test]
+async fn a_scoped_token_finds_and_fetches_its_own_alone() {
+    let server = Server::new().await;
+    let mr = Sample { modality: "MR".into(), ..Sample::new(2, 1, 1) };
+    server.store(&[file(&Sample::new(1, 1, 1)), file(&mr)]).await;
+    let scope = json!({ "modalities": ["MR"] });
+    let (status, made) =
+        post(&server, "/admin/v1/tokens", json!({ "name": "mr", "role": "viewer", "scope": scope })).await;
+    assert_eq!(status, 201, "{made}");
+    let token = made["token"].as_str().unwrap();
+    let studies = server.get("/dicom-web/studies").token(token).send().await.json();
+    assert_eq!(studies.as_array().unwrap().len(), 1);
+    let path = |study: &str, rest: &str| format!("/dicom-web/studies/{study}{rest}");
+    let other = Sample::new(1, 1, 1);
+    for rest in ["", "/metadata", &format!("/series/{}/instances/{}/frames/1", other.series, other.sop_instance)] {
+        let hidden = server.get(&path(&other.study, rest)).token(token).send().await;
+        let absent = server.get(&path(&other.study, rest).replace(&other.study, "1.2.3")).token(token).send().await;
+        assert_eq!((hidden.status.as_u16(), hidden.text()), (404, absent.text()), "{rest}");
+    }
+    assert_eq!(server.get(&path(&mr.study, "/metadata")).token(token).send().await.status, 200);
+    for wrong in [json!({}), json!({ "modalities": [""] }), json!({ "labels": ["x"] })] {
+        let asked = json!({ "name": "x", "role": "viewer", "scope": wrong });
+        assert_eq!(post(&server, "/admin/v1/tokens", asked).await.0, 400);
+    }
+    let peer = json!({ "ae": "CT1", "verbs": ["store"], "scope": { "institutions": ["A"] } });
+    assert_eq!(post(&server, "/admin/v1/peers", peer).await.1["peer"]["scope"]["institutions"], json!(["A"]));
+}
+
+#[tokio::test]
+async fn the_trail_and_the_quarantine_are_read_in_pages() {
+    let server = Server::new().await;
+    server.store(&[file(&Sample::new(1, 1, 1))]).await;
+    server.stow("", &[file(&Sample { seed: 77, ..Sample::new(1, 1, 1) })]).await;
+    let page = server.get("/admin/v1/trail?limit=2").send().await.json();
+    assert_eq!(page["entries"].as_array().unwrap().len(), 2);
+    let next = page["next"].as_str().unwrap();
+    let further = server.get(&format!("/admin/v1/trail?limit=2&after={next}")).send().await.json();
+    assert_ne!(page["entries"], further["entries"]);
+    let of_patient = server.get("/admin/v1/trail?patient_id=PAT-1&from=2025-01-01T00:00:00Z").send().await.json();
+    let entries = of_patient["entries"].as_array().unwrap();
+    assert!(!entries.is_empty() && entries.iter().all(|entry| entry["patient_id"] == "PAT-1"));
+    let objects = server.get("/admin/v1/quarantine").send().await.json();
+    assert_eq!((objects["objects"].as_array().unwrap().len(), &objects["next"]), (1, &Value::Null));
+    for wrong in ["limit=0", "limit=1001", "from=SECRET", "study=SECRET", "after=SECRET", "what=SECRET"] {
+        let reply = server.get(&format!("/admin/v1/trail?{wrong}")).send().await;
+        assert_eq!(reply.status, 400, "{wrong}");
+        assert!(!reply.text().contains("SECRET"));
+    }
+    for path in ["/admin/v1/trail", "/admin/v1/quarantine"] {
+        assert_eq!(server.get(path).token(&server.viewer).send().await.status, 403);
+    }
+}

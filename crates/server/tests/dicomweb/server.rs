@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use leadglass::admin::certificates::{IssueCertificate, IssueError, IssuedBundle, IssuedCertificate};
 use leadglass::dicomweb::multipart::{Event, MultipartParser};
 use leadglass::web::{ClientAddress, WebLimits, WebSettings, WebState};
+use leadglass_archive::access::Scope;
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_dicom::part10;
 use leadglass_dicom::{AeTitle, SopClassUid, SopInstanceUid, TransferSyntax, Uid};
@@ -22,6 +23,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 pub const PUBLIC_URL: &str = "https://archive.example:8443";
+const HOUR: Duration = Duration::from_secs(3600);
 pub const JSON: &str = "application/dicom+json";
 
 /// A server with tokens of three roles.
@@ -54,7 +56,7 @@ impl Server {
         let mut tokens = Vec::new();
         for role in ["administrator", "viewer", "sender"] {
             let made =
-                archive.archive().create_token(&host, &format!("the {role}"), role, Duration::from_secs(3600)).await;
+                archive.archive().create_token(&host, &format!("the {role}"), role, HOUR, Scope::everything()).await;
             tokens.push(made.unwrap());
         }
         let [administrator, viewer, sender] = tokens.try_into().unwrap();

@@ -7,6 +7,7 @@ use leadglass::host::Host;
 use leadglass::listen::quick::Quick;
 use leadglass::tls::bundle::PeerBundle;
 use leadglass::{Config, Running, first_run};
+use leadglass_archive::access::Scope;
 use leadglass_archive::administer::{Peer, Verb};
 use leadglass_archive::{Caller, Credential, Door, Source};
 use leadglass_dicom::charset::SpecificCharacterSet;
@@ -90,6 +91,7 @@ impl TestServer {
             ae: ae.to_string(),
             certificate_sha256: bundle.certificate_sha256.clone(),
             verbs: verbs.to_vec(),
+            scope: Scope::everything(),
             address,
             revoked: None,
         };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use leadglass_archive::access::Scope;
 use leadglass_archive::administer::{Peer, Verb};
 use leadglass_archive::{Credential, Door, Source};
 use leadglass_dicom::AeTitle;
@@ -143,7 +144,7 @@ async fn prepare(running: &Running) -> anyhow::Result<Ready> {
     let archive = &host.archive;
     let token = if archive.is_set_up() {
         let name = format!("demo-{}", uuid::Uuid::new_v4().simple());
-        archive.create_token(host.operator(), &name, "administrator", TOKEN_LIFETIME).await?
+        archive.create_token(host.operator(), &name, "administrator", TOKEN_LIFETIME, Scope::everything()).await?
     } else {
         let code = archive.new_setup_code(host.operator()).await?;
         let source = Source { address: None, door: Door::Host };
@@ -174,6 +175,7 @@ async fn enrol(host: &Host) -> anyhow::Result<PeerFiles> {
         ae: PEER.to_owned(),
         certificate_sha256: bundle.certificate_sha256.clone(),
         verbs: VERBS.to_vec(),
+        scope: Scope::everything(),
         address: None,
         revoked: None,
     };

@@ -1,0 +1,125 @@
+//! `/admin/v1/trail` and `/admin/v1/quarantine`: what is recorded, what was set aside.
+
+use axum::extract::{Query, State};
+use axum::{Extension, Json};
+use leadglass_archive::Caller;
+use leadglass_archive::review::{Quarantined, TrailQuery, TrailRow};
+use leadglass_dicom::StudyInstanceUid;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::web::{Problem, WebState};
+
+/// Rows of an answer when nobody says how many.
+const DEFAULT_LIMIT: u32 = 100;
+
+/// `?from=&before=&caller=&patient_id=&study=&limit=&after=`: times in RFC 3339.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrailKeys {
+    from: Option<String>,
+    before: Option<String>,
+    caller: Option<String>,
+    patient_id: Option<String>,
+    study: Option<String>,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+/// `?limit=&after=`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuarantineKeys {
+    limit: Option<u32>,
+    after: Option<u64>,
+}
+
+/// `GET /admin/v1/trail`: `{"entries": […], "next": …}`, newest first; `next`, when it is
+/// there, is the `after` of the next page.
+pub(super) async fn trail(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+    keys: Result<Query<TrailKeys>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(keys) = keys.map_err(|_| malformed())?;
+    let limit = limit(keys.limit)?;
+    let query = TrailQuery {
+        from_ns: keys.from.as_deref().map(nanoseconds).transpose()?,
+        before_ns: keys.before.as_deref().map(nanoseconds).transpose()?,
+        caller: keys.caller,
+        patient_id: keys.patient_id,
+        study: keys.study.as_deref().map(StudyInstanceUid::parse).transpose().map_err(|_| malformed())?,
+        after: keys.after.as_deref().map(place).transpose()?,
+        limit,
+    };
+    let rows = state.archive().trail(&caller, query).await?;
+    let next = (rows.len() as u64 == u64::from(limit)).then(|| rows.last()).flatten();
+    let next = next.map(|row| format!("{}-{}", row.time_ns, row.entry));
+    Ok(Json(json!({ "entries": rows.iter().map(entry).collect::<Vec<_>>(), "next": next })))
+}
+
+/// `GET /admin/v1/quarantine`: `{"objects": […], "next": …}`, newest first.
+pub(super) async fn quarantine(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+    keys: Result<Query<QuarantineKeys>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(keys) = keys.map_err(|_| malformed())?;
+    let limit = limit(keys.limit)?;
+    let objects = state.archive().quarantine(&caller, keys.after, limit).await?;
+    let next = (objects.len() as u64 == u64::from(limit)).then(|| objects.last().map(|object| object.number)).flatten();
+    Ok(Json(json!({ "objects": objects.iter().map(object).collect::<Vec<_>>(), "next": next })))
+}
+
+/// The entry as it was recorded, with its number and its time for people.
+fn entry(row: &TrailRow) -> Value {
+    let mut entry: Map<String, Value> = serde_json::from_str(&row.detail).unwrap_or_default();
+    for ours in ["closes", "time_ns"] {
+        entry.remove(ours);
+    }
+    entry.insert("entry".into(), json!(row.entry));
+    entry.insert("time".into(), json!(rfc3339(row.time_ns)));
+    entry.insert("outcome".into(), json!(row.outcome));
+    Value::Object(entry)
+}
+
+fn object(object: &Quarantined) -> Value {
+    json!({
+        "number": object.number,
+        "sop_instance": object.sop_instance.as_str(),
+        "sha256": hex::encode(object.digest),
+        "data_set_bytes": object.data_set_bytes,
+        "received": rfc3339(object.received_ns),
+        "caller": object.caller,
+        "reason": object.reason,
+    })
+}
+
+fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=1000 => Ok(limit),
+        _ => Err(Problem::bad_request("limit is 1 to 1000")),
+    }
+}
+
+fn nanoseconds(text: &str) -> Result<i64, Problem> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| Problem::bad_request("times are in RFC 3339"))?;
+    i64::try_from(time.unix_timestamp_nanos()).map_err(|_| malformed())
+}
+
+fn rfc3339(ns: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ns)).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// Where a page ended: time and number of its last entry.
+fn place(text: &str) -> Result<(i64, u64), Problem> {
+    let (time, entry) = text.rsplit_once('-').ok_or_else(malformed)?;
+    Ok((time.parse().map_err(|_| malformed())?, entry.parse().map_err(|_| malformed())?))
+}
+
+/// Never repeats what was asked: it may hold a patient's identity.
+fn malformed() -> Problem {
+    Problem::bad_request("the query is not one expected here; see docs/OPERATIONS.md")
+}
