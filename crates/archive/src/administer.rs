@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use leadglass_dicom::AeTitle;
+use leadglass_dicom::{AeTitle, StudyInstanceUid};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::access::secret::{fresh_setup_code, fresh_token, secret_digest};
-use crate::access::{Role, requests};
+use crate::access::{Role, Scope, requests};
 use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
 
@@ -19,6 +19,8 @@ const ADMINISTRATOR_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 /// Longest name of a token, in characters.
 const LONGEST_NAME: usize = 64;
+/// Most values in a scope.
+const LONGEST_SCOPE: usize = 1000;
 
 /// What a peer may do, each off unless named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -43,6 +45,9 @@ pub struct Peer {
     pub certificate_sha256: String,
     /// What it may do.
     pub verbs: Vec<Verb>,
+    /// With which instances: it stores no other, and finds no other.
+    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_everything")]
+    pub scope: Scope,
     /// `host:port` for C-MOVE and commitment reports, when it has one.
     pub address: Option<String>,
     /// When it was revoked, RFC 3339.
@@ -56,6 +61,9 @@ pub struct Token {
     pub name: String,
     /// The role: see [`Role`].
     pub role: String,
+    /// Which instances it reaches.
+    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_everything")]
+    pub scope: Scope,
     /// When it ends, RFC 3339.
     pub expires: String,
     /// When it was revoked, RFC 3339.
@@ -75,7 +83,7 @@ impl Archive {
             if self.is_set_up() {
                 return Err(Refused::NotAllowed);
             }
-            let (secret, token) = self.fresh_token(name, Role::Administrator, ADMINISTRATOR_LIFETIME)?;
+            let (secret, token) = self.fresh_token(name, Role::Administrator, Scope::everything(), ADMINISTRATOR_LIFETIME)?;
             Ok((Some(Change::SetupCompleted { token }), secret))
         })
         .await
@@ -91,19 +99,16 @@ impl Archive {
     /// # Errors
     /// [`Refused::Invalid`] when setup is done.
     pub async fn new_setup_code(&self, caller: &Caller) -> Result<String, Refused> {
-        let code = self
-            .perform_change(caller, requests::IssueSetupCode, async |_| {
+        self.perform_change(caller, requests::IssueSetupCode, async |_| {
                 if self.is_set_up() {
                     return Err(Refused::Invalid("setup is done: an administrator makes tokens".into()));
                 }
                 let code = fresh_setup_code().ok_or_else(no_randomness)?;
                 let expires = self.inner.clock.now() + SETUP_CODE_LIFETIME;
-                let setup = SetupFact { digest: secret_digest(&code), expires: Some(expires), done: false };
+                let setup = SetupFact { digest: secret_digest(&code), expires: Some(expires), done: false, tries: 0 };
                 Ok((Some(Change::SetupCodeIssued { setup }), code))
             })
-            .await?;
-        self.inner.setup_tries.store(0, std::sync::atomic::Ordering::Relaxed);
-        Ok(code)
+            .await
     }
 
     /// Adds a peer, or replaces the certificate, verbs and address of one by that title.
@@ -163,19 +168,21 @@ impl Archive {
         self.inner.registry.is_enrolled(certificate_sha256)
     }
 
-    /// Makes a token; the secret is returned once and kept only hashed.
+    /// Makes a token that reaches the instances in `scope`; the secret is returned once and
+    /// kept only hashed.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for an unknown role, a name in use, or a lifetime of more than
-    /// five years.
+    /// [`Refused::Invalid`] for an unknown role, a name in use, a lifetime of more than five
+    /// years, a scope that holds nothing, or one for a role that is not about instances.
     pub async fn create_token(
         &self,
         caller: &Caller,
         name: &str,
         role: &str,
         lifetime: Duration,
+        scope: Scope,
     ) -> Result<String, Refused> {
-        let request = requests::CreateToken { name: name.to_owned(), role: role.to_owned(), lifetime };
+        let request = requests::CreateToken { name: name.to_owned(), role: role.to_owned(), lifetime, scope };
         self.perform_change(caller, request, async |granted| {
             let request = granted.request();
             let name = checked_name(&request.name)?;
@@ -186,7 +193,11 @@ impl Archive {
             if self.inner.registry.token_named(&name).is_some() {
                 return Err(Refused::Invalid("there is a token of that name: revoke it first".into()));
             }
-            let (secret, token) = self.fresh_token(name, role, request.lifetime)?;
+            let scope = checked_scope(request.scope.clone())?;
+            if !scope.is_everything() && !role.is_limited_by_scope() {
+                return Err(Refused::Invalid("a scope limits readers, viewers and senders alone".into()));
+            }
+            let (secret, token) = self.fresh_token(name, role, scope, request.lifetime)?;
             Ok((Some(Change::TokenCreated { token }), secret))
         })
         .await
@@ -271,11 +282,17 @@ impl Archive {
         .await
     }
 
-    fn fresh_token(&self, name: String, role: Role, lifetime: Duration) -> Result<(String, TokenFact), Refused> {
+    fn fresh_token(
+        &self,
+        name: String,
+        role: Role,
+        scope: Scope,
+        lifetime: Duration,
+    ) -> Result<(String, TokenFact), Refused> {
         let secret = fresh_token().ok_or_else(no_randomness)?;
         let digest = secret_digest(&secret).ok_or_else(no_randomness)?;
         let expires = self.inner.clock.now() + lifetime;
-        Ok((secret, TokenFact { name, digest, role, expires, revoked: None }))
+        Ok((secret, TokenFact { name, digest, role, scope, expires, revoked: None }))
     }
 }
 
@@ -284,6 +301,7 @@ impl From<TokenFact> for Token {
         Token {
             name: token.name,
             role: token.role.name().to_owned(),
+            scope: token.scope,
             expires: rfc3339(token.expires),
             revoked: token.revoked.map(rfc3339),
         }
@@ -309,7 +327,37 @@ fn checked_peer(peer: Peer) -> Result<Peer, Refused> {
     let mut verbs = peer.verbs;
     verbs.sort_unstable();
     verbs.dedup();
-    Ok(Peer { ae: ae.to_string(), certificate_sha256, verbs, address, revoked: None })
+    let scope = checked_scope(peer.scope)?;
+    Ok(Peer { ae: ae.to_string(), certificate_sha256, verbs, scope, address, revoked: None })
+}
+
+/// A scope as kept: something is in it, and each value is one that an instance can have.
+fn checked_scope(mut scope: Scope) -> Result<Scope, Refused> {
+    let invalid = |text: String| Err(Refused::Invalid(text));
+    if scope.everything {
+        return if scope == Scope::everything() { Ok(scope) } else { invalid("a scope is everything or lists".into()) };
+    }
+    if scope.is_nothing() {
+        return invalid("nothing is in that scope: leave it out for everything".into());
+    }
+    if scope.values() > LONGEST_SCOPE {
+        return invalid(format!("a scope has at most {LONGEST_SCOPE} values"));
+    }
+    let Scope { modalities, institutions, patient_ids, studies, .. } = &mut scope;
+    for value in modalities.iter().chain(&*institutions).chain(&*patient_ids) {
+        let plain = value.chars().all(|c| !c.is_control() && c != '\\');
+        if value.is_empty() || value.trim() != value || value.chars().count() > LONGEST_NAME || !plain {
+            return invalid(format!("a value of a scope has 1 to {LONGEST_NAME} characters, no padding, no backslash"));
+        }
+    }
+    if studies.iter().any(|study| StudyInstanceUid::parse(study).is_err()) {
+        return invalid("the studies of a scope are Study Instance UIDs".into());
+    }
+    for list in [modalities, institutions, patient_ids, studies] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    Ok(scope)
 }
 
 fn checked_address(address: &str) -> Result<String, Refused> {
@@ -343,5 +391,27 @@ mod tests {
         assert!(checked_address("[::1]:104").is_ok());
         assert!(checked_name("\u{7}").is_err());
         assert!(checked_name(&"n".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn a_scope_that_can_hold_nothing_is_refused() {
+        let of = |modalities: &[&str]| Scope {
+            modalities: modalities.iter().map(|&value| value.to_owned()).collect(),
+            ..Scope::default()
+        };
+        for scope in [
+            Scope::default(),
+            of(&[""]),
+            of(&["CT "]),
+            of(&["CT\\MR"]),
+            of(&["C\u{1b}T"]),
+            of(&["CT"; 1001]),
+            Scope { everything: true, ..of(&["CT"]) },
+            Scope { studies: vec!["1..2".into()], ..Scope::default() },
+        ] {
+            assert!(checked_scope(scope.clone()).is_err(), "{scope:?}");
+        }
+        assert_eq!(checked_scope(of(&["MR", "CT", "MR"])).unwrap(), of(&["CT", "MR"]));
+        assert_eq!(checked_scope(Scope::everything()).unwrap(), Scope::everything());
     }
 }

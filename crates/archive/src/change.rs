@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Role;
+use crate::access::{Role, Scope};
 use crate::administer::Peer;
 
 /// One change.
@@ -40,6 +40,11 @@ pub(crate) enum Change {
         /// The code.
         setup: SetupFact,
     },
+    /// A wrong setup code was shown.
+    SetupCodeTried {
+        /// The code that lives, with the try counted.
+        setup: SetupFact,
+    },
     /// The setup code died unused: too many wrong tries.
     SetupCodeVoided,
     /// The first administrator exists.
@@ -63,6 +68,9 @@ pub(crate) struct TokenFact {
     pub(crate) digest: String,
     /// What it may do.
     pub(crate) role: Role,
+    /// With which instances.
+    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_everything")]
+    pub(crate) scope: Scope,
     /// When it ends.
     pub(crate) expires: SystemTime,
     /// When it was revoked.
@@ -78,6 +86,9 @@ pub(crate) struct SetupFact {
     pub(crate) expires: Option<SystemTime>,
     /// Whether an administrator was made.
     pub(crate) done: bool,
+    /// Wrong codes shown since the code was made.
+    #[serde(default)]
+    pub(crate) tries: u32,
 }
 
 /// A named document of the present state.
@@ -124,7 +135,7 @@ impl Change {
             Change::TokenCreated { token } | Change::TokenRevoked { token } => {
                 vec![fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?)]
             }
-            Change::SetupCodeIssued { setup } => vec![fact(kind::SETUP, "", serde_json::to_string(setup)?)],
+            Change::SetupCodeIssued { setup } | Change::SetupCodeTried { setup } => vec![fact(kind::SETUP, "", serde_json::to_string(setup)?)],
             Change::SetupCodeVoided => vec![fact(kind::SETUP, "", serde_json::to_string(&SetupFact::default())?)],
             Change::SetupCompleted { token } => {
                 let done = SetupFact { done: true, ..SetupFact::default() };
@@ -148,6 +159,7 @@ mod tests {
             name: "admin".into(),
             digest: "d".into(),
             role: Role::Administrator,
+            scope: Scope::everything(),
             expires: SystemTime::UNIX_EPOCH,
             revoked: None,
         };
@@ -155,5 +167,14 @@ mod tests {
         let facts = change.facts().unwrap();
         assert_eq!(facts.iter().map(|fact| fact.kind).collect::<Vec<_>>(), [kind::SETUP, kind::TOKEN]);
         assert!(serde_json::from_str::<SetupFact>(&facts[0].document).unwrap().done);
+    }
+
+    #[test]
+    fn a_token_kept_before_there_were_scopes_reaches_everything() {
+        let old = r#"{"name":"a","digest":"d","role":"viewer",
+            "expires":{"secs_since_epoch":1,"nanos_since_epoch":0},"revoked":null}"#;
+        assert!(serde_json::from_str::<TokenFact>(old).unwrap().scope.is_everything());
+        let old = r#"{"ae":"CT1","certificate_sha256":"","verbs":["store"],"address":null,"revoked":null}"#;
+        assert!(serde_json::from_str::<Peer>(old).unwrap().scope.is_everything());
     }
 }

@@ -15,6 +15,7 @@ mod open;
 pub mod operation;
 mod perform;
 pub mod retrieve;
+pub mod review;
 pub mod seal;
 pub mod search;
 pub mod settings;
@@ -31,11 +32,11 @@ pub use operation::{Operation, Refused, Selection};
 pub use settings::{KeySource, OpenError, Settings};
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use leadglass_dicom::clock::Clock;
 
 use crate::access::failures::Failures;
+use crate::access::recognized::Visits;
 use crate::access::registry::Registry;
 use crate::commit::Committer;
 use crate::index::{Index, IndexError};
@@ -62,12 +63,11 @@ pub(crate) struct Inner {
     trail: Trail,
     accesses: Accesses,
     failures: Failures,
+    visits: Visits,
     study_keys: StudyKeys,
     memory: Memory,
     /// Held while a change of access is prepared and committed.
     changing: tokio::sync::Mutex<()>,
-    /// Wrong setup codes since the last one was issued.
-    setup_tries: AtomicU32,
     /// Locked as long as the archive is open; the committer holds it too.
     lock: parking_lot::Mutex<Option<Arc<std::fs::File>>>,
 }

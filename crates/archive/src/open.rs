@@ -67,8 +67,8 @@ impl Archive {
             memory: Default::default(),
             accesses: Default::default(),
             failures: Default::default(),
+            visits: Default::default(),
             changing: Default::default(),
-            setup_tries: Default::default(),
             lock: parking_lot::Mutex::new(Some(lock)),
         });
         upkeep::start(&inner).map_err(|source| io("starting the upkeep", &inner.settings.data_dir, source))?;

@@ -68,6 +68,10 @@ operations! {
     WriteHostSecret "write-host-secret" through [Host];
     /// Reading counts, sizes and states (metrics).
     ReadStatistics "read-statistics" through [Admin, Host];
+    /// Reading the trail.
+    ReadTrail "read-trail" through [Admin, Host];
+    /// Reading what was set aside.
+    ReadQuarantine "read-quarantine" through [Admin, Host];
     /// Checking every record on disk.
     Verify "verify" through [Admin, Host];
 }

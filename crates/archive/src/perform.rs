@@ -11,14 +11,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use leadglass_dicom::StudyInstanceUid;
 
 use crate::access::Caller;
-use crate::access::decide::{Granted, Request, decide};
+use crate::access::decide::{Granted, GrantedScope, Request, decide};
 use crate::change::Change;
 use crate::index::KnownInstance;
 use crate::trail::{Access, Entry, OpenEntry, Outcome, Subject};
 use crate::{Archive, Refused};
 
-/// Instances granted, the accesses recorded for their studies, and whether they are viewed.
-pub(crate) type Selected = (Vec<KnownInstance>, Vec<(StudyInstanceUid, Access)>, bool);
+/// What was granted: how far, which instances, the accesses recorded for their studies.
+pub(crate) type Selected = (GrantedScope, Vec<KnownInstance>, Vec<(StudyInstanceUid, Access)>);
 
 impl Archive {
     /// Carries out a read that is over when `run` returns.
@@ -79,12 +79,12 @@ impl Archive {
         &self,
         caller: &Caller,
         request: R,
-        select: impl AsyncFnOnce(&Granted<R>) -> Result<(Vec<KnownInstance>, bool), Refused>,
+        select: impl AsyncFnOnce(&Granted<R>) -> Result<Vec<KnownInstance>, Refused>,
     ) -> Result<Selected, Refused> {
         let subject = request.subject();
         let granted = self.decided(caller, request).await?;
         let entry = |outcome, subject| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
-        let (instances, viewing) = match select(&granted).await {
+        let instances = match select(&granted).await {
             Ok(selected) => selected,
             Err(refused) => {
                 self.inner.trail.note(entry(Outcome::of::<()>(&Err(refused.clone())), subject));
@@ -100,7 +100,7 @@ impl Archive {
             Ok::<_, Refused>((study.clone(), access))
         });
         let accesses = futures::future::try_join_all(begun).await?;
-        Ok((instances, accesses, viewing))
+        Ok((granted.scope().clone(), instances, accesses))
     }
 
     /// Decides; a refusal is durable in the trail when this returns it.

@@ -15,6 +15,7 @@ use leadglass_dicom::{AeTitle, TransferSyntax};
 use tempfile::TempDir;
 
 pub use self::sample::Sample;
+use crate::access::{GrantedScope, Scope};
 use crate::access::secret::sha256_hex;
 use crate::administer::{Peer, Verb};
 use crate::index::{TrailQuery, TrailRow};
@@ -127,9 +128,14 @@ impl TestArchive {
 
     /// A caller with a token of that role, at that door.
     pub async fn caller(&self, role: &str, door: Door) -> Caller {
+        self.scoped(role, door, Scope::everything()).await
+    }
+
+    /// A caller with a token of that role that reaches that far, at that door.
+    pub async fn scoped(&self, role: &str, door: Door, scope: Scope) -> Caller {
         let name = format!("{role} {}", self.archive.inner.registry.tokens().len());
         let host = self.host().await;
-        let made = self.archive.create_token(&host, &name, role, Duration::from_secs(24 * 3600)).await;
+        let made = self.archive.create_token(&host, &name, role, Duration::from_secs(24 * 3600), scope).await;
         let token = made.expect("a token is made");
         let known = self.archive.authenticate(network(door), Credential::ApiToken(token)).await;
         known.expect("the token is known")
@@ -137,11 +143,17 @@ impl TestArchive {
 
     /// A peer of that title that may do that, on an association.
     pub async fn peer(&self, ae: &str, verbs: &[Verb]) -> Caller {
+        self.scoped_peer(ae, verbs, Scope::everything()).await
+    }
+
+    /// A peer of that title that may do that with the instances of that scope.
+    pub async fn scoped_peer(&self, ae: &str, verbs: &[Verb], scope: Scope) -> Caller {
         let certificate_der = format!("certificate of {ae}").into_bytes();
         let peer = Peer {
             ae: ae.to_owned(),
             certificate_sha256: sha256_hex(&certificate_der),
             verbs: verbs.to_vec(),
+            scope,
             address: Some("127.0.0.1:11112".into()),
             revoked: None,
         };
@@ -193,8 +205,9 @@ impl TestArchive {
     /// The trail, newest first, when all that was handed over has been written.
     pub async fn trail(&self) -> Vec<TrailRow> {
         self.archive.inner.committer.settled().await;
+        let everything = GrantedScope::for_test(Scope::everything());
         let query = TrailQuery { limit: 1000, ..TrailQuery::default() };
-        self.archive.inner.index.trail(&query).expect("the trail is read")
+        self.archive.inner.index.trail(&query, &everything).expect("the trail is read")
     }
 
     /// Moves the clock and does what is due then.

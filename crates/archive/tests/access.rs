@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use leadglass_archive::access::UserIdentity;
+use leadglass_archive::access::{Scope, UserIdentity};
 use leadglass_archive::administer::Verb;
 use leadglass_archive::retrieve::Purpose;
 use leadglass_archive::testing::{Sample, TestArchive};
@@ -90,10 +90,10 @@ async fn a_setup_code_dies_after_thirty_minutes_and_after_five_wrong_tries() {
 async fn a_token_ends_with_its_time_or_its_revocation() {
     let test = TestArchive::new();
     let (archive, host) = (test.archive(), test.host().await);
-    let secret = archive.create_token(&host, "viewer of Ada", "viewer", DAY).await.unwrap();
-    assert!(matches!(archive.create_token(&host, "viewer of Ada", "viewer", DAY).await, Err(Refused::Invalid(_))));
-    assert!(matches!(archive.create_token(&host, "x", "host", DAY).await, Err(Refused::Invalid(_))));
-    assert!(matches!(archive.create_token(&host, "x", "viewer", DAY * 9999).await, Err(Refused::Invalid(_))));
+    let secret = archive.create_token(&host, "viewer of Ada", "viewer", DAY, Scope::everything()).await.unwrap();
+    assert!(matches!(archive.create_token(&host, "viewer of Ada", "viewer", DAY, Scope::everything()).await, Err(Refused::Invalid(_))));
+    assert!(matches!(archive.create_token(&host, "x", "host", DAY, Scope::everything()).await, Err(Refused::Invalid(_))));
+    assert!(matches!(archive.create_token(&host, "x", "viewer", DAY * 9999, Scope::everything()).await, Err(Refused::Invalid(_))));
     let viewer = archive.authenticate(at(Door::DicomWeb), Credential::ApiToken(secret.clone())).await.unwrap();
     assert!(archive.is_current(&viewer));
     archive.revoke_token(&host, "viewer of Ada").await.unwrap();
@@ -102,7 +102,7 @@ async fn a_token_ends_with_its_time_or_its_revocation() {
     let refused = archive.retrieve(&viewer, selection, Purpose::Viewing).await;
     assert!(matches!(refused, Err(Refused::NotAllowed)), "a revocation holds at once");
     assert!(archive.authenticate(at(Door::DicomWeb), Credential::ApiToken(secret)).await.is_err());
-    let secret = archive.create_token(&host, "viewer of Ada", "viewer", DAY).await.unwrap();
+    let secret = archive.create_token(&host, "viewer of Ada", "viewer", DAY, Scope::everything()).await.unwrap();
     let viewer = archive.authenticate(at(Door::DicomWeb), Credential::ApiToken(secret.clone())).await.unwrap();
     test.pass(DAY).await;
     assert!(!archive.is_current(&viewer));
@@ -136,8 +136,8 @@ async fn a_user_on_a_peer_may_do_what_both_may() {
     let archive = test.archive();
     let host = test.host().await;
     test.peer("CT1", &[Verb::Store, Verb::Find]).await;
-    let viewer = archive.create_token(&host, "ada", "viewer", DAY).await.unwrap();
-    let sender = archive.create_token(&host, "bob", "sender", DAY).await.unwrap();
+    let viewer = archive.create_token(&host, "ada", "viewer", DAY, Scope::everything()).await.unwrap();
+    let sender = archive.create_token(&host, "bob", "sender", DAY, Scope::everything()).await.unwrap();
     let on_ct1 = |identity| peer("certificate of CT1", "CT1", Some(identity));
     let name = UserIdentity::Username("ada".into());
     assert!(archive.authenticate(at(Door::Dimse), on_ct1(name)).await.is_ok(), "a name alone grants nothing");
@@ -182,4 +182,20 @@ async fn host_secrets_are_made_once_kept_and_for_the_host_alone() {
     let test = test.reopened().await;
     let host = test.host().await;
     assert_eq!(test.archive().host_secret(&host, "ca", &|| Vec::new()).await.unwrap(), b"renewed");
+}
+
+#[tokio::test]
+async fn wrong_setup_codes_count_across_restarts() {
+    let test = TestArchive::new();
+    let code = test.archive().new_setup_code(&test.host().await).await.unwrap();
+    let wrong = || Credential::SetupCode(format!("lgs_{}", "A".repeat(43)));
+    for _ in 0..3 {
+        assert!(test.archive().authenticate(at(Door::Admin), wrong()).await.is_err());
+    }
+    let test = test.reopened().await;
+    assert!(test.archive().authenticate(at(Door::Admin), Credential::SetupCode(code.clone())).await.is_ok());
+    for _ in 0..2 {
+        assert!(test.archive().authenticate(at(Door::Admin), wrong()).await.is_err());
+    }
+    assert!(test.archive().authenticate(at(Door::Admin), Credential::SetupCode(code)).await.is_err());
 }

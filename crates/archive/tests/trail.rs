@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use leadglass_archive::access::Scope;
 use leadglass_archive::administer::Verb;
 use leadglass_archive::retrieve::{Purpose, SopReference};
+use leadglass_archive::review::TrailQuery;
 use leadglass_archive::search::Search;
 use leadglass_archive::store::StoreRefused;
 use leadglass_archive::testing::{Sample, TestArchive};
@@ -43,6 +45,7 @@ async fn everything(test: &TestArchive, caller: &Caller) {
         ae: "CT9".into(),
         certificate_sha256: "0".repeat(64),
         verbs: vec![],
+        scope: Scope::everything(),
         address: Some("127.0.0.1:104".into()),
         revoked: None,
     };
@@ -50,12 +53,14 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.destination(caller, &title).await;
     let _ = archive.revoke_peer(caller, &title).await;
     let _ = archive.peers(caller).await;
-    let _ = archive.create_token(caller, "t", "viewer", Duration::from_secs(60)).await;
+    let _ = archive.create_token(caller, "t", "viewer", Duration::from_secs(60), Scope::everything()).await;
     let _ = archive.revoke_token(caller, "t").await;
     let _ = archive.tokens(caller).await;
     let _ = archive.host_secret(caller, "s", &|| vec![1]).await;
     let _ = archive.put_host_secret(caller, "s", &[2]).await;
     let _ = archive.statistics(caller).await;
+    let _ = archive.trail(caller, TrailQuery { limit: 1, ..TrailQuery::default() }).await;
+    let _ = archive.quarantine(caller, None, 1).await;
     let _ = archive.verify(caller, |_, _| {}).await;
 }
 
@@ -188,4 +193,78 @@ async fn a_flood_of_strangers_is_few_entries() {
     assert_eq!(strangers.len(), 2);
     assert_eq!(strangers.iter().map(|row| row.count).sum::<u64>(), 1000);
     assert!(!strangers.iter().any(|row| row.detail.contains("guess")));
+}
+
+#[tokio::test]
+async fn who_came_in_is_recorded_once_a_visit_and_each_association() {
+    let test = TestArchive::new();
+    let host = test.host().await;
+    let secret =
+        test.archive().create_token(&host, "ada", "viewer", Duration::from_secs(3600), Scope::everything()).await.unwrap();
+    let ada = async |address: [u8; 4]| {
+        let source = Source { address: Some(address.into()), door: Door::DicomWeb };
+        test.archive().authenticate(source, Credential::ApiToken(secret.clone())).await.unwrap()
+    };
+    for _ in 0..10 {
+        ada([192, 0, 2, 1]).await;
+    }
+    ada([192, 0, 2, 2]).await;
+    test.pass(Duration::from_secs(301)).await;
+    ada([192, 0, 2, 1]).await;
+    for _ in 0..2 {
+        test.peer("CT1", &[Verb::Store]).await;
+    }
+    let trail = test.trail().await;
+    let came = |name: &str| {
+        let of = |row: &&leadglass_archive::index::TrailRow| row.action == "authenticate" && row.caller == name;
+        trail.iter().filter(of).map(|row| row.outcome.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!((came("ada"), came("CT1")), (vec!["done"; 3], vec!["done"; 2]));
+}
+
+#[tokio::test]
+async fn a_name_that_is_only_claimed_is_recorded_as_that() {
+    let test = TestArchive::new();
+    test.peer("CT1", &[Verb::Store]).await;
+    let credential = Credential::Peer {
+        certificate_der: b"certificate of CT1".to_vec(),
+        calling_ae: "CT1".parse().unwrap(),
+        user_identity: Some(leadglass_archive::access::UserIdentity::Username("Ada\n\u{1b}[31m".repeat(100))),
+    };
+    let source = Source { address: Some([192, 0, 2, 1].into()), door: Door::Dimse };
+    test.archive().authenticate(source, credential).await.unwrap();
+    let row = test.trail().await.remove(0);
+    assert_eq!((row.action.as_str(), row.caller.as_str()), ("authenticate", "CT1"));
+    assert!(row.detail.contains("not verified") && row.detail.contains("Ada") && row.detail.len() < 1000);
+}
+
+#[tokio::test]
+async fn auditors_read_the_trail_in_pages_and_leave_a_trace() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    test.store(&administrator, &Sample::new(1, 1, 1)).await.unwrap();
+    let stored = test.store(&administrator, &Sample { seed: 99, ..Sample::new(1, 1, 1) }).await.unwrap();
+    assert_eq!(stored.outcome, leadglass_archive::store::StoreOutcome::Quarantined);
+    let auditor = test.caller("auditor", Door::Admin).await;
+    let whole = test.trail().await;
+    let (mut pages, mut query) = (Vec::new(), TrailQuery { limit: 2, ..TrailQuery::default() });
+    query.before_ns = Some(i64::MAX);
+    loop {
+        let page = test.archive().trail(&auditor, query.clone()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        query.after = Some((last.time_ns, last.entry));
+        pages.extend(page);
+    }
+    pages.retain(|row| row.action != "read-trail");
+    assert_eq!(pages, whole);
+    let objects = test.archive().quarantine(&auditor, None, 10).await.unwrap();
+    assert_eq!(objects.len(), 1);
+    assert_eq!(objects[0].sop_instance, Sample::new(1, 1, 1).sop_uid());
+    assert!(test.archive().quarantine(&auditor, Some(objects[0].number), 10).await.unwrap().is_empty());
+    let trail = test.trail().await;
+    for action in ["read-trail", "read-quarantine"] {
+        assert!(trail.iter().any(|row| row.action == action && row.outcome == "done" && row.caller == auditor.name()));
+    }
+    let viewer = test.caller("viewer", Door::Admin).await;
+    assert!(matches!(test.archive().trail(&viewer, query).await, Err(Refused::NotAllowed)));
 }

@@ -1,6 +1,6 @@
 //! From what a stranger shows to a [`Caller`], or not.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use leadglass_dicom::AeTitle;
@@ -10,14 +10,12 @@ use super::registry::{Registry, peer_roles};
 use super::secret::{secret_digest, sha256_hex};
 use super::{Caller, Credential, Door, Rejected, Role, Scope, Source, UserIdentity};
 use crate::Archive;
-use crate::Operation;
-use crate::trail::{Entry, Outcome, Subject};
 
-/// Wrong setup codes after which the right one is void too.
-const SETUP_TRIES: u32 = 5;
+/// Most characters recorded of a name that somebody claims.
+const LONGEST_CLAIM: usize = 64;
 
 impl Archive {
-    /// Finds out who is calling. The only maker of a [`Caller`]. A rejection is recorded.
+    /// Finds out who is calling. The only maker of a [`Caller`]. Recorded, either way.
     ///
     /// # Errors
     /// [`Rejected`]; what is told to the stranger is the door's matter, and should be the
@@ -25,10 +23,16 @@ impl Archive {
     pub async fn authenticate(&self, source: Source, credential: Credential) -> Result<Caller, Rejected> {
         let now = self.inner.clock.now();
         let is_setup_code = matches!(credential, Credential::SetupCode(_));
+        let claimed = claimed_name(&credential);
         match recognize(&self.inner.registry, &source, credential, now) {
             Ok((name, principals)) => {
-                let scope = Scope::everything();
-                Ok(Caller::new(Known { name, source, principals, scope, since: now }))
+                let both = |scope: Scope, principal: &Principal| scope.and(&principal.scope);
+                let scope = Arc::new(principals.iter().fold(Scope::everything(), both));
+                let caller = Caller::new(Known { name, source, principals, scope, since: now });
+                if let Some(entry) = self.inner.visits.entry(&caller, claimed.as_deref(), self.now_ns()) {
+                    self.inner.trail.note(entry);
+                }
+                Ok(caller)
             }
             Err(rejected) => {
                 if let Some(entry) = self.inner.failures.count(&source, rejected.reason, self.now_ns()) {
@@ -41,25 +45,15 @@ impl Archive {
             }
         }
     }
+}
 
-    /// After the fifth wrong setup code the right one is void.
-    async fn count_setup_try(&self, source: &Source) {
-        let tries = self.inner.setup_tries.fetch_add(1, Ordering::Relaxed) + 1;
-        let setup = self.inner.registry.setup();
-        if tries < SETUP_TRIES || setup.digest.is_none() || setup.done {
-            return;
+/// The name of a user identity of type 1: recorded, grants nothing (PS3.15 B.4).
+fn claimed_name(credential: &Credential) -> Option<String> {
+    match credential {
+        Credential::Peer { user_identity: Some(UserIdentity::Username(name)), .. } => {
+            Some(name.chars().take(LONGEST_CLAIM).collect())
         }
-        let _one_at_a_time = self.inner.changing.lock().await;
-        let reason = "too many wrong setup codes: the code is void";
-        let entry = Entry {
-            outcome: Outcome::Done,
-            operation: Operation::IssueSetupCode,
-            subject: Subject { detail: Some(reason.into()), ..Subject::default() },
-            ..Entry::of_strangers(source, reason, 0, self.now_ns())
-        };
-        if let Err(error) = self.inner.committer.void_setup_code(entry).await {
-            tracing::error!(%error, "the setup code could not be voided");
-        }
+        _ => None,
     }
 }
 
@@ -73,7 +67,7 @@ fn recognize(
 ) -> Result<Recognized, Rejected> {
     match (credential, source.door) {
         (Credential::Host, Door::Host) if source.address.is_none() => {
-            Ok(("host operator".into(), vec![Principal { proof: Proof::Host, roles: vec![Role::Host] }]))
+            Ok(("host operator".into(), vec![unlimited(Proof::Host, Role::Host)]))
         }
         (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),
         (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => {
@@ -97,7 +91,12 @@ fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, 
     if now >= token.expires {
         return Err(Rejected::because("expired token"));
     }
-    Ok((token.name, Principal { proof: Proof::Token { digest }, roles: vec![token.role] }))
+    let proof = Proof::Token { digest };
+    Ok((token.name, Principal { proof, roles: vec![token.role], scope: token.scope }))
+}
+
+fn unlimited(proof: Proof, role: Role) -> Principal {
+    Principal { proof, roles: vec![role], scope: Scope::everything() }
 }
 
 fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recognized, Rejected> {
@@ -109,7 +108,7 @@ fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recogn
     if setup.expires.is_none_or(|end| now >= end) {
         return Err(Rejected::because("expired setup code"));
     }
-    Ok(("setup".into(), vec![Principal { proof: Proof::SetupCode { digest }, roles: vec![Role::Setup] }]))
+    Ok(("setup".into(), vec![unlimited(Proof::SetupCode { digest }, Role::Setup)]))
 }
 
 fn peer(
@@ -130,7 +129,8 @@ fn peer(
     }
     let roles = peer_roles(&peer);
     let mut name = peer.ae.clone();
-    let mut principals = vec![Principal { proof: Proof::Peer { ae: peer.ae, certificate_sha256 }, roles }];
+    let proof = Proof::Peer { ae: peer.ae, certificate_sha256 };
+    let mut principals = vec![Principal { proof, roles, scope: peer.scope }];
     match user_identity {
         None | Some(UserIdentity::Username(_)) => {}
         Some(UserIdentity::UsernamePasscode(user, passcode)) => {

@@ -19,16 +19,17 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) source: Source,
     pub(super) principals: Vec<Principal>,
-    pub(super) scope: Scope,
+    pub(super) scope: Arc<Scope>,
     pub(super) since: SystemTime,
 }
 
-/// One thing that was proven, and the roles it brings. A caller who proved two (a peer and
-/// a user on it) may do only what both may.
+/// One thing that was proven, and the roles and the scope it brings. A caller who proved two
+/// (a peer and a user on it) may do only what both may, with what both may touch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Principal {
     pub(crate) proof: Proof,
     pub(crate) roles: Vec<Role>,
+    pub(crate) scope: Scope,
 }
 
 /// What was shown, by the handle it can be looked up again with.
@@ -91,8 +92,9 @@ impl Caller {
         &self.known.principals
     }
 
-    pub(super) fn scope(&self) -> &Scope {
-        &self.known.scope
+    /// What all that was proven reaches together.
+    pub(super) fn scope(&self) -> Arc<Scope> {
+        self.known.scope.clone()
     }
 }
 

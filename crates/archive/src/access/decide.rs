@@ -4,10 +4,13 @@
 //! guards that), and what it returns is the only key to data: every function of index and
 //! log that touches data asks for a [`Granted`], which nothing else can make.
 
+mod proof;
+
 use std::time::SystemTime;
 
+pub use self::proof::{Granted, GrantedScope};
 use super::registry::Registry;
-use super::{Caller, Scope};
+use super::Caller;
 use crate::trail::Subject;
 use crate::{Operation, Refused};
 
@@ -19,25 +22,6 @@ pub(crate) trait Request {
     /// What it is about, for the trail.
     fn subject(&self) -> Subject {
         Subject::default()
-    }
-}
-
-/// Proof that [`decide`] allowed `R`, and how far. Nothing else can make one.
-#[derive(Debug)]
-pub struct Granted<R> {
-    request: R,
-    scope: Scope,
-}
-
-impl<R> Granted<R> {
-    /// What was asked.
-    pub fn request(&self) -> &R {
-        &self.request
-    }
-
-    /// How far it was allowed: goes into every `WHERE`, and is matched against every header.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
     }
 }
 
@@ -61,5 +45,5 @@ pub(crate) fn decide<R: Request>(
     if !allowed || caller.principals().is_empty() {
         return Err(Refused::NotAllowed);
     }
-    Ok(Granted { request, scope: caller.scope().clone() })
+    Ok(Granted::new(request, caller.scope()))
 }

@@ -11,14 +11,16 @@ mod credential;
 pub(crate) mod decide;
 pub(crate) mod failures;
 pub mod policy_matrix;
+pub(crate) mod recognized;
 pub(crate) mod registry;
 pub(crate) mod requests;
 pub mod role;
 pub mod scope;
 pub(crate) mod secret;
+mod setup_tries;
 
 pub use caller::{Caller, Rejected};
 pub use credential::{Credential, Door, Source, UserIdentity};
-pub use decide::Granted;
+pub use decide::{Granted, GrantedScope};
 pub use role::Role;
 pub use scope::Scope;

@@ -94,6 +94,7 @@ impl Registry {
                 peer.revoked.is_none()
                     && peer.certificate_sha256 == *certificate_sha256
                     && peer_roles(peer) == principal.roles
+                    && peer.scope == principal.scope
             }),
             Proof::Token { digest } => {
                 state.tokens.get(digest).is_some_and(|token| token.revoked.is_none() && now < token.expires)

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::Scope;
 use super::decide::Request;
 use crate::Operation;
 use crate::administer::Peer;
@@ -35,20 +36,22 @@ macro_rules! request {
 request!(CompleteSetup { administrator: String } is about this => this.administrator.clone());
 request!(IssueSetupCode);
 request!(AddPeer { peer: Peer } is about this => format!(
-    "{}, certificate {}, verbs {:?}, address {}",
+    "{}, certificate {}, verbs {:?}, address {}, scope {}",
     this.peer.ae,
     this.peer.certificate_sha256,
     this.peer.verbs,
-    this.peer.address.as_deref().unwrap_or("none")
+    this.peer.address.as_deref().unwrap_or("none"),
+    this.peer.scope
 ));
 request!(RevokePeer { ae: String } is about this => this.ae.clone());
 request!(ListPeers);
 request!(FindDestination { ae: String } is about this => this.ae.clone());
-request!(CreateToken { name: String, role: String, lifetime: Duration } is about this => format!(
-    "{}, role {}, {} s",
+request!(CreateToken { name: String, role: String, lifetime: Duration, scope: Scope } is about this => format!(
+    "{}, role {}, {} s, scope {}",
     this.name,
     this.role,
-    this.lifetime.as_secs()
+    this.lifetime.as_secs(),
+    this.scope
 ));
 request!(RevokeToken { name: String } is about this => this.name.clone());
 request!(ListTokens);

@@ -41,7 +41,7 @@ pub enum Role {
 
 use Operation::{
     AddPeer, Commit, CompleteSetup, CreateToken, FindDestination, IssueSetupCode, ListPeers, ListTokens,
-    ReadHostSecret, ReadStatistics, Retrieve, RevokePeer, RevokeToken, Search, Store, Verify, WriteHostSecret,
+    ReadHostSecret, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve, RevokePeer, RevokeToken, Search, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -64,6 +64,8 @@ const POLICY: &[(Role, &[Operation])] = &[
             ReadHostSecret,
             WriteHostSecret,
             ReadStatistics,
+            ReadTrail,
+            ReadQuarantine,
             Verify,
         ],
     ),
@@ -83,13 +85,15 @@ const POLICY: &[(Role, &[Operation])] = &[
             RevokeToken,
             ListTokens,
             ReadStatistics,
+            ReadTrail,
+            ReadQuarantine,
             Verify,
         ],
     ),
     (Role::Reader, &[Search, Retrieve, Commit, FindDestination]),
     (Role::Viewer, &[Search, Retrieve]),
     (Role::Sender, &[Store, Commit]),
-    (Role::Auditor, &[ListPeers, ListTokens, ReadStatistics, Verify]),
+    (Role::Auditor, &[ListPeers, ListTokens, ReadStatistics, ReadTrail, ReadQuarantine, Verify]),
     (Role::Monitor, &[ReadStatistics]),
     (Role::PeerStore, &[Store]),
     (Role::PeerFind, &[Search]),
@@ -105,6 +109,12 @@ impl Role {
     /// Whether the role may do that through that door.
     pub fn may(self, operation: Operation, door: Door) -> bool {
         operation.doors().contains(&door) && self.operations().contains(&operation)
+    }
+
+    /// Whether a scope is of use to it: whether all it may do is done with instances. A role
+    /// that reaches beyond (tokens, peers, the trail) could give itself what a scope withholds.
+    pub(crate) fn is_limited_by_scope(self) -> bool {
+        matches!(self, Role::Reader | Role::Viewer | Role::Sender)
     }
 
     /// All roles, in the order of the policy.

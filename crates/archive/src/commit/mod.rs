@@ -108,9 +108,9 @@ impl Committer {
         self.ask(|reply| Work::Change(change, entry, reply)).await
     }
 
-    /// Voids the setup code, the one change that a stranger can bring about.
-    pub(crate) async fn void_setup_code(&self, entry: Entry) -> Result<u64, Refused> {
-        self.ask(|reply| Work::Change(Some(Change::SetupCodeVoided), entry, reply)).await
+    /// Counts a wrong setup code, the one change that a stranger can bring about.
+    pub(crate) async fn count_setup_try(&self, change: Change, entry: Entry) -> Result<u64, Refused> {
+        self.ask(|reply| Work::Change(Some(change), entry, reply)).await
     }
 
     /// Writes an entry; durable when it returns.

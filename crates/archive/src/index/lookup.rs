@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::engine::{self, Sql, unsigned};
 use super::{Index, IndexError, KnownInstance, KnownStudy, Location, SeriesSummary, scope};
 use crate::Selection;
-use crate::access::scope::Scope;
+use crate::access::{GrantedScope, Scope};
 
 /// Values of one list that go into one statement.
 const LIST: usize = 1_000;
@@ -67,7 +67,23 @@ impl Index {
 
     /// The instances selected that are in scope, ordered by study, series number, series,
     /// instance number, instance.
-    pub fn select(&self, selection: &Selection, scope: &Scope) -> Result<Vec<KnownInstance>, IndexError> {
+    pub fn select(&self, selection: &Selection, scope: &GrantedScope) -> Result<Vec<KnownInstance>, IndexError> {
+        self.select_within(selection, scope)
+    }
+
+    /// The instances of a series, for views of the log that are made for nobody: they are
+    /// read under a grant like the log itself.
+    pub(crate) fn whole_series(
+        &self,
+        study: &StudyInstanceUid,
+        series: &SeriesInstanceUid,
+    ) -> Result<Vec<KnownInstance>, IndexError> {
+        let selection =
+            Selection { studies: vec![study.clone()], series: vec![series.clone()], ..Selection::default() };
+        self.select_within(&selection, &Scope::everything())
+    }
+
+    fn select_within(&self, selection: &Selection, scope: &Scope) -> Result<Vec<KnownInstance>, IndexError> {
         let lists: [(&str, Vec<&str>); 4] = [
             ("p.patient_id", selection.patient_ids.iter().map(String::as_str).collect()),
             ("s.study_instance_uid", selection.studies.iter().map(|uid| uid.as_str()).collect()),

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::engine::{self, Sql, signed, unsigned};
 use super::{Counts, Index, IndexError, Location, QuarantineRow, TrailQuery, TrailRow};
+use crate::access::GrantedScope;
 
 impl Index {
     /// How much is indexed.
@@ -32,19 +33,28 @@ impl Index {
         })
     }
 
-    /// Objects in quarantine, newest first.
-    pub fn quarantine(&self, limit: u32) -> Result<Vec<QuarantineRow>, IndexError> {
+    /// Objects in quarantine with their numbers, newest first, below number `before`. Only a
+    /// scope without limit holds them: they are instances of nothing.
+    pub fn quarantine(
+        &self,
+        before: Option<u64>,
+        limit: u32,
+        scope: &GrantedScope,
+    ) -> Result<Vec<(u64, QuarantineRow)>, IndexError> {
+        if !scope.is_everything() {
+            return Ok(Vec::new());
+        }
         self.engine.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT sop_instance_uid, record_segment, record_offset, key_id, digest, data_set_bytes, received_ns,
-                     caller, reason
-                 FROM quarantine ORDER BY sequence DESC LIMIT $1",
+                     caller, reason, sequence
+                 FROM quarantine WHERE sequence < $1 ORDER BY sequence DESC LIMIT $2",
             )?;
-            let mut rows = statement.query(params![limit])?;
+            let mut rows = statement.query(params![before.map_or(i64::MAX, signed), limit])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let uid: String = row.get(0)?;
-                found.push(QuarantineRow {
+                let kept = QuarantineRow {
                     sop_instance: SopInstanceUid::parse(&uid).map_err(|_| IndexError::Damaged("UID"))?,
                     location: Location { segment: unsigned(row.get(1)?), offset: unsigned(row.get(2)?) },
                     key_id: u128::from_be_bytes(row.get(3)?),
@@ -53,7 +63,8 @@ impl Index {
                     received_ns: row.get(6)?,
                     caller: row.get(7)?,
                     reason: row.get(8)?,
-                });
+                };
+                found.push((unsigned(row.get(9)?), kept));
             }
             Ok(found)
         })
@@ -78,8 +89,11 @@ impl Index {
         })
     }
 
-    /// Trail entries, newest first.
-    pub fn trail(&self, query: &TrailQuery) -> Result<Vec<TrailRow>, IndexError> {
+    /// Trail entries, newest first. Only a scope without limit holds them.
+    pub fn trail(&self, query: &TrailQuery, scope: &GrantedScope) -> Result<Vec<TrailRow>, IndexError> {
+        if !scope.is_everything() {
+            return Ok(Vec::new());
+        }
         let mut sql = Sql::default();
         let mut conditions = vec!["1 = 1".to_owned()];
         if let Some(from) = query.from_ns {

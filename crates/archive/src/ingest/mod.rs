@@ -103,6 +103,14 @@ impl Ingest {
         if !self.sealing.has_key()
             && let Some(identity) = scanner.identity().cloned()
         {
+            // Known by now, as a rule, is all that a scope asks of: what is out of it leaves
+            // not even a key behind. The whole header decides at the end.
+            let scope = self.granted.as_ref().map(Granted::scope);
+            let is_out = scope.is_none_or(|scope| scope.excludes(|tag| scanner.text(tag)));
+            self.subject_of(&identity);
+            if is_out {
+                return Err(Refused::NotAllowed.into());
+            }
             self.identified(&identity)?;
         }
         self.sealing.push(step, &self.archive.inner.log).await.map_err(StoreRefused::Refused)
@@ -110,11 +118,14 @@ impl Ingest {
 
     /// The scan knows what the object is: does it match, and which key seals it?
     fn identified(&mut self, identity: &Identity) -> Result<(), StoreRefused> {
-        self.subject.patient_id = identity.patient_id.clone();
-        self.subject.study = Some(identity.study.to_string());
         self.matches(identity)?;
         let key = self.archive.inner.study_keys.of(&identity.study)?;
         self.sealing.begin(key).map_err(|error| sealing_failed(&error).into())
+    }
+
+    fn subject_of(&mut self, identity: &Identity) {
+        self.subject.patient_id = identity.patient_id.clone();
+        self.subject.study = Some(identity.study.to_string());
     }
 
     fn matches(&self, identity: &Identity) -> Result<(), StoreRefused> {
@@ -143,13 +154,14 @@ impl Ingest {
             .identity
             .clone()
             .ok_or_else(|| StoreRefused::CannotUnderstand("the data set names no instance".into()))?;
-        if !self.sealing.has_key() {
-            self.identified(&identity)?;
-        }
+        self.subject_of(&identity);
         // Decided again, now that the header is known: the role still holds and the scope admits it.
         let granted = self.archive.decided(&self.caller, StoreRequest { incoming: self.incoming.clone() }).await?;
         if !granted.scope().admits(&scanned.data_set) {
             return Err(Refused::NotAllowed.into());
+        }
+        if !self.sealing.has_key() {
+            self.identified(&identity)?;
         }
         let prepared = self.prepare(scanned, &identity).await?;
         let outcome = self.archive.inner.committer.keep(&granted, prepared).await?;

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use leadglass_dicom::{SopClassUid, SopInstanceUid};
 
 use super::data_set::OpenInstance;
-use crate::access::Granted;
+use crate::access::{Granted, GrantedScope};
 use crate::access::decide::Request;
 use crate::trail::Subject;
 use crate::{Archive, Caller, Inner, Operation, Refused, Selection, blocking};
@@ -83,14 +83,14 @@ impl Archive {
             if known.sop_class != reference.sop_class {
                 return Ok(Commitment::ClassInstanceConflict);
             }
-            Ok(if is_whole(&inner, known) { Commitment::Committed } else { Commitment::ProcessingFailure })
+            Ok(if is_whole(&inner, &scope, known) { Commitment::Committed } else { Commitment::ProcessingFailure })
         })
         .await?
     }
 }
 
-fn is_whole(inner: &Inner, known: &crate::index::KnownInstance) -> bool {
-    let Ok(open) = OpenInstance::open(inner, known) else { return false };
+fn is_whole(inner: &Inner, scope: &GrantedScope, known: &crate::index::KnownInstance) -> bool {
+    let Ok(open) = OpenInstance::open(inner, scope, known) else { return false };
     let mut digest = Context::new(&SHA256);
     let mut at = 0;
     while at < open.data_set_bytes() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use leadglass_dicom::scan::PixelDataLayout;
 
+use crate::access::GrantedScope;
 use crate::commit::records::{DATA_SET, SHEET};
 use crate::commit::{Sheet, key_id, log_location};
 use crate::index::KnownInstance;
@@ -25,8 +26,8 @@ pub(super) struct OpenInstance {
 }
 
 impl OpenInstance {
-    /// Opens the record: reads its sheet and the head of its data set.
-    pub(super) fn open(inner: &Inner, known: &KnownInstance) -> Result<OpenInstance, Refused> {
+    /// Opens the record, found under a grant: reads its sheet and the head of its data set.
+    pub(super) fn open(inner: &Inner, _scope: &GrantedScope, known: &KnownInstance) -> Result<OpenInstance, Refused> {
         let location = log_location(known.location)?;
         let key = inner.keyring.key(key_id(known.key_id)).map_err(|_| Refused::NotFound)?;
         let opened = || -> Result<(Vec<u8>, PartReader), LogError> {

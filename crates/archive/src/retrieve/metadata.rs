@@ -5,40 +5,49 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use leadglass_dicom::{DataSet, SeriesInstanceUid, StudyInstanceUid};
 
-use crate::access::Scope;
+use crate::access::GrantedScope;
 use crate::commit::records::{ATTRIBUTES, SUMMARY, SummaryFacts, decompress, summary_instances, summary_record};
 use crate::commit::replay::header;
 use crate::commit::{key_id, log_location};
 use crate::index::{KnownInstance, SeriesSummary};
-use crate::{Inner, Refused, Selection, index_failed, log_failed};
+use crate::{Inner, Refused, index_failed, log_failed};
 
 /// Fewest instances of a series that are worth a summary.
 const WORTH_A_SUMMARY: usize = 4;
 
-/// The attributes of one instance.
-pub(super) fn of_one(inner: &Inner, known: &KnownInstance) -> Result<Bytes, Refused> {
+/// The attributes of one instance, found under a grant.
+pub(super) fn of_one(inner: &Inner, _scope: &GrantedScope, known: &KnownInstance) -> Result<Bytes, Refused> {
+    unpacked(inner, known)
+}
+
+fn unpacked(inner: &Inner, known: &KnownInstance) -> Result<Bytes, Refused> {
     let packed = part(inner, known.location, known.key_id, ATTRIBUTES)?;
     decompress(&packed).map(Bytes::from).ok_or_else(|| Refused::Damaged("the attributes of a record".into()))
 }
 
 /// The attributes of one instance as a data set; `None` when they cannot be read.
-pub(crate) fn attributes(inner: &Inner, known: &KnownInstance) -> Option<DataSet> {
-    header(&of_one(inner, known).ok()?)
+pub(crate) fn attributes(inner: &Inner, scope: &GrantedScope, known: &KnownInstance) -> Option<DataSet> {
+    header(&of_one(inner, scope, known).ok()?)
 }
 
 /// The attributes of all these instances, in their order.
-pub(super) fn of_all(inner: &Inner, instances: &[KnownInstance]) -> Result<Vec<Bytes>, Refused> {
+pub(super) fn of_all(inner: &Inner, scope: &GrantedScope, instances: &[KnownInstance]) -> Result<Vec<Bytes>, Refused> {
     let mut all = Vec::with_capacity(instances.len());
     for series in instances.chunk_by(|one, next| one.series == next.series && one.study == next.study) {
-        of_series(inner, series, &mut all)?;
+        of_series(inner, scope, series, &mut all)?;
     }
     Ok(all)
 }
 
-fn of_series(inner: &Inner, series: &[KnownInstance], all: &mut Vec<Bytes>) -> Result<(), Refused> {
+fn of_series(
+    inner: &Inner,
+    scope: &GrantedScope,
+    series: &[KnownInstance],
+    all: &mut Vec<Bytes>,
+) -> Result<(), Refused> {
     let Some(first) = series.first() else { return Ok(()) };
     if series.len() < WORTH_A_SUMMARY {
-        return series.iter().try_for_each(|known| of_one(inner, known).map(|json| all.push(json)));
+        return series.iter().try_for_each(|known| of_one(inner, scope, known).map(|json| all.push(json)));
     }
     let summary = inner.index.series_summary(&first.study, &first.series).map_err(|error| index_failed(&error))?;
     // A summary that cannot be read is a view lost, nothing more.
@@ -47,7 +56,7 @@ fn of_series(inner: &Inner, series: &[KnownInstance], all: &mut Vec<Bytes>) -> R
     for known in series {
         match summarized.get(known.sop_instance.as_str()) {
             Some(json) => all.push(json.clone()),
-            None => all.push(of_one(inner, known)?),
+            None => all.push(of_one(inner, scope, known)?),
         }
     }
     if missing > 0 {
@@ -58,14 +67,13 @@ fn of_series(inner: &Inner, series: &[KnownInstance], all: &mut Vec<Bytes>) -> R
 
 /// Writes a summary of that series: its next reader needs one read.
 pub(crate) fn summarize(inner: &Inner, study: &StudyInstanceUid, series: &SeriesInstanceUid) -> Result<(), Refused> {
-    let selection = Selection { studies: vec![study.clone()], series: vec![series.clone()], ..Selection::default() };
-    let known = inner.index.select(&selection, &Scope::everything()).map_err(|error| index_failed(&error))?;
+    let known = inner.index.whole_series(study, series).map_err(|error| index_failed(&error))?;
     let Some(first) = known.first() else { return Ok(()) };
     let mut instances = Vec::with_capacity(known.len());
     let mut seen = HashSet::new();
     for known in known.iter().filter(|known| seen.insert(&known.sop_instance)) {
         // A damaged record stays out; it is told of when it is asked for itself.
-        if let Ok(json) = of_one(inner, known) {
+        if let Ok(json) = unpacked(inner, known) {
             instances.push((known.sop_instance.clone(), json));
         }
     }

@@ -112,13 +112,13 @@ impl Archive {
         selection: Selection,
         purpose: Purpose,
     ) -> Result<Retrieval, Refused> {
+        let viewing = purpose == Purpose::Viewing;
         let request = RetrieveRequest { selection, purpose };
-        let found = self.perform_access(caller, request, async |granted| self.select(granted).await).await?;
-        let (instances, accesses, viewing) = found;
-        Ok(Retrieval::new(self.clone(), instances, accesses, viewing))
+        let selected = self.perform_access(caller, request, async |granted| self.select(granted).await).await?;
+        Ok(Retrieval::new(self.clone(), selected, viewing))
     }
 
-    async fn select(&self, granted: &Granted<RetrieveRequest>) -> Result<(Vec<KnownInstance>, bool), Refused> {
+    async fn select(&self, granted: &Granted<RetrieveRequest>) -> Result<Vec<KnownInstance>, Refused> {
         let (selection, scope) = (granted.request().selection.clone(), granted.scope().clone());
         let index = self.inner.index.clone();
         let found = if selection.instances.len() == 1 {
@@ -128,10 +128,6 @@ impl Archive {
             blocking(move || index.select(&selection, &scope)).await?
         };
         let found = found.map_err(|error| index_failed(&error))?;
-        if found.is_empty() {
-            Err(Refused::NotFound)
-        } else {
-            Ok((found, granted.request().purpose == Purpose::Viewing))
-        }
+        if found.is_empty() { Err(Refused::NotFound) } else { Ok(found) }
     }
 }

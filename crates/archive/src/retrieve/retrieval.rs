@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 
 use super::data_set::{DataSetReader, OpenInstance};
 use super::{StoredInstance, frame, metadata};
+use crate::access::GrantedScope;
 use crate::index::KnownInstance;
+use crate::perform::Selected;
 use crate::trail::{Access, Outcome};
 use crate::{Archive, Refused, blocking};
 
@@ -18,6 +20,7 @@ use crate::{Archive, Refused, blocking};
 /// interruption (but for viewing, which ends when the viewer stops looking).
 pub struct Retrieval {
     archive: Archive,
+    scope: GrantedScope,
     instances: Vec<StoredInstance>,
     known: Arc<Vec<KnownInstance>>,
     by_uid: HashMap<SopInstanceUid, usize>,
@@ -29,14 +32,10 @@ pub struct Retrieval {
 }
 
 impl Retrieval {
-    pub(super) fn new(
-        archive: Archive,
-        known: Vec<KnownInstance>,
-        accesses: Vec<(StudyInstanceUid, Access)>,
-        viewing: bool,
-    ) -> Retrieval {
+    pub(super) fn new(archive: Archive, (scope, known, accesses): Selected, viewing: bool) -> Retrieval {
         Retrieval {
             archive,
+            scope,
             instances: known.iter().map(StoredInstance::from).collect(),
             by_uid: known.iter().enumerate().map(|(at, known)| (known.sop_instance.clone(), at)).collect(),
             known: Arc::new(known),
@@ -70,8 +69,8 @@ impl Retrieval {
     /// As [`Retrieval::open`].
     pub async fn metadata(&self, instance: &StoredInstance) -> Result<Bytes, Refused> {
         let at = self.position(instance)?;
-        let (archive, known) = (self.archive.clone(), self.known.clone());
-        let json = blocking(move || metadata::of_one(&archive.inner, &known[at])).await??;
+        let (archive, scope, known) = self.shared();
+        let json = blocking(move || metadata::of_one(&archive.inner, &scope, &known[at])).await??;
         self.count(instance);
         Ok(json)
     }
@@ -82,8 +81,8 @@ impl Retrieval {
     /// # Errors
     /// As [`Retrieval::open`].
     pub async fn all_metadata(&self) -> Result<Vec<Bytes>, Refused> {
-        let (archive, known) = (self.archive.clone(), self.known.clone());
-        let all = blocking(move || metadata::of_all(&archive.inner, &known)).await??;
+        let (archive, scope, known) = self.shared();
+        let all = blocking(move || metadata::of_all(&archive.inner, &scope, &known)).await??;
         self.count_all();
         Ok(all)
     }
@@ -135,6 +134,10 @@ impl Retrieval {
         Ok(())
     }
 
+    fn shared(&self) -> (Archive, GrantedScope, Arc<Vec<KnownInstance>>) {
+        (self.archive.clone(), self.scope.clone(), self.known.clone())
+    }
+
     fn position(&self, instance: &StoredInstance) -> Result<usize, Refused> {
         self.by_uid.get(&instance.sop_instance).copied().ok_or(Refused::NotFound)
     }
@@ -146,8 +149,8 @@ impl Retrieval {
         {
             return Ok(open.clone());
         }
-        let (archive, known) = (self.archive.clone(), self.known.clone());
-        let open = Arc::new(blocking(move || OpenInstance::open(&archive.inner, &known[at])).await??);
+        let (archive, scope, known) = self.shared();
+        let open = Arc::new(blocking(move || OpenInstance::open(&archive.inner, &scope, &known[at])).await??);
         *self.last.lock() = Some((at, open.clone()));
         Ok(open)
     }

@@ -115,7 +115,7 @@ impl Archive {
 
 /// One page, from the index; what no column holds comes from the stored attributes.
 fn rows(inner: &Inner, granted: &Granted<Search>, page: &Page) -> Result<SearchPage, Refused> {
-    let mut load = |known: &KnownInstance| attributes(inner, known);
+    let mut load = |known: &KnownInstance| attributes(inner, granted.scope(), known);
     let found = inner.index.search(&granted.request().query, granted.scope(), page, &mut load);
     found.map_err(|error| index_failed(&error))
 }

@@ -84,6 +84,15 @@ impl Builder {
         Ok(header)
     }
 
+    /// The first text of an element of the top level that was seen.
+    pub(super) fn text(&self, tag: Tag) -> Option<&str> {
+        let (_, element) = self.root.elements.iter().find(|(other, _)| *other == tag)?;
+        match &element.value {
+            Value::Text(values) => values.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
     fn data_set(&mut self) -> &mut Items {
         self.open.last_mut().and_then(|sequence| sequence.item.as_mut()).unwrap_or(&mut self.root)
     }

@@ -22,7 +22,7 @@ pub use identity::Identity;
 pub use limits::Limits;
 pub use pixel::{Fragment, FrameLocation, PixelDataKind, PixelDataLayout};
 
-use crate::{DataSet, TransferSyntax, VR};
+use crate::{DataSet, Tag, TransferSyntax, VR};
 use build::Builder;
 use inflate::Inflater;
 use walk::Walk;
@@ -109,6 +109,11 @@ impl Scanner {
     /// Who the instance is, from the moment the walk has passed group 0020.
     pub fn identity(&self) -> Option<&Identity> {
         self.builder.identity.as_ref()
+    }
+
+    /// The first text of an element of the top level, as far as the walk has come.
+    pub fn text(&self, tag: Tag) -> Option<&str> {
+        self.builder.text(tag)
     }
 
     /// The bytes have ended.

@@ -81,13 +81,13 @@ fn of_column(attribute: &Attribute, matching: &Matching, sql: &mut Sql) -> Optio
         (Matchable::Uid, matching) => of_uid(&column, matching, sql),
         (Matchable::PersonName, Matching::PersonName(pattern)) => Some(of_name(&column, pattern, sql)),
         (Matchable::Date, Matching::DateRange(range)) => {
-            between(&column, range.from.map(|date| text(date)), range.to.map(|date| text(date)), sql)
+            between(&column, range.from.map(text), range.to.map(text), sql)
         }
         (Matchable::Date, Matching::DateAndTimeRange { range, .. }) => {
             between(&column, range.from.map(|(date, _)| text(date)), range.to.map(|(date, _)| text(date)), sql)
         }
         (Matchable::Time, Matching::TimeRange(range)) => {
-            between(&column, range.from.map(|time| text(time)), range.to.map(|time| text(time)), sql)
+            between(&column, range.from.map(text), range.to.map(text), sql)
         }
         (Matchable::DateTime, Matching::DateTimeRange(range)) => {
             let moment = |moment: leadglass_dicom::datetime::DateTime| Cell::Integer(moment.micros());

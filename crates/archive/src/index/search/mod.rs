@@ -18,7 +18,7 @@ use rusqlite::types::Value as Cell;
 
 use super::engine::{self, Sql};
 use super::{Index, IndexError, KnownInstance, scope};
-use crate::access::scope::Scope;
+use crate::access::{GrantedScope, Scope};
 use condition::alias;
 use plan::Plan;
 use row::Wanted;
@@ -63,7 +63,7 @@ impl Index {
     pub fn search(
         &self,
         query: &Query,
-        scope: &Scope,
+        scope: &GrantedScope,
         page: &Page,
         load: LoadAttributes<'_>,
     ) -> Result<SearchPage, IndexError> {

@@ -9,7 +9,7 @@ use leadglass_dicom::{DataSet, Tag, Uid, VR};
 use proptest::prelude::*;
 
 use super::model::*;
-use crate::access::scope::Scope;
+use crate::access::{GrantedScope, Scope};
 use crate::index::{Index, Page};
 
 const PATTERNS: [&str; 12] = ["A*", "*A", "*1", "P%*", "P_?", "?", "C*T*", "*hest*", "*%*", "a\\*", "*_*", "CHEST"];
@@ -147,9 +147,10 @@ pub(super) fn found(index: &Index, headers: &[DataSet], query: &Query, scope: &S
     let mut load = |instance: &crate::index::KnownInstance| {
         headers.iter().find(|header| header.text(SOP_UID) == Some(instance.sop_instance.as_str())).cloned()
     };
+    let granted = GrantedScope::for_test(scope.clone());
     let (mut rows, mut page) = (Vec::new(), Page { limit, ..Page::default() });
     loop {
-        let found = index.search(query, scope, &page, &mut load).unwrap();
+        let found = index.search(query, &granted, &page, &mut load).unwrap();
         assert!(found.rows.len() as u64 <= limit);
         rows.extend(found.rows);
         page.after = found.next;
@@ -182,7 +183,8 @@ proptest! {
             prop_assert_eq!(&keys, &expected(&headers, &query, &scope), "{:?} {:?}", query, scope);
             prop_assert_eq!(&found(&index, &headers, &query, &scope, 2), &all, "pages of {:?}", query);
             let rest = Page { limit: 1000, offset: 1, after: None };
-            let rest = index.search(&query, &scope, &rest, &mut |instance| {
+            let granted = GrantedScope::for_test(scope.clone());
+            let rest = index.search(&query, &granted, &rest, &mut |instance| {
                 headers.iter().find(|header| header.text(SOP_UID) == Some(instance.sop_instance.as_str())).cloned()
             });
             prop_assert_eq!(&rest.unwrap().rows[..], all.get(1..).unwrap_or_default());

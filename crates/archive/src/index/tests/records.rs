@@ -6,8 +6,12 @@ use leadglass_dicom::{SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use super::agreement::{found, query};
 use super::model::*;
 use crate::Selection;
-use crate::access::scope::Scope;
+use crate::access::{GrantedScope, Scope};
 use crate::index::{Applied, Change, Index, IndexError, Location, QuarantineRow, SeriesSummary, TrailQuery, TrailRow};
+
+fn everything() -> GrantedScope {
+    GrantedScope::for_test(Scope::everything())
+}
 
 fn uid(header: &leadglass_dicom::DataSet) -> SopInstanceUid {
     SopInstanceUid::parse(header.text(SOP_UID).unwrap()).unwrap()
@@ -84,17 +88,17 @@ fn selections_are_ordered_and_within_scope() {
     let study = StudyInstanceUid::parse("1.0.0").unwrap();
     let selection = Selection { studies: vec![study.clone()], ..Selection::default() };
     let scope = Scope { modalities: vec!["CT".into(), "MR".into()], ..Scope::default() };
-    let all = index.select(&selection, &Scope::everything()).unwrap();
-    let own = index.select(&selection, &scope).unwrap();
+    let all = index.select(&selection, &everything()).unwrap();
+    let own = index.select(&selection, &GrantedScope::for_test(scope.clone())).unwrap();
     let count = |scope: &Scope| {
         headers.iter().filter(|header| header.text(STUDY_UID) == Some("1.0.0") && scope.admits(header)).count()
     };
     assert_eq!((all.len(), own.len()), (count(&Scope::everything()), count(&scope)));
     assert!(all.iter().all(|instance| instance.study == study));
-    assert!(index.select(&Selection::default(), &Scope::everything()).unwrap().is_empty());
+    assert!(index.select(&Selection::default(), &everything()).unwrap().is_empty());
     let narrowed = Selection { instances: vec![uid(&headers[0])], ..selection };
-    assert_eq!(index.select(&narrowed, &Scope::everything()).unwrap().len(), 1);
-    assert_eq!(index.select(&narrowed, &Scope::default()).unwrap().len(), 0);
+    assert_eq!(index.select(&narrowed, &everything()).unwrap().len(), 1);
+    assert_eq!(index.select(&narrowed, &GrantedScope::for_test(Scope::default())).unwrap().len(), 0);
 }
 
 #[test]
@@ -106,7 +110,7 @@ fn summaries_go_stale_and_series_settle() {
     let unsettled = index.settled_series(i64::MAX, 100).unwrap();
     assert_eq!(unsettled.first(), Some(&(study.clone(), series.clone())));
     let selection = Selection { studies: vec![study.clone()], series: vec![series.clone()], ..Selection::default() };
-    let instances = index.select(&selection, &Scope::everything()).unwrap().len() as u64;
+    let instances = index.select(&selection, &everything()).unwrap().len() as u64;
     let summary = SeriesSummary { study, series, instances, location: Location { segment: 1, offset: 9 }, key_id: 5 };
     let next = headers.len() as u64 + 1;
     writer.apply(&[Applied { sequence: next, change: Change::SeriesSummary(summary.clone()) }]).unwrap();
@@ -152,13 +156,13 @@ fn the_trail_is_found_by_patient_caller_and_time_in_pages() {
     closed.outcome = "done".into();
     writer.apply(&[Applied { sequence: 21, change: Change::Trail(closed.clone()) }]).unwrap();
     let of_patient = TrailQuery { patient_id: Some("P".into()), limit: 10, ..TrailQuery::default() };
-    let found = index.trail(&of_patient).unwrap();
+    let found = index.trail(&of_patient, &everything()).unwrap();
     assert_eq!(found.iter().map(|row| row.entry).collect::<Vec<_>>(), [15, 10, 5, 0]);
     assert_eq!(found.last(), Some(&closed));
     let mut of_caller = TrailQuery { caller: Some("A".into()), from_ns: Some(2), limit: 3, ..TrailQuery::default() };
     let (mut pages, mut entries) = (0, Vec::new());
     loop {
-        let page = index.trail(&of_caller).unwrap();
+        let page = index.trail(&of_caller, &everything()).unwrap();
         let Some(last) = page.last() else { break };
         of_caller.after = Some((last.time_ns, last.entry));
         entries.extend(page.iter().map(|row| row.entry));
@@ -184,5 +188,11 @@ fn the_quarantine_remembers() {
     writer.apply(&[Applied { sequence: 1, change: Change::Quarantine(row.clone()) }]).unwrap();
     assert!(index.is_quarantined(&row.sop_instance, &row.digest).unwrap());
     assert!(!index.is_quarantined(&row.sop_instance, &[5; 32]).unwrap());
-    assert_eq!(index.quarantine(10).unwrap(), [row]);
+    let found = index.quarantine(None, 10, &everything()).unwrap();
+    let number = found[0].0;
+    assert_eq!(found, [(number, row)]);
+    assert!(index.quarantine(Some(number), 10, &everything()).unwrap().is_empty());
+    let limited = GrantedScope::for_test(Scope { modalities: vec!["CT".into()], ..Scope::default() });
+    assert!(index.quarantine(None, 10, &limited).unwrap().is_empty());
+    assert!(index.trail(&TrailQuery { limit: 10, ..TrailQuery::default() }, &limited).unwrap().is_empty());
 }
