@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadglass::tls::bundle::PeerBundle;
+use leadglass_archive::access::Scope;
 use leadglass_dicom::{AeTitle, Encoding, VR};
 use leadglass_dimse::message::{Command, StatusDetail, SubOperations};
 use leadglass_dimse::negotiation::{Acceptance, ContextResult};
@@ -191,5 +192,27 @@ async fn only_the_enrolled_certificate_receives() {
     assert_eq!(ended, (Status::OUT_OF_RESOURCES_SUBOPERATIONS, counts(0, 3)));
     assert!(receiving.await.is_err(), "no TLS for the impostor");
     assert_eq!(move_(&mut association, "NOBODY", &study()).await.0, Status::MOVE_DESTINATION_UNKNOWN);
+    association.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_out_of_a_peers_scope_neither_comes_nor_goes() {
+    let server = TestServer::start().await;
+    let peer = server.peer("CT1", &ALL_VERBS).await;
+    store_all(&server, &peer, &images()).await;
+    let second = Scope { studies: vec!["1.2.3.2".into()], ..Scope::default() };
+    let scoped = server.scoped_peer("CT2", &ALL_VERBS, None, second).await;
+    server.peer_at("STATION", &[], Some("127.0.0.1:1".into())).await;
+    let asking = Asking::of(&[(STUDY_MOVE, &[EXPLICIT]), (CT, &[EXPLICIT])]);
+    let mut association = server.associate(&scoped, asking).await.unwrap();
+    let nothing = identifier("STUDY", &[(STUDY_UID, VR::UI, "1.2.3.9")]);
+    let absent = move_(&mut association, "STATION", &nothing).await;
+    assert_eq!(absent, (Status::SUCCESS, counts(0, 0)));
+    assert_eq!(move_(&mut association, "STATION", &study()).await, absent);
+    let (out, own) = (TestImage::new(1, 1, 9), TestImage::new(2, 1, 1));
+    for (image, status) in [(out, Status::NOT_AUTHORIZED), (own, Status::SUCCESS)] {
+        let bytes = image.bytes(Encoding::ExplicitLittleEndian);
+        assert_eq!(store(&mut association, 3, &image, bytes).await.unwrap().status, status);
+    }
     association.release().await.unwrap();
 }

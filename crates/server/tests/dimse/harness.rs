@@ -85,13 +85,18 @@ impl TestServer {
     }
 
     pub async fn peer_at(&self, ae: &str, verbs: &[Verb], address: Option<String>) -> TestPeer {
+        self.scoped_peer(ae, verbs, address, Scope::everything()).await
+    }
+
+    /// One that reaches so far.
+    pub async fn scoped_peer(&self, ae: &str, verbs: &[Verb], address: Option<String>, scope: Scope) -> TestPeer {
         let ae = AeTitle::parse(ae).unwrap();
         let bundle = self.host().tls.issue_peer(&ae).unwrap();
         let peer = Peer {
             ae: ae.to_string(),
             certificate_sha256: bundle.certificate_sha256.clone(),
             verbs: verbs.to_vec(),
-            scope: Scope::everything(),
+            scope,
             address,
             revoked: None,
         };
