@@ -83,7 +83,8 @@ impl Archive {
             if self.is_set_up() {
                 return Err(Refused::NotAllowed);
             }
-            let (secret, token) = self.fresh_token(name, Role::Administrator, Scope::everything(), ADMINISTRATOR_LIFETIME)?;
+            let (secret, token) =
+                self.fresh_token(name, Role::Administrator, Scope::everything(), ADMINISTRATOR_LIFETIME)?;
             Ok((Some(Change::SetupCompleted { token }), secret))
         })
         .await
@@ -100,15 +101,15 @@ impl Archive {
     /// [`Refused::Invalid`] when setup is done.
     pub async fn new_setup_code(&self, caller: &Caller) -> Result<String, Refused> {
         self.perform_change(caller, requests::IssueSetupCode, async |_| {
-                if self.is_set_up() {
-                    return Err(Refused::Invalid("setup is done: an administrator makes tokens".into()));
-                }
-                let code = fresh_setup_code().ok_or_else(no_randomness)?;
-                let expires = self.inner.clock.now() + SETUP_CODE_LIFETIME;
-                let setup = SetupFact { digest: secret_digest(&code), expires: Some(expires), done: false, tries: 0 };
-                Ok((Some(Change::SetupCodeIssued { setup }), code))
-            })
-            .await
+            if self.is_set_up() {
+                return Err(Refused::Invalid("setup is done: an administrator makes tokens".into()));
+            }
+            let code = fresh_setup_code().ok_or_else(no_randomness)?;
+            let expires = self.inner.clock.now() + SETUP_CODE_LIFETIME;
+            let setup = SetupFact { digest: secret_digest(&code), expires: Some(expires), done: false, tries: 0 };
+            Ok((Some(Change::SetupCodeIssued { setup }), code))
+        })
+        .await
     }
 
     /// Adds a peer, or replaces the certificate, verbs and address of one by that title.

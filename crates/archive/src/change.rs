@@ -135,7 +135,9 @@ impl Change {
             Change::TokenCreated { token } | Change::TokenRevoked { token } => {
                 vec![fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?)]
             }
-            Change::SetupCodeIssued { setup } | Change::SetupCodeTried { setup } => vec![fact(kind::SETUP, "", serde_json::to_string(setup)?)],
+            Change::SetupCodeIssued { setup } | Change::SetupCodeTried { setup } => {
+                vec![fact(kind::SETUP, "", serde_json::to_string(setup)?)]
+            }
             Change::SetupCodeVoided => vec![fact(kind::SETUP, "", serde_json::to_string(&SetupFact::default())?)],
             Change::SetupCompleted { token } => {
                 let done = SetupFact { done: true, ..SetupFact::default() };

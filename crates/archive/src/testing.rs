@@ -15,8 +15,8 @@ use leadglass_dicom::{AeTitle, TransferSyntax};
 use tempfile::TempDir;
 
 pub use self::sample::Sample;
-use crate::access::{GrantedScope, Scope};
 use crate::access::secret::sha256_hex;
+use crate::access::{GrantedScope, Scope};
 use crate::administer::{Peer, Verb};
 use crate::index::{TrailQuery, TrailRow};
 use crate::retrieve::Purpose;

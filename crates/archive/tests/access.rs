@@ -91,9 +91,18 @@ async fn a_token_ends_with_its_time_or_its_revocation() {
     let test = TestArchive::new();
     let (archive, host) = (test.archive(), test.host().await);
     let secret = archive.create_token(&host, "viewer of Ada", "viewer", DAY, Scope::everything()).await.unwrap();
-    assert!(matches!(archive.create_token(&host, "viewer of Ada", "viewer", DAY, Scope::everything()).await, Err(Refused::Invalid(_))));
-    assert!(matches!(archive.create_token(&host, "x", "host", DAY, Scope::everything()).await, Err(Refused::Invalid(_))));
-    assert!(matches!(archive.create_token(&host, "x", "viewer", DAY * 9999, Scope::everything()).await, Err(Refused::Invalid(_))));
+    assert!(matches!(
+        archive.create_token(&host, "viewer of Ada", "viewer", DAY, Scope::everything()).await,
+        Err(Refused::Invalid(_))
+    ));
+    assert!(matches!(
+        archive.create_token(&host, "x", "host", DAY, Scope::everything()).await,
+        Err(Refused::Invalid(_))
+    ));
+    assert!(matches!(
+        archive.create_token(&host, "x", "viewer", DAY * 9999, Scope::everything()).await,
+        Err(Refused::Invalid(_))
+    ));
     let viewer = archive.authenticate(at(Door::DicomWeb), Credential::ApiToken(secret.clone())).await.unwrap();
     assert!(archive.is_current(&viewer));
     archive.revoke_token(&host, "viewer of Ada").await.unwrap();

@@ -14,8 +14,7 @@ use leadglass_archive::{Caller, Credential, Door, Refused, Selection, Source};
 use leadglass_dicom::query::{Query, QueryOptions, Root};
 use leadglass_dicom::{AeTitle, DataSet, SopClassUid, SopInstanceUid, StudyInstanceUid, Tag, VR};
 
-const COUNTS: [Tag; 4] =
-    [Tag(0x0020, 0x1200), Tag(0x0020, 0x1206), Tag(0x0020, 0x1208), Tag(0x0020, 0x1209)];
+const COUNTS: [Tag; 4] = [Tag(0x0020, 0x1200), Tag(0x0020, 0x1206), Tag(0x0020, 0x1208), Tag(0x0020, 0x1209)];
 const MODALITIES_IN_STUDY: Tag = Tag(0x0008, 0x0061);
 
 fn of_modality(modality: &str) -> Scope {
@@ -109,8 +108,9 @@ async fn all_there_is(test: &TestArchive, reader: &Caller, at_dimse: &Caller) ->
         }
     }
     let sop_class = SopClassUid::parse(Sample::SOP_CLASS).unwrap();
-    let references =
-        samples().into_iter().map(|sample| SopReference { sop_class: sop_class.clone(), sop_instance: sample.sop_uid() });
+    let references = samples()
+        .into_iter()
+        .map(|sample| SopReference { sop_class: sop_class.clone(), sop_instance: sample.sop_uid() });
     told.push_str(&format!("{:?}\n", archive.commit(at_dimse, references.collect()).await.unwrap()));
     told
 }
@@ -123,7 +123,9 @@ async fn what_is_out_of_scope_answers_as_what_is_not_there() {
         (of_modality("MR"), |sample| sample.modality == "MR"),
         (of_modality("CT"), |sample| sample.modality == "CT"),
         (of_patient("PAT-2"), |sample| sample.patient_id == "PAT-2"),
-        (Scope { studies: vec![samples()[4].study.clone()], ..Scope::default() }, |sample| sample.study == samples()[4].study),
+        (Scope { studies: vec![samples()[4].study.clone()], ..Scope::default() }, |sample| {
+            sample.study == samples()[4].study
+        }),
         (Scope { institutions: vec!["Elsewhere".into()], ..Scope::default() }, |_| false),
     ];
     for (at, (scope, within)) in scopes.into_iter().enumerate() {
@@ -202,8 +204,11 @@ async fn a_user_on_a_peer_reaches_what_both_reach() {
     let test = archive_of(|_| true).await;
     let host = test.host().await;
     test.scoped_peer("VIEW1", &[Verb::Find, Verb::Retrieve], of_modality("CT")).await;
-    let passcode =
-        test.archive().create_token(&host, "ada", "viewer", Duration::from_secs(60), of_patient("PAT-1")).await.unwrap();
+    let passcode = test
+        .archive()
+        .create_token(&host, "ada", "viewer", Duration::from_secs(60), of_patient("PAT-1"))
+        .await
+        .unwrap();
     let credential = Credential::Peer {
         certificate_der: b"certificate of VIEW1".to_vec(),
         calling_ae: AeTitle::parse("VIEW1").unwrap(),
@@ -225,8 +230,11 @@ async fn scopes_are_kept_and_a_change_of_one_holds_at_once() {
     assert!(!test.archive().is_current(&sender));
     assert!(matches!(test.archive().search(&sender, keys("STUDY", &[])).await, Err(Refused::NotAllowed)));
     let host = test.host().await;
-    let secret =
-        test.archive().create_token(&host, "ada", "viewer", Duration::from_secs(60), of_patient("PAT-2")).await.unwrap();
+    let secret = test
+        .archive()
+        .create_token(&host, "ada", "viewer", Duration::from_secs(60), of_patient("PAT-2"))
+        .await
+        .unwrap();
     let test = test.reopened().await;
     let host = test.host().await;
     assert_eq!(test.archive().peers(&host).await.unwrap()[0].scope, of_modality("MR"));

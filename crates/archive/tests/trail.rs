@@ -199,8 +199,11 @@ async fn a_flood_of_strangers_is_few_entries() {
 async fn who_came_in_is_recorded_once_a_visit_and_each_association() {
     let test = TestArchive::new();
     let host = test.host().await;
-    let secret =
-        test.archive().create_token(&host, "ada", "viewer", Duration::from_secs(3600), Scope::everything()).await.unwrap();
+    let secret = test
+        .archive()
+        .create_token(&host, "ada", "viewer", Duration::from_secs(3600), Scope::everything())
+        .await
+        .unwrap();
     let ada = async |address: [u8; 4]| {
         let source = Source { address: Some(address.into()), door: Door::DicomWeb };
         test.archive().authenticate(source, Credential::ApiToken(secret.clone())).await.unwrap()

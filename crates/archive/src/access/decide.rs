@@ -9,8 +9,8 @@ mod proof;
 use std::time::SystemTime;
 
 pub use self::proof::{Granted, GrantedScope};
-use super::registry::Registry;
 use super::Caller;
+use super::registry::Registry;
 use crate::trail::Subject;
 use crate::{Operation, Refused};
 

@@ -41,7 +41,8 @@ pub enum Role {
 
 use Operation::{
     AddPeer, Commit, CompleteSetup, CreateToken, FindDestination, IssueSetupCode, ListPeers, ListTokens,
-    ReadHostSecret, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve, RevokePeer, RevokeToken, Search, Store, Verify, WriteHostSecret,
+    ReadHostSecret, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve, RevokePeer, RevokeToken, Search, Store,
+    Verify, WriteHostSecret,
 };
 
 /// The policy.

@@ -4,8 +4,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use leadglass_dicom::{SopClassUid, SopInstanceUid};
 
 use super::data_set::OpenInstance;
-use crate::access::{Granted, GrantedScope};
 use crate::access::decide::Request;
+use crate::access::{Granted, GrantedScope};
 use crate::trail::Subject;
 use crate::{Archive, Caller, Inner, Operation, Refused, Selection, blocking};
 

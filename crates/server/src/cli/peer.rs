@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
-use super::scope::{Limits, words};
 use super::output::{Exit, Output};
+use super::scope::{Limits, words};
 use crate::host::write_file;
 
 /// Enrol, list and revoke DICOM peers.

@@ -8,8 +8,8 @@ use comfy_table::Table;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
-use super::scope::{Limits, words};
 use super::output::{Exit, Output};
+use super::scope::{Limits, words};
 use crate::host::write_file;
 
 /// Make, list and revoke API tokens.
