@@ -17,6 +17,9 @@ use leadglass_dicom::{AeTitle, DataSet, SopClassUid, SopInstanceUid, StudyInstan
 const COUNTS: [Tag; 4] = [Tag(0x0020, 0x1200), Tag(0x0020, 0x1206), Tag(0x0020, 0x1208), Tag(0x0020, 0x1209)];
 const MODALITIES_IN_STUDY: Tag = Tag(0x0008, 0x0061);
 
+/// Whether a sample is within.
+type Within = fn(&Sample) -> bool;
+
 fn of_modality(modality: &str) -> Scope {
     Scope { modalities: vec![modality.into()], ..Scope::default() }
 }
@@ -119,7 +122,7 @@ async fn all_there_is(test: &TestArchive, reader: &Caller, at_dimse: &Caller) ->
 async fn what_is_out_of_scope_answers_as_what_is_not_there() {
     let whole = archive_of(|_| true).await;
     let verbs = [Verb::Find, Verb::Retrieve, Verb::Commit];
-    let scopes: [(Scope, fn(&Sample) -> bool); 5] = [
+    let scopes: [(Scope, Within); 5] = [
         (of_modality("MR"), |sample| sample.modality == "MR"),
         (of_modality("CT"), |sample| sample.modality == "CT"),
         (of_patient("PAT-2"), |sample| sample.patient_id == "PAT-2"),

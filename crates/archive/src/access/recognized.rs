@@ -19,10 +19,13 @@ const VISIT: Duration = Duration::from_secs(300);
 /// Most visits told apart; beyond, all begin anew.
 const MOST: usize = 4096;
 
+/// Name, address, door.
+type Visitor = (String, Option<IpAddr>, Door);
+
 /// Visits of the last minutes: since when.
 #[derive(Default)]
 pub(crate) struct Visits {
-    since: Mutex<HashMap<(String, Option<IpAddr>, Door), i64>>,
+    since: Mutex<HashMap<Visitor, i64>>,
 }
 
 impl Visits {

@@ -60,7 +60,7 @@ enum Work {
     /// An instance, sealed.
     Keep(Box<Prepared>, oneshot::Sender<Result<StoreOutcome, Refused>>),
     /// A change (or none) and its entry.
-    Change(Option<Change>, Entry, oneshot::Sender<Result<u64, Refused>>),
+    Change(Option<Box<Change>>, Entry, oneshot::Sender<Result<u64, Refused>>),
     /// An entry somebody waits for.
     Record(Entry, oneshot::Sender<Result<u64, Refused>>),
     /// An entry nobody waits for.
@@ -105,12 +105,12 @@ impl Committer {
         change: Option<Change>,
         entry: Entry,
     ) -> Result<u64, Refused> {
-        self.ask(|reply| Work::Change(change, entry, reply)).await
+        self.ask(|reply| Work::Change(change.map(Box::new), entry, reply)).await
     }
 
     /// Counts a wrong setup code, the one change that a stranger can bring about.
     pub(crate) async fn count_setup_try(&self, change: Change, entry: Entry) -> Result<u64, Refused> {
-        self.ask(|reply| Work::Change(Some(change), entry, reply)).await
+        self.ask(|reply| Work::Change(Some(Box::new(change)), entry, reply)).await
     }
 
     /// Writes an entry; durable when it returns.

@@ -58,9 +58,7 @@ fn what_is_removed_is_gone_with_its_names() {
         let headers = headers(dice);
         let directory = tempfile::tempdir().unwrap();
         let (index, mut writer) = indexed(&directory, &headers);
-        let mut next = headers.len() as u64;
-        for header in &headers {
-            next += 1;
+        for (next, header) in (headers.len() as u64 + 1..).zip(&headers) {
             let change = Change::Tombstone { sop_instance: uid(header) };
             writer.apply(&[Applied { sequence: next, change }]).unwrap();
             assert_eq!(index.instance_by_sop(&uid(header)).unwrap(), None);
