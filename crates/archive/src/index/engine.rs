@@ -115,6 +115,9 @@ impl Drop for Lent<'_> {
 }
 
 fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection, IndexError> {
+    // SQLCipher's OpenSSL cleans up when the process exits, under threads that still read: a
+    // crash. Initialized here first, it registers no such clean-up.
+    openssl_sys::init();
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     // A raw key, written as SQLCipher wants it: no derivation, no text from outside.
     let key = Zeroizing::new(format!("x'{}'", hex::encode(key)));
