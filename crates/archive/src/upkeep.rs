@@ -20,12 +20,12 @@ const SERIES: u32 = 4;
 pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
     let inner: Weak<Inner> = Arc::downgrade(inner);
     let look = move || {
-        while let Some(inner) = inner.upgrade() {
+        loop {
+            std::thread::sleep(TICK);
+            let Some(inner) = inner.upgrade() else { return };
             let archive = Archive { inner };
             archive.tend(Some(nanoseconds(archive.inner.clock.now())));
             archive.summarize_settled();
-            drop(archive);
-            std::thread::sleep(TICK);
         }
     };
     std::thread::Builder::new().name("upkeep".into()).spawn(look).map(drop)

@@ -32,6 +32,21 @@ use crate::{Refused, log};
 pub(crate) struct Committer {
     queue: mpsc::Sender<Work>,
     read_only: ReadOnly,
+    /// After `queue`: the thread ends when the last queue is gone, and only then is waited for.
+    _thread: Arc<Thread>,
+}
+
+/// The committer's thread, waited for by whoever lets go of the committer last: nothing of an
+/// archive runs on when it is dropped.
+struct Thread(parking_lot::Mutex<Option<std::thread::JoinHandle<()>>>);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.get_mut().take() {
+            // A panic of the thread has been told of already, by the hook and by read-only.
+            drop(thread.join());
+        }
+    }
 }
 
 /// Why nothing can be written any more, once that is so. It never goes back: a failed sync

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::batch::{Batch, Effect, Reply, applied, inline_bytes};
 use super::records::small_record;
 use super::stores::StoreEntries;
-use super::{Committer, Prepared, ReadOnly, Work};
+use super::{Committer, Prepared, ReadOnly, Thread, Work};
 use crate::Refused;
 use crate::access::registry::Registry;
 use crate::change::Change;
@@ -55,8 +55,9 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Committer> {
         quarantined: HashSet::new(),
         closed: None,
     };
-    std::thread::Builder::new().name("committer".into()).spawn(move || worker.run(&work))?;
-    Ok(Committer { queue, read_only })
+    let thread = std::thread::Builder::new().name("committer".into()).spawn(move || worker.run(&work))?;
+    let thread = Arc::new(Thread(parking_lot::Mutex::new(Some(thread))));
+    Ok(Committer { queue, read_only, _thread: thread })
 }
 
 struct Worker {
