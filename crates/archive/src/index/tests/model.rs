@@ -35,7 +35,7 @@ pub(super) const NAMES: [&str; 12] = [
     "Annan^Anna=Annan",
     "X",
     "",
-    "Doe\\^Jane",
+    "Doe Roe^Jane",
 ];
 pub(super) const IDS: [&str; 6] = ["A", "a", "A1", "P%1", "P_1", ""];
 pub(super) const DATES: [&str; 6] = ["20240101", "20240115", "20240229", "20231231", "", "2024"];
@@ -43,7 +43,7 @@ pub(super) const TIMES: [&str; 5] = ["10", "101530.5", "235959", "", "0000"];
 pub(super) const MODALITIES: [&str; 4] = ["CT", "MR", "SR", ""];
 pub(super) const INSTITUTIONS: [&str; 3] = ["North", "South", ""];
 pub(super) const CLASSES: [&str; 2] = ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"];
-pub(super) const TEXTS: [&str; 6] = ["CHEST", "Chest 1", "chest_2", "100%", "a\\b", ""];
+pub(super) const TEXTS: [&str; 6] = ["CHEST", "Chest 1", "chest_2", "100%", "a/b", ""];
 
 /// Numbers that look random, all from one.
 pub(super) struct Dice(pub(super) u64);
