@@ -123,10 +123,10 @@ class Archive:
             context.load_cert_chain(cert or self.peer["cert"], key or self.peer["key"])
         return context
 
-    def associate(self, contexts, ae=None, peer=None, ext_neg=None, evt_handlers=None, called=None, context=None):
+    def associate(self, contexts, ae=None, peer=None, ext_neg=None, evt_handlers=None, called=None, context=None, timeout=30):
         peer = peer or self.peer
         entity = AE(ae_title=ae or peer["ae"])
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = timeout
         entity.requested_contexts = contexts
         return entity.associate(
             self.host, self.port, ae_title=called or self.ae, ext_neg=ext_neg or [], evt_handlers=evt_handlers or [],

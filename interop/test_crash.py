@@ -18,8 +18,8 @@ from conftest import SAMPLES
 from leadglass import Archive
 
 FULL = bool(os.environ.get("LEADGLASS_FULL"))
-KILLS = int(os.environ.get("LEADGLASS_KILLS", 200 if FULL else 10))
-CUTS = int(os.environ.get("LEADGLASS_CUTS", 200 if FULL else 10))
+KILLS = int(os.environ.get("LEADGLASS_KILLS", 200 if FULL else 5))
+CUTS = int(os.environ.get("LEADGLASS_CUTS", 200 if FULL else 5))
 STREAMS = 8
 RESTART_S = 5
 EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
@@ -37,7 +37,7 @@ class Stream(threading.Thread):
         ds = self.template
         ds.StudyInstanceUID, ds.SeriesInstanceUID = generate_uid(), generate_uid()
         try:
-            association = self.archive.associate([build_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)])
+            association = self.archive.associate([build_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)], timeout=5)
             while association.is_established:
                 ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
                 if association.send_c_store(ds).get("Status") != 0:
