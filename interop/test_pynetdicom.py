@@ -174,7 +174,7 @@ def test_storage_commitment_tells_the_truth(archive, linger):
     present = [(ds.SOPClassUID, ds.SOPInstanceUID) for ds in
                (pydicom.dcmread(p, stop_before_pixels=True) for p in sorted((SAMPLES / "datalad-example-dicom-structural").iterdir()))]
     missing = (present[0][0], generate_uid())
-    wrong_class = ("1.2.840.10008.5.1.4.1.1.7", present[1][1])
+    wrong_class = ("1.2.840.10008.5.1.4.1.1.7", present.pop(1)[1])
     reports, transaction = [], generate_uid()
 
     def report(event):
