@@ -8,6 +8,7 @@ pub mod access;
 pub mod administer;
 mod change;
 mod commit;
+mod digest;
 pub mod index;
 mod ingest;
 pub mod log;

@@ -46,14 +46,13 @@ impl Archive {
         let parts = commit::Parts {
             log: log.clone(),
             index: index.clone(),
-            writer,
             keyring: keyring.clone(),
             registry: registry.clone(),
             clock: settings.clock.clone(),
             lock: lock.clone(),
         };
         let committer =
-            commit::start(parts).map_err(|source| io("starting the committer", &settings.data_dir, source))?;
+            commit::start(parts, writer).map_err(|source| io("starting the committer", &settings.data_dir, source))?;
         let inner = Arc::new(Inner {
             clock: settings.clock.clone(),
             trail: Trail::new(committer.clone()),

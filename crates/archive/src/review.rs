@@ -19,7 +19,7 @@ pub struct Quarantined {
     pub number: u64,
     /// SOP Instance UID.
     pub sop_instance: SopInstanceUid,
-    /// SHA-256 of the data set as it came.
+    /// BLAKE3 of the data set as it came.
     pub digest: [u8; 32],
     /// Bytes of the data set as it came.
     pub data_set_bytes: u64,

@@ -28,6 +28,13 @@ pub(super) struct Batch {
     bytes: usize,
 }
 
+impl Effect {
+    /// Whether searches show it: what only readers of the trail see, they need not wait for.
+    pub(super) fn is_searched(&self) -> bool {
+        !matches!(self, Effect::Trail(_) | Effect::Nothing)
+    }
+}
+
 /// What a record means to the index.
 pub(crate) enum Effect {
     /// An instance kept.
@@ -81,7 +88,7 @@ impl Batch {
         self.replies.push(reply);
     }
 
-    /// Everything is durable and indexed.
+    /// Everything is durable.
     pub(super) fn succeed(self, appended: &[Appended]) {
         for reply in self.replies {
             match reply {

@@ -1,11 +1,12 @@
 //! The committer: the one writer of log and index.
 //!
 //! One thread takes all work that waits, makes one append of it (one write, one
-//! `fdatasync`), applies it to the index in one transaction, and answers everybody. While
-//! it syncs, the next batch gathers by itself: alone one waits for nobody, together many
-//! share a sync. Deliberately absent: decisions (it asks for the proof of one).
+//! `fdatasync`), answers everybody and hands it to the [`indexer`]. While it syncs, the next
+//! batch gathers by itself: alone one waits for nobody, together many share a sync.
+//! Deliberately absent: decisions (it asks for the proof of one).
 
 mod batch;
+mod indexer;
 pub(crate) mod records;
 pub(crate) mod replay;
 mod stores;
@@ -104,7 +105,7 @@ pub(crate) struct Prepared {
 }
 
 impl Committer {
-    /// Keeps an instance: durable and indexed when it returns.
+    /// Keeps an instance: durable when it returns, and every search that begins then finds it.
     pub(crate) async fn keep(
         &self,
         _granted: &Granted<StoreRequest>,

@@ -46,7 +46,7 @@ pub(crate) struct Facts {
     /// Transfer Syntax UID.
     #[serde(with = "as_text")]
     pub(crate) transfer_syntax: Uid,
-    /// SHA-256 of the data set as it came.
+    /// BLAKE3 of the data set as it came.
     pub(crate) digest: [u8; 32],
     /// Its bytes.
     pub(crate) data_set_bytes: u64,

@@ -8,14 +8,15 @@ use leadglass_dicom::SopInstanceUid;
 use leadglass_dicom::clock::Clock;
 use tokio::sync::oneshot;
 
-use super::batch::{Batch, Effect, Reply, applied, inline_bytes};
+use super::batch::{Batch, Effect, Reply, inline_bytes};
+use super::indexer::{Durable, Indexer};
 use super::records::small_record;
 use super::stores::StoreEntries;
 use super::{Committer, Prepared, ReadOnly, Thread, Work};
 use crate::Refused;
 use crate::access::registry::Registry;
 use crate::change::Change;
-use crate::index::{Index, IndexError, Writer};
+use crate::index::{Index, Writer};
 use crate::log::{Appended, Kind, Log, LogError, Part};
 use crate::perform::nanoseconds;
 use crate::seal::Keyring;
@@ -25,14 +26,16 @@ use crate::trail::{Entry, Outcome};
 /// Quarantined objects remembered, so that one sent again and again fills no disk.
 const QUARANTINE_REMEMBERED: usize = 4096;
 
+/// Instances on their way into the index that are remembered before those that have arrived
+/// are forgotten.
+const RECENT: usize = 1024;
+
 /// What the committer works with.
 pub(crate) struct Parts {
     /// Where records go.
     pub(crate) log: Arc<Log>,
     /// The view of them.
     pub(crate) index: Index,
-    /// The view's one writer.
-    pub(crate) writer: Writer,
     /// The keys.
     pub(crate) keyring: Arc<Keyring>,
     /// Told of each change that is durable.
@@ -44,11 +47,14 @@ pub(crate) struct Parts {
     pub(crate) lock: Arc<std::fs::File>,
 }
 
-/// Starts the committer.
-pub(crate) fn start(parts: Parts) -> std::io::Result<Committer> {
+/// Starts the committer; `writer` is the index's.
+pub(crate) fn start(parts: Parts, writer: Writer) -> std::io::Result<Committer> {
     let (queue, work) = mpsc::channel();
     let read_only = ReadOnly::default();
     let worker = Worker {
+        index: parts.index.as_applied(),
+        indexer: Indexer::start(writer, read_only.clone())?,
+        recent: HashMap::new(),
         parts,
         read_only: read_only.clone(),
         stores: StoreEntries::default(),
@@ -61,6 +67,11 @@ pub(crate) fn start(parts: Parts) -> std::io::Result<Committer> {
 }
 
 struct Worker {
+    /// As far as it is applied; what is on its way is in `recent`.
+    index: Index,
+    indexer: Indexer,
+    /// Digests and sequence numbers of instances that are durable, and may not be in the index yet.
+    recent: HashMap<SopInstanceUid, ([u8; 32], u64)>,
     parts: Parts,
     read_only: ReadOnly,
     stores: StoreEntries,
@@ -170,9 +181,10 @@ impl Worker {
     /// Whether there is room, and what is there under that UID already.
     fn outcome(&self, prepared: &Prepared, in_batch: &InBatch) -> Result<StoreOutcome, Refused> {
         let facts = &prepared.facts;
-        let there = match in_batch.get(&facts.sop_instance) {
-            Some(digest) => Some(*digest),
-            None => self.parts.index.instance_by_sop(&facts.sop_instance).map_err(broken)?.map(|known| known.digest),
+        let recent = || self.recent.get(&facts.sop_instance).map(|(digest, _)| *digest);
+        let there = match in_batch.get(&facts.sop_instance).copied().or_else(recent) {
+            Some(digest) => Some(digest),
+            None => self.index.instance_by_sop(&facts.sop_instance).map_err(broken)?.map(|known| known.digest),
         };
         match there {
             Some(digest) if digest == facts.digest => return Ok(StoreOutcome::AlreadyThere),
@@ -220,7 +232,7 @@ impl Worker {
         }
     }
 
-    /// Keys durable, records durable, index and registry told: in that order.
+    /// Keys durable, records durable, registry and index told: in that order.
     fn write(&mut self, batch: &mut Batch) -> Result<Vec<Appended>, Refused> {
         if let Some(reason) = self.read_only.reason() {
             return Err(Refused::ReadOnly(reason));
@@ -233,24 +245,35 @@ impl Worker {
             Err(error @ LogError::TooLarge(_)) => return Err(broken(error)),
             Err(error) => return Err(self.fail_for_ever(&error.to_string())),
         };
-        self.apply(&batch.effects, &appended).map_err(|error| self.fail_for_ever(&error.to_string()))?;
-        for effect in &batch.effects {
+        let effects = std::mem::take(&mut batch.effects);
+        self.remember(&effects, &appended);
+        for effect in &effects {
             if let Effect::Change(facts) = effect {
                 for fact in facts {
                     self.parts.registry.learn(fact).map_err(broken)?;
                 }
             }
         }
+        self.indexer.apply(Durable { effects, appended: appended.clone() });
         Ok(appended)
     }
 
-    fn apply(&mut self, effects: &[Effect], appended: &[Appended]) -> Result<(), IndexError> {
-        let changes: Vec<_> = effects
-            .iter()
-            .zip(appended)
-            .flat_map(|(effect, appended)| applied(effect, appended.sequence, appended.location))
-            .collect();
-        self.parts.writer.apply(&changes)
+    /// From now on searches wait for these, and their UIDs are taken.
+    fn remember(&mut self, effects: &[Effect], appended: &[Appended]) {
+        if self.recent.len() > RECENT {
+            let applied = self.index.applied();
+            self.recent.retain(|_, (_, sequence)| *sequence > applied);
+        }
+        let mut searched = 0;
+        for (effect, appended) in effects.iter().zip(appended) {
+            if effect.is_searched() {
+                searched = appended.sequence;
+            }
+            if let Effect::Instance(facts, ..) = effect {
+                self.recent.insert(facts.sop_instance.clone(), (facts.digest, appended.sequence));
+            }
+        }
+        self.index.announce(searched, appended.last().map_or(0, |appended| appended.sequence));
     }
 
     fn checkpoint_if_due(&mut self) {

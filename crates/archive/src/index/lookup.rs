@@ -41,7 +41,7 @@ pub(super) fn known_instance(row: &Row<'_>) -> Result<KnownInstance, IndexError>
 impl Index {
     /// The stored instance of that UID.
     pub fn instance_by_sop(&self, sop_instance: &SopInstanceUid) -> Result<Option<KnownInstance>, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {KNOWN_INSTANCE} FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study
                  WHERE i.sop_instance_uid = $1"
@@ -53,7 +53,7 @@ impl Index {
 
     /// The study of that UID: its data key and patient.
     pub fn study(&self, study: &StudyInstanceUid) -> Result<Option<KnownStudy>, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT s.key_id, coalesce(p.patient_id, '') FROM study s JOIN patient p ON p.id = s.patient
                  WHERE s.study_instance_uid = $1",
@@ -96,7 +96,7 @@ impl Index {
         let mut found = Vec::new();
         // The lowest level that is named is walked in pieces; the lists above it narrow.
         let Some(lowest) = lists.iter().rposition(|(_, list)| !list.is_empty()) else { return Ok(Vec::new()) };
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut walked = lists[lowest].1.clone();
             walked.sort_unstable();
             walked.dedup();
@@ -145,7 +145,7 @@ impl Index {
         study: &StudyInstanceUid,
         series: &SeriesInstanceUid,
     ) -> Result<Option<SeriesSummary>, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT e.summary_instances, e.summary_segment, e.summary_offset, e.summary_key_id
                  FROM series e JOIN study s ON s.id = e.study
@@ -171,7 +171,7 @@ impl Index {
         before_ns: i64,
         limit: u32,
     ) -> Result<Vec<(StudyInstanceUid, SeriesInstanceUid)>, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT s.study_instance_uid, e.series_instance_uid FROM series e JOIN study s ON s.id = e.study
                  WHERE e.last_received_ns < $1 AND e.summary_instances <> e.instances

@@ -12,6 +12,7 @@ mod column;
 mod engine;
 mod error;
 mod lookup;
+mod progress;
 mod records;
 mod row;
 mod scope;
@@ -22,6 +23,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use zeroize::Zeroizing;
 
 pub use apply::Writer;
@@ -34,10 +36,12 @@ pub use search::{Cursor, LoadAttributes, Page, SearchPage, needs_attributes};
 
 use engine::Engine;
 
-/// Answers from the index; clones share it. Sees every batch whose `apply` returned.
+/// Answers from the index; clones share it. Who asks waits until what was announced is
+/// applied, so an answer holds all that was acknowledged before the question.
 #[derive(Clone)]
 pub struct Index {
     engine: Arc<Engine>,
+    waits: bool,
 }
 
 impl Index {
@@ -46,11 +50,43 @@ impl Index {
     pub fn open(path: &Path, key: &Zeroizing<[u8; 32]>) -> Result<(Index, Writer), IndexError> {
         let (engine, connection) = Engine::open(path, key)?;
         let engine = Arc::new(engine);
-        Ok((Index { engine: Arc::clone(&engine) }, Writer::new(engine, connection)))
+        Ok((Index { engine: Arc::clone(&engine), waits: true }, Writer::new(engine, connection)))
+    }
+
+    /// The index as far as it is applied: who asks this one waits for nothing.
+    pub(crate) fn as_applied(&self) -> Index {
+        Index { waits: false, ..self.clone() }
+    }
+
+    /// Announces records that are durable and will be applied: the last of those that
+    /// searches show, and the last of all.
+    pub(crate) fn announce(&self, searched: u64, last: u64) {
+        self.engine.progress.announce(searched, last);
+    }
+
+    /// Waits until all that searches show is applied.
+    pub(crate) fn catch_up(&self) {
+        self.engine.progress.wait_for_searched();
     }
 
     /// The sequence number up to which the log has been applied, 0 at first.
     pub fn applied(&self) -> u64 {
         self.engine.applied()
+    }
+
+    /// Reads what searches show.
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        if self.waits {
+            self.engine.progress.wait_for_searched();
+        }
+        self.engine.read(read)
+    }
+
+    /// Reads what the trail shows.
+    fn read_trail<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        if self.waits {
+            self.engine.progress.wait_for_all();
+        }
+        self.engine.read(read)
     }
 }

@@ -10,7 +10,7 @@ use crate::access::GrantedScope;
 impl Index {
     /// How much is indexed.
     pub fn counts(&self) -> Result<Counts, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let one = |sql: &str| -> Result<u64, IndexError> {
                 Ok(unsigned(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?))
             };
@@ -26,7 +26,7 @@ impl Index {
 
     /// The quarantined object of that UID and digest, when those bytes were set aside before.
     pub fn is_quarantined(&self, sop_instance: &SopInstanceUid, digest: &[u8; 32]) -> Result<bool, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT 1 FROM quarantine WHERE sop_instance_uid = $1 AND digest = $2")?;
             Ok(statement.exists(params![sop_instance.as_str(), digest])?)
@@ -44,7 +44,7 @@ impl Index {
         if !scope.is_everything() {
             return Ok(Vec::new());
         }
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT sop_instance_uid, record_segment, record_offset, key_id, digest, data_set_bytes, received_ns,
                      caller, reason, sequence
@@ -72,7 +72,7 @@ impl Index {
 
     /// One entry of a registry, JSON.
     pub fn registry(&self, kind: &str, key: &str) -> Result<Option<String>, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT json FROM registry WHERE kind = $1 AND entry = $2")?;
             Ok(statement.query_row(params![kind, key], |row| row.get(0)).optional()?)
@@ -81,7 +81,7 @@ impl Index {
 
     /// All entries of a registry by key: `(key, JSON)`.
     pub fn registry_list(&self, kind: &str) -> Result<Vec<(String, String)>, IndexError> {
-        self.engine.read(|connection| {
+        self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT entry, json FROM registry WHERE kind = $1 ORDER BY entry")?;
             let rows = statement.query_map(params![kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -120,7 +120,7 @@ impl Index {
              WHERE {} ORDER BY time_ns DESC, entry DESC LIMIT {limit}",
             conditions.join(" AND ")
         );
-        self.engine.read(|connection| {
+        self.read_trail(|connection| {
             let mut statement = connection.prepare_cached(&text)?;
             let mut rows = engine::query(&mut statement, &sql.values)?;
             let mut entries = Vec::new();

@@ -70,7 +70,7 @@ pub struct InstanceRow<'a> {
     pub sop_class: SopClassUid,
     /// The syntax it is kept in.
     pub transfer_syntax: TransferSyntax,
-    /// SHA-256 of the data set as it came.
+    /// BLAKE3 of the data set as it came.
     pub digest: [u8; 32],
     /// Bytes of the data set as it came.
     pub data_set_bytes: u64,
@@ -103,7 +103,7 @@ pub struct KnownInstance {
     pub sop_class: SopClassUid,
     /// The syntax it is kept in.
     pub transfer_syntax: TransferSyntax,
-    /// SHA-256 of the data set as it came.
+    /// BLAKE3 of the data set as it came.
     pub digest: [u8; 32],
     /// Bytes of the data set as it came.
     pub data_set_bytes: u64,
@@ -144,7 +144,7 @@ pub struct QuarantineRow {
     pub location: Location,
     /// The data key its parts are sealed with.
     pub key_id: u128,
-    /// SHA-256 of the data set as it came.
+    /// BLAKE3 of the data set as it came.
     pub digest: [u8; 32],
     /// Bytes of the data set.
     pub data_set_bytes: u64,

@@ -9,7 +9,6 @@ mod memory;
 mod sealing;
 mod study_keys;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use leadglass_dicom::json;
 use leadglass_dicom::scan::{Identity, Limits, Scanned, Scanner};
 
@@ -19,6 +18,7 @@ pub(crate) use study_keys::StudyKeys;
 use self::sealing::Sealing;
 use crate::access::decide::Granted;
 use crate::commit::{Facts, Prepared, Sheet};
+use crate::digest::Digester;
 use crate::seal::SealError;
 use crate::store::{Incoming, StoreOutcome, StoreRefused, StoreRequest, Stored};
 use crate::trail::{Entry, Outcome, Subject};
@@ -34,7 +34,7 @@ pub struct Ingest {
     granted: Option<Granted<StoreRequest>>,
     incoming: Incoming,
     scanner: Option<Scanner>,
-    digest: Context,
+    digester: Digester,
     bytes: u64,
     sealing: Sealing,
     subject: Subject,
@@ -47,7 +47,7 @@ impl Ingest {
         let limits = Limits { data_set_bytes: archive.inner.settings.max_data_set_bytes, ..Limits::default() };
         Ingest {
             scanner: Some(Scanner::new(&incoming.transfer_syntax, limits)),
-            digest: Context::new(&SHA256),
+            digester: Digester::default(),
             bytes: 0,
             sealing: Sealing::new(archive.inner.settings.spill_bytes, archive.inner.memory.share()),
             subject: crate::access::decide::Request::subject(granted.request()),
@@ -98,7 +98,7 @@ impl Ingest {
             self.scanner = None;
             return Err(StoreRefused::CannotUnderstand(error.to_string()));
         }
-        self.digest.update(step);
+        self.digester.update(step);
         self.bytes += step.len() as u64;
         if !self.sealing.has_key()
             && let Some(identity) = scanner.identity().cloned()
@@ -173,9 +173,6 @@ impl Ingest {
     }
 
     async fn prepare(&mut self, scanned: Scanned, identity: &Identity) -> Result<Prepared, StoreRefused> {
-        let mut digest = [0; 32];
-        let context = std::mem::replace(&mut self.digest, Context::new(&SHA256));
-        digest.copy_from_slice(context.finish().as_ref());
         let now = self.archive.inner.clock.now();
         let facts = Facts {
             study: identity.study.clone(),
@@ -183,7 +180,7 @@ impl Ingest {
             sop_instance: identity.sop_instance.clone(),
             sop_class: identity.sop_class.clone(),
             transfer_syntax: self.incoming.transfer_syntax.uid().clone(),
-            digest,
+            digest: self.digester.finish(),
             data_set_bytes: self.bytes,
             inflated_bytes: scanned.data_set_bytes,
             frames: scanned.pixel_data.as_ref().map_or(0, |layout| layout.frames),

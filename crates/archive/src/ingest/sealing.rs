@@ -6,7 +6,7 @@ use super::memory::Share;
 use crate::Refused;
 use crate::commit::records::{ATTRIBUTES, DATA_SET, SHEET};
 use crate::log::{Kind, Log, LogError, NewRecord, Part, RecordId, SpillFile};
-use crate::seal::{DataKey, KeyId, SealError, SealedBlob, Sealer, seal_blob};
+use crate::seal::{DataKey, KeyId, SealError, SealedBlob, SealedDigest, Sealer, seal_blob};
 
 /// Most plain bytes that wait for the study to become known. A header larger than this
 /// before group 0020 is no image of this world.
@@ -27,8 +27,6 @@ struct Sealed {
     id: RecordId,
     key: Arc<(KeyId, DataKey)>,
     sealer: Sealer,
-    /// Sealed bytes not (yet) in a file.
-    out: Vec<u8>,
     file: Option<SpillFile>,
 }
 
@@ -48,10 +46,9 @@ impl Sealing {
         let id = RecordId::random().map_err(|_| SealError::Broken)?;
         let context = id.context(Kind::Instance, 2);
         let mut sealer = Sealer::new(&key.1, context).map_err(|_| SealError::Broken)?;
-        let mut out = Vec::with_capacity(self.pending.len());
         let pending = zeroize::Zeroizing::new(std::mem::take(&mut self.pending));
-        sealer.push(&pending, &mut out)?;
-        self.sealed = Some(Sealed { id, key, sealer, out, file: None });
+        sealer.push(&pending)?;
+        self.sealed = Some(Sealed { id, key, sealer, file: None });
         Ok(())
     }
 
@@ -65,12 +62,13 @@ impl Sealing {
             self.share.hold(self.pending.capacity());
             return Ok(());
         };
-        sealed.sealer.push(plain, &mut sealed.out).map_err(|error| Refused::Broken(error.to_string()))?;
-        let spilling = sealed.file.is_some() || self.share.is_scarce() || sealed.out.len() as u64 > self.spill_bytes;
-        if spilling && sealed.out.len() >= WRITE_BYTES {
+        sealed.sealer.push(plain).map_err(|error| Refused::Broken(error.to_string()))?;
+        let ready = sealed.sealer.ready();
+        let spilling = sealed.file.is_some() || self.share.is_scarce() || ready as u64 > self.spill_bytes;
+        if spilling && ready >= WRITE_BYTES {
             sealed.spill(log).await?;
         }
-        self.share.hold(sealed.out.capacity());
+        self.share.hold(sealed.sealer.memory());
         Ok(())
     }
 
@@ -92,7 +90,7 @@ impl Sealing {
 
 impl Sealed {
     async fn spill(&mut self, log: &Arc<Log>) -> Result<(), Refused> {
-        let bytes = std::mem::take(&mut self.out);
+        let bytes = self.sealer.take();
         let file = self.file.take();
         let log = log.clone();
         let written = tokio::task::spawn_blocking(move || {
@@ -104,22 +102,18 @@ impl Sealed {
                 None => log.spill()?,
             };
             file.write(&bytes)?;
-            let mut bytes = bytes;
-            bytes.clear();
-            bytes.shrink_to(2 * WRITE_BYTES);
-            Ok((file, bytes))
+            Ok(file)
         })
         .await;
-        let (file, bytes) = match written {
+        let file = match written {
             Ok(written) => written.map_err(|error| disk(&error))?,
             Err(_) => return Err(Refused::Broken("writing a large object stopped".into())),
         };
         self.file = Some(file);
-        self.out = bytes;
         Ok(())
     }
 
-    async fn finish(mut self, attributes: &[u8], sheet: &[u8]) -> Result<NewRecord, Refused> {
+    async fn finish(self, attributes: &[u8], sheet: &[u8]) -> Result<NewRecord, Refused> {
         let small = |part: usize, plain: &[u8]| -> Result<SealedBlob, SealError> {
             let part = u8::try_from(part).map_err(|_| SealError::Broken)?;
             seal_blob(&self.key.1, self.id.context(Kind::Instance, part), plain)
@@ -128,14 +122,13 @@ impl Sealed {
         let attributes = small(ATTRIBUTES, attributes).map_err(sealed)?;
         let sheet = small(SHEET, sheet).map_err(sealed)?;
         debug_assert_eq!(DATA_SET, 2);
-        let digest = self.sealer.finish(&mut self.out).map_err(sealed)?;
+        let (bytes, SealedDigest { digest, .. }) = self.sealer.finish().map_err(sealed)?;
         let data_set = match self.file {
-            None => Part::Inline { bytes: self.out, sha256: digest.sha256 },
+            None => Part::Inline { bytes, digest },
             Some(mut file) => {
-                let last = self.out;
                 let synced = tokio::task::spawn_blocking(move || {
-                    file.write(&last)?;
-                    file.sync()
+                    file.write(&bytes)?;
+                    file.sync(digest)
                 })
                 .await;
                 match synced {

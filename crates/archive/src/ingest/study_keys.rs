@@ -24,8 +24,8 @@ pub(crate) struct StudyKeys {
 
 struct Known {
     key: Arc<(KeyId, DataKey)>,
-    /// Whether an instance sealed with it is in the index, so that it would be found again.
-    indexed: bool,
+    /// Whether an instance sealed with it was kept, so that the index has it or soon will.
+    kept: bool,
 }
 
 impl StudyKeys {
@@ -40,11 +40,13 @@ impl StudyKeys {
             return Ok(found.key.clone());
         }
         if known.len() >= MOST {
-            // One in use and not yet indexed must stay, or the study would get a second key.
-            known.retain(|_, known| !known.indexed && Arc::strong_count(&known.key) > 1);
+            // What was kept is looked up from now on, so it must be found; one in use and not
+            // yet kept must stay, or the study would get a second key.
+            self.index.catch_up();
+            known.retain(|_, known| !known.kept && Arc::strong_count(&known.key) > 1);
         }
-        let indexed = self.index.study(study).map_err(|error| Refused::Broken(error.to_string()))?;
-        let (key, indexed) = match indexed {
+        let indexed = self.index.as_applied().study(study).map_err(|error| Refused::Broken(error.to_string()))?;
+        let (key, kept) = match indexed {
             Some(indexed) => {
                 let id = key_id(indexed.key_id);
                 ((id, self.keyring.key(id).map_err(|error| Refused::Broken(error.to_string()))?), true)
@@ -52,14 +54,14 @@ impl StudyKeys {
             None => (self.keyring.create_key().map_err(|error| Refused::Broken(error.to_string()))?, false),
         };
         let key = Arc::new(key);
-        known.insert(study.clone(), Known { key: key.clone(), indexed });
+        known.insert(study.clone(), Known { key: key.clone(), kept });
         Ok(key)
     }
 
-    /// An instance of that study is in the index.
+    /// An instance of that study was kept.
     pub(crate) fn kept(&self, study: &StudyInstanceUid) {
         if let Some(known) = self.known.lock().get_mut(study) {
-            known.indexed = true;
+            known.kept = true;
         }
     }
 }

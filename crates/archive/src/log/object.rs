@@ -10,16 +10,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
-
 use super::files::{Files, sync_directory};
-use super::{Hash, LogError, RecordId};
+use super::{LogError, RecordId};
+use crate::digest::Digest;
 
 /// A file being written. Dropped before [`SpillFile::sync`], it is removed.
 pub struct SpillFile {
     file: File,
     object: SpilledObject,
-    hash: Context,
 }
 
 impl SpillFile {
@@ -28,24 +26,23 @@ impl SpillFile {
         let path = files.new_object_path(&name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(LogError::io("cannot create", &path))?;
-        let object = SpilledObject { files: Arc::clone(files), name, path, bytes: 0, sha256: [0; 32], kept: false };
-        Ok(SpillFile { file, object, hash: Context::new(&SHA256) })
+        let object = SpilledObject { files: Arc::clone(files), name, path, bytes: 0, digest: [0; 32], kept: false };
+        Ok(SpillFile { file, object })
     }
 
     /// Appends sealed bytes.
     pub fn write(&mut self, sealed: &[u8]) -> Result<(), LogError> {
         self.file.write_all(sealed).map_err(LogError::io("cannot write", &self.object.path))?;
-        self.hash.update(sealed);
         self.object.bytes += sealed.len() as u64;
         Ok(())
     }
 
-    /// Makes file and name durable. What it gives goes into a record; dropped without
-    /// being appended, the file is removed.
-    pub fn sync(mut self) -> Result<SpilledObject, LogError> {
+    /// Makes file and name durable; `digest` is that of all bytes written. What it gives goes
+    /// into a record; dropped without being appended, the file is removed.
+    pub fn sync(mut self, digest: Digest) -> Result<SpilledObject, LogError> {
         self.file.sync_all().map_err(LogError::io("cannot sync", &self.object.path))?;
         sync_directory(self.object.files.objects())?;
-        self.object.sha256.copy_from_slice(self.hash.finish().as_ref());
+        self.object.digest = digest;
         Ok(self.object)
     }
 }
@@ -58,7 +55,7 @@ pub struct SpilledObject {
     name: [u8; 16],
     path: PathBuf,
     bytes: u64,
-    sha256: Hash,
+    digest: Digest,
     kept: bool,
 }
 
@@ -68,9 +65,9 @@ impl SpilledObject {
         self.bytes
     }
 
-    /// Their SHA-256.
-    pub fn sha256(&self) -> Hash {
-        self.sha256
+    /// Their digest.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     pub(super) fn name(&self) -> [u8; 16] {

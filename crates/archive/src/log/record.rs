@@ -2,6 +2,7 @@
 
 use super::merkle::leaf_hash;
 use super::{Hash, LogError, SpilledObject};
+use crate::digest::Digest;
 use crate::seal::{KeyError, KeyId, SealContext, SealedBlob};
 
 /// Most parts a record may have.
@@ -96,8 +97,8 @@ pub enum Part {
     Inline {
         /// The sealed bytes.
         bytes: Vec<u8>,
-        /// Their SHA-256, made where they were sealed.
-        sha256: Hash,
+        /// Their digest, made where they were sealed.
+        digest: Digest,
     },
     /// Already durable in a file of its own.
     Spilled(SpilledObject),
@@ -105,7 +106,7 @@ pub enum Part {
 
 impl From<SealedBlob> for Part {
     fn from(blob: SealedBlob) -> Part {
-        Part::Inline { sha256: blob.digest.sha256, bytes: blob.bytes }
+        Part::Inline { digest: blob.sealed.digest, bytes: blob.bytes }
     }
 }
 
@@ -137,8 +138,8 @@ pub struct PartHeader {
     pub bytes: u64,
     /// Name of its file in `objects/`, when it has one.
     pub object: Option<[u8; 16]>,
-    /// SHA-256 of the sealed bytes.
-    pub sha256: Hash,
+    /// Of the sealed bytes.
+    pub digest: Digest,
 }
 
 impl Header {
@@ -173,9 +174,9 @@ impl Header {
             return Err(LogError::TooLarge("more than eight parts"));
         }
         let parts = record.parts.iter().map(|part| match part {
-            Part::Inline { bytes, sha256 } => PartHeader { bytes: bytes.len() as u64, object: None, sha256: *sha256 },
+            Part::Inline { bytes, digest } => PartHeader { bytes: bytes.len() as u64, object: None, digest: *digest },
             Part::Spilled(object) => {
-                PartHeader { bytes: object.bytes(), object: Some(object.name()), sha256: object.sha256() }
+                PartHeader { bytes: object.bytes(), object: Some(object.name()), digest: object.digest() }
             }
         });
         let mut header = Header {
@@ -213,7 +214,7 @@ impl Header {
         for part in &self.parts {
             out.extend_from_slice(&part.bytes.to_be_bytes());
             out.extend_from_slice(&part.object.unwrap_or_default());
-            out.extend_from_slice(&part.sha256);
+            out.extend_from_slice(&part.digest);
         }
         out
     }
@@ -253,8 +254,8 @@ impl Header {
 fn decode_part(bytes: &[u8], spilled: bool) -> Option<PartHeader> {
     let (length, rest) = bytes.split_first_chunk()?;
     let (name, rest) = rest.split_first_chunk()?;
-    let (sha256, _) = rest.split_first_chunk()?;
-    Some(PartHeader { bytes: u64::from_be_bytes(*length), object: spilled.then_some(*name), sha256: *sha256 })
+    let (digest, _) = rest.split_first_chunk()?;
+    Some(PartHeader { bytes: u64::from_be_bytes(*length), object: spilled.then_some(*name), digest: *digest })
 }
 
 #[cfg(test)]
@@ -262,7 +263,7 @@ mod tests {
     use super::*;
 
     fn header(parts: usize) -> Header {
-        let parts = (0..parts).map(|n| Part::Inline { bytes: vec![1; n], sha256: [n as u8; 32] }).collect();
+        let parts = (0..parts).map(|n| Part::Inline { bytes: vec![1; n], digest: [n as u8; 32] }).collect();
         let record = NewRecord { kind: Kind::Trail, id: RecordId([3; 16]), key: KeyId::from_bytes([4; 16]), parts };
         Header::of(&record, 7, 6, [9; 32]).unwrap()
     }
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn nine_parts_are_too_many() {
-        let parts = (0..9).map(|_| Part::Inline { bytes: vec![], sha256: [0; 32] }).collect();
+        let parts = (0..9).map(|_| Part::Inline { bytes: vec![], digest: [0; 32] }).collect();
         let record = NewRecord { kind: Kind::Trail, id: RecordId([3; 16]), key: KeyId::NONE, parts };
         assert!(matches!(Header::of(&record, 1, 1, [0; 32]), Err(LogError::TooLarge(_))));
     }

@@ -324,7 +324,7 @@ fn spilled_objects_live_with_their_record_and_orphans_are_swept() {
     dropped.write(b"bytes").unwrap();
     assert_eq!(objects(), 1);
     drop(dropped);
-    drop(log.spill().unwrap().sync().unwrap());
+    drop(log.spill().unwrap().sync([0; 32]).unwrap());
     assert_eq!(objects(), 0);
 
     let (key_id, key) = data_key();
@@ -333,8 +333,8 @@ fn spilled_objects_live_with_their_record_and_orphans_are_swept() {
     let sealed = seal_blob(&key, id.context(Kind::Instance, 0), &plain).unwrap();
     let mut spill = log.spill().unwrap();
     sealed.bytes.chunks(1000).for_each(|piece| spill.write(piece).unwrap());
-    let object = spill.sync().unwrap();
-    assert_eq!((object.bytes(), object.sha256()), (sealed.digest.sealed_bytes, sealed.digest.sha256));
+    let object = spill.sync(sealed.sealed.digest).unwrap();
+    assert_eq!((object.bytes(), object.digest()), (sealed.sealed.sealed_bytes, sealed.sealed.digest));
     let parts = vec![Part::Spilled(object)];
     let record = NewRecord { kind: Kind::Instance, id, key: key_id, parts };
     let appended = log.append(vec![record]).unwrap().remove(0);
@@ -455,6 +455,6 @@ fn records_larger_than_a_segment_get_a_larger_one_and_room_is_asked_for() {
     assert_eq!(check(dir.path()).damaged, []);
     assert!(log.has_room(1).unwrap() && !log.has_room(u64::MAX / 2).unwrap());
     let nine =
-        NewRecord { parts: (0..9).map(|_| Part::Inline { bytes: vec![], sha256: [0; 32] }).collect(), ..record(b"x") };
+        NewRecord { parts: (0..9).map(|_| Part::Inline { bytes: vec![], digest: [0; 32] }).collect(), ..record(b"x") };
     assert!(matches!(log.append(vec![nine]), Err(LogError::TooLarge(_))));
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::files::{Files, read_exact, read_up_to};
 use super::record::{MAGIC, MAX_HEADER_BYTES};
 use super::segment::{SEGMENT_HEADER_BYTES, first_data};
-use super::{Header, Location, LogError, sha256};
+use super::{Header, Location, LogError};
+use crate::digest::{Digester, digest};
 
 const WINDOW_BYTES: usize = 4096;
 const SEARCH_BYTES: usize = 1 << 18;
@@ -117,7 +118,7 @@ pub(super) fn checked_part(
     let (file, offset) = files.part(location, header, part)?;
     let bytes = read_exact(&file, offset, wanted.bytes)
         .map_err(|_| LogError::Damaged { location, what: "a part cannot be read" })?;
-    if sha256(&[&bytes]) == wanted.sha256 {
+    if digest(&bytes) == wanted.digest {
         return Ok(bytes);
     }
     match bytes.iter().all(|byte| *byte == 0) {
@@ -130,16 +131,16 @@ pub(super) fn checked_part(
 pub(super) fn check_part(files: &Files, location: Location, header: &Header, part: usize) -> Result<(), LogError> {
     let wanted = header.parts.get(part).ok_or(LogError::OutOfRange)?;
     let (file, offset) = files.part(location, header, part)?;
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    let mut digester = Digester::default();
     let (mut done, mut zeros) = (0, true);
     while done < wanted.bytes {
         let piece = read_exact(&file, offset.saturating_add(done), (wanted.bytes - done).min(1 << 20))
             .map_err(|_| LogError::Damaged { location, what: "a part cannot be read" })?;
         zeros = zeros && piece.iter().all(|byte| *byte == 0);
-        context.update(&piece);
+        digester.update(&piece);
         done += piece.len() as u64;
     }
-    match (context.finish().as_ref() == wanted.sha256, zeros) {
+    match (digester.finish() == wanted.digest, zeros) {
         (true, _) => Ok(()),
         (false, true) => Err(LogError::Erased),
         (false, false) => Err(LogError::Damaged { location, what: "a part fails its digest" }),

@@ -9,7 +9,8 @@ use super::append::{Appended, LogOptions};
 use super::files::{Files, sync_directory};
 use super::segment::{self, Before, SEGMENT_HEADER_BYTES, Sizes};
 use super::tail::{self, Tail};
-use super::{Checkpoint, CheckpointKey, Hash, Header, Kind, Location, LogError, NewRecord, Part, RecordId, sha256};
+use super::{Checkpoint, CheckpointKey, Hash, Header, Kind, Location, LogError, NewRecord, Part, RecordId};
+use crate::digest::digest;
 use crate::seal::KeyId;
 
 /// Most pieces one write takes (IOV_MAX).
@@ -118,7 +119,7 @@ impl Writer {
         self.settle_renames()?;
         let tree = &self.before.tree;
         let checkpoint = key.sign(tree.size(), tree.root());
-        let public = |bytes: Vec<u8>| Part::Inline { sha256: sha256(&[&bytes]), bytes };
+        let public = |bytes: Vec<u8>| Part::Inline { digest: digest(&bytes), bytes };
         let parts = vec![public(checkpoint.note.clone().into_bytes()), public(tree.peaks().concat())];
         let record = NewRecord { kind: Kind::Checkpoint, id: RecordId([0; 16]), key: KeyId::NONE, parts };
         for appended in self.append(vec![record])? {

@@ -1,11 +1,11 @@
 //! Storage commitment, PS3.4 Annex J: said only of what was read again and found whole.
 
-use aws_lc_rs::digest::{Context, SHA256};
 use leadglass_dicom::{SopClassUid, SopInstanceUid};
 
 use super::data_set::OpenInstance;
 use crate::access::decide::Request;
 use crate::access::{Granted, GrantedScope};
+use crate::digest::Digester;
 use crate::trail::Subject;
 use crate::{Archive, Caller, Inner, Operation, Refused, Selection, blocking};
 
@@ -91,16 +91,16 @@ impl Archive {
 
 fn is_whole(inner: &Inner, scope: &GrantedScope, known: &crate::index::KnownInstance) -> bool {
     let Ok(open) = OpenInstance::open(inner, scope, known) else { return false };
-    let mut digest = Context::new(&SHA256);
+    let mut digester = Digester::default();
     let mut at = 0;
     while at < open.data_set_bytes() {
         match open.read(at..(at + STEP).min(open.data_set_bytes())) {
             Ok(bytes) if !bytes.is_empty() => {
-                digest.update(&bytes);
+                digester.update(&bytes);
                 at += bytes.len() as u64;
             }
             _ => return false,
         }
     }
-    digest.finish().as_ref() == known.digest
+    digester.finish() == known.digest
 }

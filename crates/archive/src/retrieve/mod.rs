@@ -56,7 +56,7 @@ pub struct StoredInstance {
     pub transfer_syntax: TransferSyntax,
     /// Bytes of the data set as it came.
     pub data_set_bytes: u64,
-    /// SHA-256 of the data set as it came.
+    /// BLAKE3 of the data set as it came.
     pub digest: [u8; 32],
     /// Number of Frames, 0 when there are no pixels.
     pub frames: u32,

@@ -9,11 +9,11 @@
 use std::ops::Range;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 
 use super::chunk::{self, CHUNK_BYTES, SALT_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES};
 use super::{DataKey, KeyError};
+use crate::digest::{Digest, Digester};
 
 /// Version of the sealed format, bound into every chunk.
 const FORMAT_VERSION: u8 = 1;
@@ -49,15 +49,15 @@ pub enum SealError {
     Broken,
 }
 
-/// Length and SHA-256 of sealed bytes; what the log keeps of a part.
+/// Length and digest of sealed bytes; what the log keeps of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedDigest {
     /// Plain bytes that went in.
     pub plain_bytes: u64,
     /// Sealed bytes that came out.
     pub sealed_bytes: u64,
-    /// SHA-256 of the sealed bytes.
-    pub sha256: [u8; 32],
+    /// Of the sealed bytes.
+    pub digest: Digest,
 }
 
 /// A small blob sealed at once.
@@ -66,17 +66,19 @@ pub struct SealedBlob {
     /// The sealed bytes.
     pub bytes: Vec<u8>,
     /// Their length and digest.
-    pub digest: SealedDigest,
+    pub sealed: SealedDigest,
 }
 
 /// Seals a stream: push plain bytes, take sealed ones.
 pub struct Sealer {
     cipher: Cipher,
     chunk: u64,
-    /// The chunk not yet sealed, since it may be the last.
-    held: Vec<u8>,
-    salt: Option<[u8; SALT]>,
-    hash: Context,
+    /// Sealed bytes nobody took yet, and after them the plain ones of the chunk not yet
+    /// sealed, since it may be the last.
+    out: Vec<u8>,
+    /// How many of `out` are sealed.
+    sealed: usize,
+    digester: Digester,
     plain_bytes: u64,
     sealed_bytes: u64,
 }
@@ -87,73 +89,72 @@ impl Sealer {
         let mut salt = [0; SALT];
         super::random_bytes(&mut salt)?;
         let cipher = Cipher::new(key, context, &salt).map_err(|_| KeyError::Broken)?;
+        let mut digester = Digester::default();
+        digester.update(&salt);
         Ok(Sealer {
             cipher,
             chunk: 0,
-            held: Vec::new(),
-            salt: Some(salt),
-            hash: Context::new(&SHA256),
+            out: salt.to_vec(),
+            sealed: SALT,
+            digester,
             plain_bytes: 0,
-            sealed_bytes: 0,
+            sealed_bytes: SALT_BYTES,
         })
     }
 
-    /// Takes plain bytes; appends to `out` the chunks that are complete. Keeps at most one
-    /// chunk back.
-    pub fn push(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
-        let from = out.len();
-        self.begin(out);
+    /// Takes plain bytes; seals each chunk that is complete and not the last.
+    pub fn push(&mut self, mut plain: &[u8]) -> Result<(), SealError> {
         self.plain_bytes += plain.len() as u64;
-        while self.held.len() + plain.len() > CHUNK {
-            let (now, later) = plain.split_at(CHUNK - self.held.len());
+        while self.held() + plain.len() > CHUNK {
+            let (now, later) = plain.split_at(CHUNK - self.held());
             plain = later;
-            let held = std::mem::take(&mut self.held);
-            self.seal_chunk(&held, now, false, out)?;
-            self.held = held;
-            self.held.clear();
+            self.out.extend_from_slice(now);
+            self.seal_held(false)?;
         }
-        self.held.extend_from_slice(plain);
-        self.account(&out[from..]);
+        self.out.extend_from_slice(plain);
         Ok(())
     }
 
-    /// Ends the blob: appends the last chunk.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<SealedDigest, SealError> {
-        let from = out.len();
-        self.begin(out);
-        let held = std::mem::take(&mut self.held);
-        self.seal_chunk(&held, &[], true, out)?;
-        self.account(&out[from..]);
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(self.hash.finish().as_ref());
-        Ok(SealedDigest { plain_bytes: self.plain_bytes, sealed_bytes: self.sealed_bytes, sha256 })
+    /// Bytes of memory it holds.
+    pub fn memory(&self) -> usize {
+        self.out.capacity()
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        if let Some(salt) = self.salt.take() {
-            out.extend_from_slice(&salt);
-        }
+    /// Sealed bytes that can be taken.
+    pub fn ready(&self) -> usize {
+        self.sealed
     }
 
-    /// Seals `held` followed by `rest` as the next chunk.
-    fn seal_chunk(&mut self, held: &[u8], rest: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), SealError> {
-        let from = out.len();
-        out.reserve(held.len() + rest.len() + TAG);
-        out.extend_from_slice(held);
-        out.extend_from_slice(rest);
-        let tag = self
-            .cipher
-            .key
-            .seal_in_place_separate_tag(nonce(self.chunk, last), Aad::from(self.cipher.aad), &mut out[from..])
-            .map_err(|_| SealError::Broken)?;
-        out.extend_from_slice(tag.as_ref());
+    /// Takes the sealed bytes there are.
+    pub fn take(&mut self) -> Vec<u8> {
+        let held = self.out.split_off(self.sealed);
+        self.sealed = 0;
+        std::mem::replace(&mut self.out, held)
+    }
+
+    /// Ends the blob: the rest of the sealed bytes, and what they all are.
+    pub fn finish(mut self) -> Result<(Vec<u8>, SealedDigest), SealError> {
+        self.seal_held(true)?;
+        let digest = self.digester.finish();
+        Ok((self.out, SealedDigest { plain_bytes: self.plain_bytes, sealed_bytes: self.sealed_bytes, digest }))
+    }
+
+    fn held(&self) -> usize {
+        self.out.len() - self.sealed
+    }
+
+    /// Seals what is held as the next chunk.
+    fn seal_held(&mut self, last: bool) -> Result<(), SealError> {
+        let (nonce, aad) = (nonce(self.chunk, last), Aad::from(self.cipher.aad));
+        let held = self.out.get_mut(self.sealed..).ok_or(SealError::Broken)?;
+        let tag = self.cipher.key.seal_in_place_separate_tag(nonce, aad, held).map_err(|_| SealError::Broken)?;
+        self.out.extend_from_slice(tag.as_ref());
+        let sealed = self.out.get(self.sealed..).ok_or(SealError::Broken)?;
+        self.digester.update(sealed);
+        self.sealed_bytes += sealed.len() as u64;
+        self.sealed = self.out.len();
         self.chunk += 1;
         Ok(())
-    }
-
-    fn account(&mut self, sealed: &[u8]) {
-        self.hash.update(sealed);
-        self.sealed_bytes += sealed.len() as u64;
     }
 }
 
@@ -206,10 +207,10 @@ impl Opener {
 /// Seals a small blob at once.
 pub fn seal_blob(key: &DataKey, context: SealContext, plain: &[u8]) -> Result<SealedBlob, SealError> {
     let mut sealer = Sealer::new(key, context).map_err(|_| SealError::Broken)?;
-    let mut bytes = Vec::with_capacity(chunk::sealed_bytes(plain.len() as u64) as usize);
-    sealer.push(plain, &mut bytes)?;
-    let digest = sealer.finish(&mut bytes)?;
-    Ok(SealedBlob { bytes, digest })
+    sealer.out.reserve_exact(chunk::sealed_bytes(plain.len() as u64) as usize - SALT);
+    sealer.push(plain)?;
+    let (bytes, sealed) = sealer.finish()?;
+    Ok(SealedBlob { bytes, sealed })
 }
 
 /// Opens a whole blob at once.
@@ -286,9 +287,9 @@ mod tests {
             let plain = plain(bytes);
             let blob = seal_blob(&key, CONTEXT, &plain).unwrap();
             assert_eq!(blob.bytes.len() as u64, chunk::sealed_bytes(bytes as u64));
-            assert_eq!(blob.digest.sealed_bytes, blob.bytes.len() as u64);
-            assert_eq!(blob.digest.plain_bytes, bytes as u64);
-            assert_eq!(blob.digest.sha256, crate::log::sha256(&[&blob.bytes]));
+            assert_eq!(blob.sealed.sealed_bytes, blob.bytes.len() as u64);
+            assert_eq!(blob.sealed.plain_bytes, bytes as u64);
+            assert_eq!(blob.sealed.digest, crate::digest::digest(&blob.bytes));
             assert_eq!(open_blob(&key, CONTEXT, &blob.bytes).unwrap(), plain);
         }
     }
@@ -329,12 +330,18 @@ mod tests {
             cuts.sort_unstable();
             let mut sealer = Sealer::new(&key, CONTEXT).unwrap();
             let mut out = Vec::new();
-            for pair in cuts.windows(2) {
-                sealer.push(&plain[pair[0]..pair[1]], &mut out).unwrap();
+            for (round, pair) in cuts.windows(2).enumerate() {
+                sealer.push(&plain[pair[0]..pair[1]]).unwrap();
+                if round % 2 == 1 {
+                    let chunks = sealer.plain_bytes.saturating_sub(1) / CHUNK_BYTES;
+                    prop_assert_eq!((sealer.ready() + out.len()) as u64, SALT_BYTES + chunks * SEALED_CHUNK_BYTES);
+                    out.append(&mut sealer.take());
+                }
             }
-            let digest = sealer.finish(&mut out).unwrap();
+            let (rest, digest) = sealer.finish().unwrap();
+            out.extend_from_slice(&rest);
             prop_assert_eq!(digest.sealed_bytes, out.len() as u64);
-            prop_assert_eq!(digest.sha256, crate::log::sha256(&[&out]));
+            prop_assert_eq!(digest.digest, crate::digest::digest(&out));
             prop_assert_eq!(open_blob(&key, CONTEXT, &out).unwrap(), plain);
         }
 

@@ -88,7 +88,7 @@ fn object(object: &Quarantined) -> Value {
     json!({
         "number": object.number,
         "sop_instance": object.sop_instance.as_str(),
-        "sha256": hex::encode(object.digest),
+        "blake3": hex::encode(object.digest),
         "data_set_bytes": object.data_set_bytes,
         "received": rfc3339(object.received_ns),
         "caller": object.caller,

@@ -7,7 +7,6 @@ mod removal;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -74,10 +73,17 @@ impl Writer {
             Ok(())
         });
         match done {
-            Ok(()) => self.engine.applied.store(applied, Ordering::Release),
+            Ok(()) => self.engine.progress.advance(applied),
             Err(_) => self.known = Known::default(),
         }
         done
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Nothing more will be applied: nobody must wait for it.
+        self.engine.progress.stop();
     }
 }
 
