@@ -27,7 +27,7 @@ DICOM_WEB_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
 def load(*arguments, token=None):
-    environment = os.environ | ({"LEADGLASS_BENCH_TOKEN": token} if token else {})
+    environment = os.environ | {"RUST_BACKTRACE": "0"} | ({"LEADGLASS_BENCH_TOKEN": token} if token else {})
     done = subprocess.run([str(LOAD), *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=3600)
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, arguments))}: {done.stderr.strip()[-500:]}")
@@ -185,7 +185,7 @@ class Bench:
         floor_10 = load("floor", "append", "--folder", self.folder, "--group", 10)["per_second"]
         self.table.add("append + fdatasync of 525 KB, one by one (floor)", "1/s", floor_1)
         self.table.add("append + fdatasync of 525 KB, groups of ten (floor)", "1/s", floor_10)
-        for associations, count in ((1, 60), (8, 160)):
+        for associations, count in ((1, 200), (8, 800)):
             folders = []
             for n in range(associations):
                 folders.append(self.folder / f"stock-{associations}-{n}")

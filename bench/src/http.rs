@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -71,40 +71,44 @@ impl Stow {
     /// Sends them all; fails when a request is not answered 200. An operation is an instance.
     pub async fn run(self) -> anyhow::Result<Value> {
         let connector = self.web.target.connector()?;
-        let this = Arc::new(self);
-        let next = Arc::new(AtomicU64::new(0));
+        // Made before the clock runs: the load generator must not be what is measured.
+        let firsts = (0..self.kind.count).step_by(self.per_request.max(1) as usize);
+        let bodies: Vec<(u64, Bytes)> = firsts.map(|first| (self.in_request(first), self.body(first))).collect();
+        let (this, bodies) = (Arc::new(self), Arc::new(bodies));
+        let next = Arc::new(AtomicUsize::new(0));
         let mut tasks = Vec::new();
         let started = Instant::now();
         for _ in 0..this.web.connections {
             let (stow, mut connection) = (this.clone(), open(&connector).await?);
-            let next = next.clone();
+            let (bodies, next) = (bodies.clone(), next.clone());
             tasks.push(tokio::spawn(async move {
                 let (mut latencies, mut bytes) = (Vec::new(), 0);
-                loop {
-                    let first = next.fetch_add(stow.per_request, Ordering::Relaxed);
-                    if first >= stow.kind.count {
-                        return anyhow::Ok((latencies, bytes));
-                    }
-                    let body = stow.body(first);
+                while let Some((instances, body)) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
                     bytes += body.len() as u64;
                     let request = stow.web.request(Method::POST, &stow.path).header(
                         header::CONTENT_TYPE,
                         format!("multipart/related; type=\"application/dicom\"; boundary={BOUNDARY}"),
                     );
-                    let request = request.header(header::ACCEPT, "application/dicom+json").body(Full::new(body))?;
+                    let request =
+                        request.header(header::ACCEPT, "application/dicom+json").body(Full::new(body.clone()))?;
                     let began = Instant::now();
                     exchange(&mut connection, request).await?;
-                    let instances = stow.per_request.min(stow.kind.count - first);
-                    latencies.extend((0..instances).map(|_| began.elapsed() / instances as u32));
+                    latencies.extend((0..*instances).map(|_| began.elapsed() / *instances as u32));
                 }
+                Ok((latencies, bytes))
             }));
         }
         collect(tasks, started).await
     }
 
+    /// How many the request has that begins with that one.
+    fn in_request(&self, first: u64) -> u64 {
+        self.per_request.min(self.kind.count - first)
+    }
+
     fn body(&self, first: u64) -> Bytes {
         let mut body = Vec::new();
-        for index in first..(first + self.per_request).min(self.kind.count) {
+        for index in first..first + self.in_request(first) {
             body.extend_from_slice(format!("--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n").as_bytes());
             body.extend_from_slice(&part10(&self.kind.instance(index)));
             body.extend_from_slice(b"\r\n");
@@ -129,7 +133,7 @@ impl Get {
         }
         let started = Instant::now();
         for mut connection in connections {
-            let (get, paths, next) = (this.clone(), paths.clone(), next.clone());
+            let (get, paths, next, connector) = (this.clone(), paths.clone(), next.clone(), connector.clone());
             tasks.push(tokio::spawn(async move {
                 let (mut latencies, mut bytes) = (Vec::new(), 0);
                 loop {
@@ -141,6 +145,10 @@ impl Get {
                     request = request.header(header::ACCEPT, &get.accept);
                     if let Some(coding) = &get.accept_encoding {
                         request = request.header(header::ACCEPT_ENCODING, coding);
+                    }
+                    // Some servers close after a long answer.
+                    if connection.ready().await.is_err() {
+                        connection = open(&connector).await?;
                     }
                     let began = Instant::now();
                     bytes += exchange(&mut connection, request.body(Full::new(Bytes::new()))?).await?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,6 +13,8 @@ pub const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 /// Explicit VR Little Endian.
 pub const SYNTAX: &str = "1.2.840.10008.1.2.1";
 const ROOT: &str = "2.25.77";
+/// Places in the noise where an instance's pixels may begin.
+const SHIFTS: u64 = 8192;
 const FAMILIES: [&str; 16] = [
     "Smith", "Johnson", "Nguyen", "Rossi", "Kowalski", "Silva", "Dubois", "Novak", "Svensson", "Okafor", "Patel",
     "Haddad", "Meyer", "Tanaka", "Olsen", "Garcia",
@@ -109,18 +112,28 @@ impl Kind {
         out
     }
 
-    /// Slowly varying values with noise in the low bits, as a scanner's are; not all the same.
+    /// A piece of the noise, another for each instance: the load generator must not be what
+    /// is measured.
     fn pixels(&self, out: &mut Vec<u8>, series_index: u64, number: u64) {
-        let mut state = self.seed ^ series_index.rotate_left(32) ^ number | 1;
-        for index in 0..self.pixel_bytes as u64 / 8 {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            let value = (state & 0x000F_000F_000F_000F) | (index & 0x3F) << 4 | 0x0400_0400_0400_0400;
-            out.extend_from_slice(&value.to_le_bytes());
-        }
-        out.resize(out.len() + self.pixel_bytes % 8, 0);
+        static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
+        let noise = NOISE.get_or_init(|| noise(self.seed, self.pixel_bytes + 8 * SHIFTS as usize));
+        let shift = 8 * ((series_index.wrapping_mul(7919) + number.wrapping_mul(31)) % SHIFTS) as usize;
+        out.extend_from_slice(&noise[shift..shift + self.pixel_bytes]);
     }
+}
+
+/// Slowly varying values with noise in the low bits, as a scanner's are.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes + 8);
+    let mut state = seed | 1;
+    for index in 0..=bytes as u64 / 8 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let value = (state & 0x000F_000F_000F_000F) | (index & 0x3F) << 4 | 0x0400_0400_0400_0400;
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+    out
 }
 
 /// Bytes of a Part 10 file around a data set.

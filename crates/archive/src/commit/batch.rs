@@ -122,7 +122,7 @@ pub(super) fn inline_bytes(record: &NewRecord) -> usize {
         .parts
         .iter()
         .map(|part| match part {
-            Part::Inline { bytes, .. } => bytes.len(),
+            Part::Inline { pieces, .. } => pieces.iter().map(Vec::len).sum(),
             Part::Spilled(_) => 0,
         })
         .sum()

@@ -1,21 +1,24 @@
 //! The thread that applies to the index what is durable.
 //!
 //! Nobody who stores waits for it: the log is what makes an instance safe, and who searches
-//! waits, by [`Index`](crate::index::Index), until what was acknowledged is applied. When it
-//! lags, what has gathered becomes one transaction.
+//! waits, by [`Index`], until what was acknowledged is applied. While nobody waits it lets
+//! records gather for a moment, since a transaction of many costs little more than one of few.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::ReadOnly;
 use super::batch::{Effect, applied};
-use crate::index::Writer;
+use crate::index::{Index, Writer};
 use crate::log::Appended;
 
 /// Batches that may wait; the committer waits when there are more.
-const MOST_WAITING: usize = 16;
+const MOST_WAITING: usize = 32;
 /// Records applied in one transaction, about.
 const MOST_RECORDS: usize = 512;
+/// How long records gather while nobody waits for them.
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// Records that are in the log, and what each means.
 pub(super) struct Durable {
@@ -32,10 +35,10 @@ pub(super) struct Indexer {
 impl Indexer {
     /// Starts the thread. When it cannot apply something it says so in `read_only` and ends;
     /// the next start applies what it did not.
-    pub(super) fn start(writer: Writer, read_only: ReadOnly) -> std::io::Result<Indexer> {
+    pub(super) fn start(index: Index, writer: Writer, read_only: ReadOnly) -> std::io::Result<Indexer> {
         let (queue, waiting) = sync_channel(MOST_WAITING);
         let thread = std::thread::Builder::new().name("indexer".into());
-        let thread = thread.spawn(move || run(writer, &waiting, &read_only))?;
+        let thread = thread.spawn(move || run(&index, writer, &waiting, &read_only))?;
         Ok(Indexer { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -56,8 +59,9 @@ impl Drop for Indexer {
     }
 }
 
-fn run(mut writer: Writer, waiting: &Receiver<Durable>, read_only: &ReadOnly) {
+fn run(index: &Index, mut writer: Writer, waiting: &Receiver<Durable>, read_only: &ReadOnly) {
     while let Ok(first) = waiting.recv() {
+        index.linger(GATHERING);
         let mut records = first.appended.len();
         let mut gathered = vec![first];
         while records < MOST_RECORDS

@@ -53,7 +53,7 @@ pub(crate) fn start(parts: Parts, writer: Writer) -> std::io::Result<Committer> 
     let read_only = ReadOnly::default();
     let worker = Worker {
         index: parts.index.as_applied(),
-        indexer: Indexer::start(writer, read_only.clone())?,
+        indexer: Indexer::start(parts.index.clone(), writer, read_only.clone())?,
         recent: HashMap::new(),
         parts,
         read_only: read_only.clone(),

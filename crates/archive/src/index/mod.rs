@@ -22,6 +22,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use zeroize::Zeroizing;
@@ -62,6 +63,11 @@ impl Index {
     /// searches show, and the last of all.
     pub(crate) fn announce(&self, searched: u64, last: u64) {
         self.engine.progress.announce(searched, last);
+    }
+
+    /// For who applies: waits until somebody waits for it, but no longer than that.
+    pub(crate) fn linger(&self, longest: Duration) {
+        self.engine.progress.linger(longest);
     }
 
     /// Waits until all that searches show is applied.

@@ -1,11 +1,14 @@
 //! How far the log has been applied, and waiting for it.
 
+use std::time::Duration;
+
 use parking_lot::{Condvar, Mutex};
 
 /// Sequence numbers of the log.
 pub(super) struct Progress {
     state: Mutex<State>,
     advanced: Condvar,
+    wanted: Condvar,
 }
 
 #[derive(Default)]
@@ -17,11 +20,14 @@ struct State {
     last: u64,
     /// Nothing more will be applied.
     stopped: bool,
+    /// How many wait.
+    waiting: usize,
 }
 
 impl From<u64> for Progress {
     fn from(applied: u64) -> Progress {
-        Progress { state: Mutex::new(State { applied, ..State::default() }), advanced: Condvar::new() }
+        let state = State { applied, ..State::default() };
+        Progress { state: Mutex::new(state), advanced: Condvar::new(), wanted: Condvar::new() }
     }
 }
 
@@ -54,13 +60,22 @@ impl Progress {
         self.wait(|state| state.last);
     }
 
+    /// Waits until somebody waits for what is to be applied, but no longer than that.
+    pub(super) fn linger(&self, longest: Duration) {
+        let mut state = self.state.lock();
+        self.wanted.wait_while_for(&mut state, |state| state.waiting == 0, longest);
+    }
+
     /// Waits for what is announced now; what is announced meanwhile is not waited for.
     fn wait(&self, target: impl FnOnce(&State) -> u64) {
         let mut state = self.state.lock();
         let target = target(&state);
+        state.waiting += 1;
         while state.applied < target && !state.stopped {
+            self.wanted.notify_one();
             self.advanced.wait(&mut state);
         }
+        state.waiting -= 1;
     }
 }
 
@@ -88,5 +103,19 @@ mod tests {
         assert!(waiting.join().unwrap() >= 5);
         progress.stop();
         progress.wait_for_all();
+    }
+
+    #[test]
+    fn who_applies_lingers_only_while_nobody_waits() {
+        let progress = Arc::new(Progress::from(0));
+        progress.linger(Duration::from_millis(1));
+        progress.announce(1, 1);
+        let waiting = std::thread::spawn({
+            let progress = progress.clone();
+            move || progress.wait_for_searched()
+        });
+        progress.linger(Duration::MAX);
+        progress.advance(1);
+        waiting.join().unwrap();
     }
 }

@@ -90,18 +90,18 @@ impl Sealing {
 
 impl Sealed {
     async fn spill(&mut self, log: &Arc<Log>) -> Result<(), Refused> {
-        let bytes = self.sealer.take();
+        let (bytes, pieces) = (self.sealer.ready() as u64, self.sealer.take());
         let file = self.file.take();
         let log = log.clone();
         let written = tokio::task::spawn_blocking(move || {
-            if !log.has_room(bytes.len() as u64)? {
+            if !log.has_room(bytes)? {
                 return Err(LogError::NoRoom);
             }
             let mut file = match file {
                 Some(file) => file,
                 None => log.spill()?,
             };
-            file.write(&bytes)?;
+            file.write(&pieces)?;
             Ok(file)
         })
         .await;
@@ -122,12 +122,12 @@ impl Sealed {
         let attributes = small(ATTRIBUTES, attributes).map_err(sealed)?;
         let sheet = small(SHEET, sheet).map_err(sealed)?;
         debug_assert_eq!(DATA_SET, 2);
-        let (bytes, SealedDigest { digest, .. }) = self.sealer.finish().map_err(sealed)?;
+        let (pieces, SealedDigest { digest, .. }) = self.sealer.finish().map_err(sealed)?;
         let data_set = match self.file {
-            None => Part::Inline { bytes, digest },
+            None => Part::Inline { pieces, digest },
             Some(mut file) => {
                 let synced = tokio::task::spawn_blocking(move || {
-                    file.write(&bytes)?;
+                    file.write(&pieces)?;
                     file.sync(digest)
                 })
                 .await;

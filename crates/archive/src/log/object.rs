@@ -31,9 +31,11 @@ impl SpillFile {
     }
 
     /// Appends sealed bytes.
-    pub fn write(&mut self, sealed: &[u8]) -> Result<(), LogError> {
-        self.file.write_all(sealed).map_err(LogError::io("cannot write", &self.object.path))?;
-        self.object.bytes += sealed.len() as u64;
+    pub fn write(&mut self, sealed: &[Vec<u8>]) -> Result<(), LogError> {
+        for piece in sealed {
+            self.file.write_all(piece).map_err(LogError::io("cannot write", &self.object.path))?;
+            self.object.bytes += piece.len() as u64;
+        }
         Ok(())
     }
 

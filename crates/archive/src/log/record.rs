@@ -95,8 +95,8 @@ pub struct NewRecord {
 pub enum Part {
     /// Into the segment, after the header.
     Inline {
-        /// The sealed bytes.
-        bytes: Vec<u8>,
+        /// The sealed bytes, one piece after the other.
+        pieces: Vec<Vec<u8>>,
         /// Their digest, made where they were sealed.
         digest: Digest,
     },
@@ -106,7 +106,7 @@ pub enum Part {
 
 impl From<SealedBlob> for Part {
     fn from(blob: SealedBlob) -> Part {
-        Part::Inline { digest: blob.sealed.digest, bytes: blob.bytes }
+        Part::Inline { digest: blob.sealed.digest, pieces: vec![blob.bytes] }
     }
 }
 
@@ -174,7 +174,10 @@ impl Header {
             return Err(LogError::TooLarge("more than eight parts"));
         }
         let parts = record.parts.iter().map(|part| match part {
-            Part::Inline { bytes, digest } => PartHeader { bytes: bytes.len() as u64, object: None, digest: *digest },
+            Part::Inline { pieces, digest } => {
+                let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+                PartHeader { bytes, object: None, digest: *digest }
+            }
             Part::Spilled(object) => {
                 PartHeader { bytes: object.bytes(), object: Some(object.name()), digest: object.digest() }
             }
@@ -263,7 +266,7 @@ mod tests {
     use super::*;
 
     fn header(parts: usize) -> Header {
-        let parts = (0..parts).map(|n| Part::Inline { bytes: vec![1; n], digest: [n as u8; 32] }).collect();
+        let parts = (0..parts).map(|n| Part::Inline { pieces: vec![vec![1; n]], digest: [n as u8; 32] }).collect();
         let record = NewRecord { kind: Kind::Trail, id: RecordId([3; 16]), key: KeyId::from_bytes([4; 16]), parts };
         Header::of(&record, 7, 6, [9; 32]).unwrap()
     }
@@ -288,7 +291,7 @@ mod tests {
 
     #[test]
     fn nine_parts_are_too_many() {
-        let parts = (0..9).map(|_| Part::Inline { bytes: vec![], digest: [0; 32] }).collect();
+        let parts = (0..9).map(|_| Part::Inline { pieces: vec![], digest: [0; 32] }).collect();
         let record = NewRecord { kind: Kind::Trail, id: RecordId([3; 16]), key: KeyId::NONE, parts };
         assert!(matches!(Header::of(&record, 1, 1, [0; 32]), Err(LogError::TooLarge(_))));
     }

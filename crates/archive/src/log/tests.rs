@@ -321,7 +321,7 @@ fn spilled_objects_live_with_their_record_and_orphans_are_swept() {
     let (log, _) = open(dir.path());
     let objects = || std::fs::read_dir(dir.path().join("objects")).unwrap().count();
     let mut dropped = log.spill().unwrap();
-    dropped.write(b"bytes").unwrap();
+    dropped.write(&[b"bytes".to_vec()]).unwrap();
     assert_eq!(objects(), 1);
     drop(dropped);
     drop(log.spill().unwrap().sync([0; 32]).unwrap());
@@ -332,7 +332,7 @@ fn spilled_objects_live_with_their_record_and_orphans_are_swept() {
     let plain = vec![9; 150_000];
     let sealed = seal_blob(&key, id.context(Kind::Instance, 0), &plain).unwrap();
     let mut spill = log.spill().unwrap();
-    sealed.bytes.chunks(1000).for_each(|piece| spill.write(piece).unwrap());
+    sealed.bytes.chunks(1000).for_each(|piece| spill.write(&[piece.to_vec()]).unwrap());
     let object = spill.sync(sealed.sealed.digest).unwrap();
     assert_eq!((object.bytes(), object.digest()), (sealed.sealed.sealed_bytes, sealed.sealed.digest));
     let parts = vec![Part::Spilled(object)];
@@ -455,6 +455,6 @@ fn records_larger_than_a_segment_get_a_larger_one_and_room_is_asked_for() {
     assert_eq!(check(dir.path()).damaged, []);
     assert!(log.has_room(1).unwrap() && !log.has_room(u64::MAX / 2).unwrap());
     let nine =
-        NewRecord { parts: (0..9).map(|_| Part::Inline { bytes: vec![], digest: [0; 32] }).collect(), ..record(b"x") };
+        NewRecord { parts: (0..9).map(|_| Part::Inline { pieces: vec![], digest: [0; 32] }).collect(), ..record(b"x") };
     assert!(matches!(log.append(vec![nine]), Err(LogError::TooLarge(_))));
 }

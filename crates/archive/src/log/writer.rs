@@ -119,7 +119,7 @@ impl Writer {
         self.settle_renames()?;
         let tree = &self.before.tree;
         let checkpoint = key.sign(tree.size(), tree.root());
-        let public = |bytes: Vec<u8>| Part::Inline { digest: digest(&bytes), bytes };
+        let public = |bytes: Vec<u8>| Part::Inline { digest: digest(&bytes), pieces: vec![bytes] };
         let parts = vec![public(checkpoint.note.clone().into_bytes()), public(tree.peaks().concat())];
         let record = NewRecord { kind: Kind::Checkpoint, id: RecordId([0; 16]), key: KeyId::NONE, parts };
         for appended in self.append(vec![record])? {
@@ -215,9 +215,9 @@ impl Writer {
         }
         spilled(&mut run).for_each(|object| object.keep());
         let pieces = run.iter().zip(&headers).flat_map(|(record, header)| {
-            let inline = record.parts.iter().filter_map(|part| match part {
-                Part::Inline { bytes, .. } => Some(bytes),
-                Part::Spilled(_) => None,
+            let inline = record.parts.iter().flat_map(|part| match part {
+                Part::Inline { pieces, .. } => pieces.as_slice(),
+                Part::Spilled(_) => &[],
             });
             std::iter::once(header).chain(inline).filter(|piece| !piece.is_empty()).map(|piece| IoSlice::new(piece))
         });

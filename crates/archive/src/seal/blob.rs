@@ -69,15 +69,16 @@ pub struct SealedBlob {
     pub sealed: SealedDigest,
 }
 
-/// Seals a stream: push plain bytes, take sealed ones.
+/// Seals a stream: push plain bytes, take sealed ones. They come in pieces, the salt and then
+/// a chunk each, so that no byte is moved again once it is sealed.
 pub struct Sealer {
     cipher: Cipher,
     chunk: u64,
-    /// Sealed bytes nobody took yet, and after them the plain ones of the chunk not yet
-    /// sealed, since it may be the last.
-    out: Vec<u8>,
-    /// How many of `out` are sealed.
-    sealed: usize,
+    /// Plain bytes of the chunk not yet sealed, since it may be the last.
+    held: Vec<u8>,
+    /// Sealed pieces that nobody took yet.
+    ready: Vec<Vec<u8>>,
+    ready_bytes: usize,
     digester: Digester,
     plain_bytes: u64,
     sealed_bytes: u64,
@@ -89,72 +90,82 @@ impl Sealer {
         let mut salt = [0; SALT];
         super::random_bytes(&mut salt)?;
         let cipher = Cipher::new(key, context, &salt).map_err(|_| KeyError::Broken)?;
-        let mut digester = Digester::default();
-        digester.update(&salt);
-        Ok(Sealer {
+        let mut sealer = Sealer {
             cipher,
             chunk: 0,
-            out: salt.to_vec(),
-            sealed: SALT,
-            digester,
+            held: Vec::new(),
+            ready: Vec::new(),
+            ready_bytes: 0,
+            digester: Digester::default(),
             plain_bytes: 0,
-            sealed_bytes: SALT_BYTES,
-        })
+            sealed_bytes: 0,
+        };
+        sealer.put(salt.to_vec());
+        Ok(sealer)
     }
 
     /// Takes plain bytes; seals each chunk that is complete and not the last.
     pub fn push(&mut self, mut plain: &[u8]) -> Result<(), SealError> {
         self.plain_bytes += plain.len() as u64;
-        while self.held() + plain.len() > CHUNK {
-            let (now, later) = plain.split_at(CHUNK - self.held());
+        while self.held.len() + plain.len() > CHUNK {
+            let (now, later) = plain.split_at(CHUNK - self.held.len());
             plain = later;
-            self.out.extend_from_slice(now);
+            self.hold(now);
             self.seal_held(false)?;
         }
-        self.out.extend_from_slice(plain);
+        self.hold(plain);
         Ok(())
     }
 
     /// Bytes of memory it holds.
     pub fn memory(&self) -> usize {
-        self.out.capacity()
+        self.held.capacity() + self.ready_bytes
     }
 
     /// Sealed bytes that can be taken.
     pub fn ready(&self) -> usize {
-        self.sealed
+        self.ready_bytes
     }
 
-    /// Takes the sealed bytes there are.
-    pub fn take(&mut self) -> Vec<u8> {
-        let held = self.out.split_off(self.sealed);
-        self.sealed = 0;
-        std::mem::replace(&mut self.out, held)
+    /// Takes the sealed pieces there are.
+    pub fn take(&mut self) -> Vec<Vec<u8>> {
+        self.ready_bytes = 0;
+        std::mem::take(&mut self.ready)
     }
 
-    /// Ends the blob: the rest of the sealed bytes, and what they all are.
-    pub fn finish(mut self) -> Result<(Vec<u8>, SealedDigest), SealError> {
+    /// Ends the blob: the rest of the sealed pieces, and what they all are.
+    pub fn finish(mut self) -> Result<(Vec<Vec<u8>>, SealedDigest), SealError> {
         self.seal_held(true)?;
         let digest = self.digester.finish();
-        Ok((self.out, SealedDigest { plain_bytes: self.plain_bytes, sealed_bytes: self.sealed_bytes, digest }))
+        Ok((self.ready, SealedDigest { plain_bytes: self.plain_bytes, sealed_bytes: self.sealed_bytes, digest }))
     }
 
-    fn held(&self) -> usize {
-        self.out.len() - self.sealed
+    fn hold(&mut self, plain: &[u8]) {
+        match self.chunk {
+            // It may be all there is.
+            0 => self.held.reserve(plain.len() + TAG),
+            // It will be full, as a rule.
+            _ => self.held.reserve_exact(CHUNK + TAG - self.held.len()),
+        }
+        self.held.extend_from_slice(plain);
     }
 
     /// Seals what is held as the next chunk.
     fn seal_held(&mut self, last: bool) -> Result<(), SealError> {
+        let mut chunk = std::mem::take(&mut self.held);
         let (nonce, aad) = (nonce(self.chunk, last), Aad::from(self.cipher.aad));
-        let held = self.out.get_mut(self.sealed..).ok_or(SealError::Broken)?;
-        let tag = self.cipher.key.seal_in_place_separate_tag(nonce, aad, held).map_err(|_| SealError::Broken)?;
-        self.out.extend_from_slice(tag.as_ref());
-        let sealed = self.out.get(self.sealed..).ok_or(SealError::Broken)?;
-        self.digester.update(sealed);
-        self.sealed_bytes += sealed.len() as u64;
-        self.sealed = self.out.len();
+        let tag = self.cipher.key.seal_in_place_separate_tag(nonce, aad, &mut chunk).map_err(|_| SealError::Broken)?;
+        chunk.extend_from_slice(tag.as_ref());
         self.chunk += 1;
+        self.put(chunk);
         Ok(())
+    }
+
+    fn put(&mut self, sealed: Vec<u8>) {
+        self.digester.update(&sealed);
+        self.sealed_bytes += sealed.len() as u64;
+        self.ready_bytes += sealed.len();
+        self.ready.push(sealed);
     }
 }
 
@@ -207,9 +218,9 @@ impl Opener {
 /// Seals a small blob at once.
 pub fn seal_blob(key: &DataKey, context: SealContext, plain: &[u8]) -> Result<SealedBlob, SealError> {
     let mut sealer = Sealer::new(key, context).map_err(|_| SealError::Broken)?;
-    sealer.out.reserve_exact(chunk::sealed_bytes(plain.len() as u64) as usize - SALT);
     sealer.push(plain)?;
-    let (bytes, sealed) = sealer.finish()?;
+    let (pieces, sealed) = sealer.finish()?;
+    let bytes = pieces.concat();
     Ok(SealedBlob { bytes, sealed })
 }
 
@@ -335,11 +346,11 @@ mod tests {
                 if round % 2 == 1 {
                     let chunks = sealer.plain_bytes.saturating_sub(1) / CHUNK_BYTES;
                     prop_assert_eq!((sealer.ready() + out.len()) as u64, SALT_BYTES + chunks * SEALED_CHUNK_BYTES);
-                    out.append(&mut sealer.take());
+                    out.extend(sealer.take().concat());
                 }
             }
             let (rest, digest) = sealer.finish().unwrap();
-            out.extend_from_slice(&rest);
+            out.extend(rest.concat());
             prop_assert_eq!(digest.sealed_bytes, out.len() as u64);
             prop_assert_eq!(digest.digest, crate::digest::digest(&out));
             prop_assert_eq!(open_blob(&key, CONTEXT, &out).unwrap(), plain);
