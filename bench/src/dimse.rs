@@ -101,10 +101,13 @@ async fn send(
             move_originator: None,
         };
         let started = Instant::now();
-        association.send(1, &CommandSet::from(&request), Some(&instance.data_set)).await?;
+        association.begin_data(1, &CommandSet::from(&request)).await?;
+        association.send_data(&instance.header).await?;
+        association.send_data(instance.pixels).await?;
+        association.end_data().await?;
         let answer = association.receive().await?.context("released instead of answered")?;
         latencies.push(started.elapsed());
-        bytes += instance.data_set.len() as u64;
+        bytes += instance.bytes();
         let status = leadglass_dimse::message::CStoreResponse::try_from(&answer.command)?.status;
         if status.0 != 0 {
             bail!("instance {index} was not stored: status {:04X}", status.0);

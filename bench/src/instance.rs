@@ -45,8 +45,17 @@ pub struct Kind {
 pub struct Instance {
     /// SOP Instance UID.
     pub sop_instance: String,
-    /// The data set, Explicit VR Little Endian.
-    pub data_set: Vec<u8>,
+    /// The data set, Explicit VR Little Endian, up to the value of Pixel Data.
+    pub header: Vec<u8>,
+    /// The value of Pixel Data.
+    pub pixels: &'static [u8],
+}
+
+impl Instance {
+    /// Bytes of the data set.
+    pub fn bytes(&self) -> u64 {
+        (self.header.len() + self.pixels.len()) as u64
+    }
 }
 
 impl Kind {
@@ -57,17 +66,17 @@ impl Kind {
         let study = format!("{ROOT}.{seed}.{series_index}.1");
         let series = format!("{ROOT}.{seed}.{series_index}.2");
         let sop_instance = format!("{ROOT}.{seed}.{series_index}.3.{number}");
-        let data_set = self.data_set(&study, &series, &sop_instance, series_index, number);
-        Instance { sop_instance, data_set }
+        let header = self.header(&study, &series, &sop_instance, series_index, number);
+        Instance { sop_instance, header, pixels: self.pixels(series_index, number) }
     }
 
-    fn data_set(&self, study: &str, series: &str, sop_instance: &str, series_index: u64, number: u64) -> Vec<u8> {
+    fn header(&self, study: &str, series: &str, sop_instance: &str, series_index: u64, number: u64) -> Vec<u8> {
         let mixed = (series_index.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) + self.seed;
         let family = FAMILIES[(mixed % 16) as usize];
         let given = GIVEN[(mixed / 16 % 8) as usize];
         let day = format!("{:04}{:02}{:02}", 2000 + mixed % 25, 1 + mixed / 7 % 12, 1 + mixed / 11 % 28);
         let side = ((self.pixel_bytes / 2 / self.frames.max(1) as usize) as f64).sqrt() as u16;
-        let mut out = Vec::with_capacity(self.pixel_bytes + 2048);
+        let mut out = Vec::with_capacity(2048);
         let mut put = |group: u16, element: u16, vr: &[u8; 2], value: &str| text(&mut out, group, element, *vr, value);
         put(8, 5, b"CS", "ISO_IR 100");
         put(8, 8, b"CS", "ORIGINAL\\PRIMARY\\AXIAL");
@@ -108,17 +117,16 @@ impl Kind {
         text(&mut out, 0x28, 0x1053, *b"DS", "1");
         out.extend_from_slice(&[0xE0, 0x7F, 0x10, 0, b'O', b'W', 0, 0]);
         out.extend_from_slice(&(self.pixel_bytes as u32).to_le_bytes());
-        self.pixels(&mut out, series_index, number);
         out
     }
 
     /// A piece of the noise, another for each instance: the load generator must not be what
     /// is measured.
-    fn pixels(&self, out: &mut Vec<u8>, series_index: u64, number: u64) {
+    fn pixels(&self, series_index: u64, number: u64) -> &'static [u8] {
         static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
         let noise = NOISE.get_or_init(|| noise(self.seed, self.pixel_bytes + 8 * SHIFTS as usize));
         let shift = 8 * ((series_index.wrapping_mul(7919) + number.wrapping_mul(31)) % SHIFTS) as usize;
-        out.extend_from_slice(&noise[shift..shift + self.pixel_bytes]);
+        &noise[shift..shift + self.pixel_bytes]
     }
 }
 
@@ -143,11 +151,13 @@ pub fn part10(instance: &Instance) -> Vec<u8> {
     text(&mut meta, 2, 3, *b"UI", &instance.sop_instance);
     text(&mut meta, 2, 0x10, *b"UI", SYNTAX);
     text(&mut meta, 2, 0x12, *b"UI", "2.25.77.9");
-    let mut out = vec![0; 128];
+    let mut out = Vec::with_capacity(1024 + instance.header.len() + instance.pixels.len());
+    out.extend_from_slice(&[0; 128]);
     out.extend_from_slice(b"DICM\x02\0\0\0UL\x04\0");
     out.extend_from_slice(&(meta.len() as u32).to_le_bytes());
     out.extend_from_slice(&meta);
-    out.extend_from_slice(&instance.data_set);
+    out.extend_from_slice(&instance.header);
+    out.extend_from_slice(instance.pixels);
     out
 }
 

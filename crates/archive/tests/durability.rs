@@ -6,8 +6,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use leadglass_archive::administer::Verb;
+use leadglass_archive::retrieve::Purpose;
 use leadglass_archive::testing::{Sample, TestArchive};
-use leadglass_archive::{Archive, Door, OpenError, Refused};
+use leadglass_archive::{Archive, Door, OpenError, Refused, Selection};
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_crash() {
@@ -58,6 +59,22 @@ async fn a_deleted_index_is_made_again_with_the_same_answers() {
     for sample in &samples {
         assert_eq!(test.read(&administrator, sample).await.unwrap(), sample.encode());
     }
+}
+
+#[tokio::test]
+async fn damaged_attributes_are_left_out_of_their_study() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    for number in 1..=3 {
+        test.store(&administrator, &Sample::new(1, 1, number)).await.unwrap();
+    }
+    let test = test.meddled(|data_dir| flip_attributes(&data_dir.join("log/00000001.seg"), 1)).await;
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    let selection = Selection { studies: vec![Sample::new(1, 1, 1).study_uid()], ..Selection::default() };
+    let retrieval = test.archive().retrieve(&administrator, selection, Purpose::Viewing).await.unwrap();
+    let all = retrieval.all_metadata().await.unwrap();
+    assert_eq!(all.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+    assert!(matches!(retrieval.metadata(&retrieval.instances()[1]).await, Err(Refused::Damaged(_))));
 }
 
 #[tokio::test]
@@ -150,6 +167,15 @@ async fn a_closed_archive_does_nothing_more() {
     let archive = test.reopened().await;
     let administrator = archive.caller("administrator", Door::DicomWeb).await;
     assert_eq!(archive.read(&administrator, &sample).await.unwrap(), sample.encode());
+}
+
+/// Flips a bit in the first part (the attributes) of the instance record of that number.
+fn flip_attributes(segment: &Path, number: usize) {
+    let bytes = std::fs::read(segment).unwrap();
+    let instance = b"LGRECORD\x01\x01";
+    let at = bytes.windows(instance.len()).enumerate().filter(|(_, head)| head == instance).nth(number).unwrap().0;
+    // Behind the longest header of three parts.
+    flip(segment, at as u64 + 400);
 }
 
 fn flip(path: &Path, at: u64) {

@@ -82,7 +82,7 @@ async fn metadata_is_the_same_with_and_without_a_summary() {
             archive.archive().retrieve(&administrator, of_study(&samples[0]), Purpose::ToCaller).await.unwrap();
         let mut single = Vec::new();
         for instance in retrieval.instances() {
-            single.push(retrieval.metadata(instance).await.unwrap());
+            single.push(Some(retrieval.metadata(instance).await.unwrap()));
         }
         let all = retrieval.all_metadata().await.unwrap();
         retrieval.complete().await.unwrap();

@@ -157,7 +157,7 @@ async fn a_view_made_of_a_whole_series_tells_nobody_of_the_rest() {
     let retrieval = test.archive().retrieve(&reader, selection, Purpose::Viewing).await.unwrap();
     let metadata = retrieval.all_metadata().await.unwrap();
     assert_eq!((retrieval.instances().len(), metadata.len()), (6, 6));
-    assert!(metadata.iter().all(|json| String::from_utf8_lossy(json).contains("\"MR\"")));
+    assert!(metadata.iter().all(|json| String::from_utf8_lossy(json.as_ref().unwrap()).contains("\"MR\"")));
 }
 
 #[tokio::test]

@@ -4,13 +4,13 @@
 //! waits, by [`Index`], until what was acknowledged is applied. While nobody waits it lets
 //! records gather for a moment, since a transaction of many costs little more than one of few.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ReadOnly;
 use super::batch::{Effect, applied};
-use crate::index::{Index, Writer};
+use crate::index::{Index, IndexError, Writer};
 use crate::log::Appended;
 
 /// Batches that may wait; the committer waits when there are more.
@@ -19,6 +19,10 @@ const MOST_WAITING: usize = 32;
 const MOST_RECORDS: usize = 512;
 /// How long records gather while nobody waits for them.
 const GATHERING: Duration = Duration::from_millis(10);
+/// How often it is tried again when the disk is full.
+const RETRY: Duration = Duration::from_millis(500);
+/// Records held meanwhile: trail entries of reads, mostly, for nothing is stored then.
+const MOST_HELD: usize = 100_000;
 
 /// Records that are in the log, and what each means.
 pub(super) struct Durable {
@@ -70,13 +74,31 @@ fn run(index: &Index, mut writer: Writer, waiting: &Receiver<Durable>, read_only
             records += next.appended.len();
             gathered.push(next);
         }
-        let changes: Vec<_> = gathered
-            .iter()
-            .flat_map(|durable| durable.effects.iter().zip(&durable.appended))
-            .flat_map(|(effect, appended)| applied(effect, appended.sequence, appended.location))
-            .collect();
-        if let Err(error) = writer.apply(&changes) {
-            return read_only.set(&format!("the index cannot be written: {error}"));
+        while let Err(error) = apply(&mut writer, &gathered) {
+            if !matches!(error, IndexError::NoRoom) || records > MOST_HELD {
+                return read_only.set(&format!("the index cannot be written: {error}"));
+            }
+            tracing::warn!("the disk is full: searches lack the latest records until there is room");
+            // A full disk becomes an emptier one without a restart; what comes meanwhile is held.
+            let again = Instant::now() + RETRY;
+            loop {
+                match waiting.recv_timeout(again.saturating_duration_since(Instant::now())) {
+                    Ok(next) => {
+                        records += next.appended.len();
+                        gathered.push(next);
+                    }
+                    Err(RecvTimeoutError::Timeout) => break,
+                    // The next start applies them.
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
         }
     }
+}
+
+fn apply(writer: &mut Writer, gathered: &[Durable]) -> Result<(), IndexError> {
+    let records = gathered.iter().flat_map(|durable| durable.effects.iter().zip(&durable.appended));
+    let changes: Vec<_> =
+        records.flat_map(|(effect, appended)| applied(effect, appended.sequence, appended.location)).collect();
+    writer.apply(&changes)
 }

@@ -26,6 +26,9 @@ pub enum IndexError {
     /// The work a single search may cost was used up.
     #[error("the search is too broad")]
     TooBroad,
+    /// The disk is full; nothing of the batch is there, and it can be applied again.
+    #[error("the disk is full")]
+    NoRoom,
     /// SQLite or the disk says no. SQLite's text names columns, never values.
     #[error("index: {0}")]
     Engine(String),
@@ -36,6 +39,7 @@ impl From<rusqlite::Error> for IndexError {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => IndexError::Unreadable,
             Some(rusqlite::ErrorCode::OperationInterrupted) => IndexError::TooBroad,
+            Some(rusqlite::ErrorCode::DiskFull) => IndexError::NoRoom,
             _ => IndexError::Engine(error.to_string()),
         }
     }

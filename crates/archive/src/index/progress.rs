@@ -18,8 +18,8 @@ struct State {
     searched: u64,
     /// The last record durable.
     last: u64,
-    /// Nothing more will be applied.
-    stopped: bool,
+    /// Nothing more will be applied, for now or for good: nobody must wait for it.
+    stalled: bool,
     /// How many wait.
     waiting: usize,
 }
@@ -43,12 +43,14 @@ impl Progress {
     }
 
     pub(super) fn advance(&self, applied: u64) {
-        self.state.lock().applied = applied;
+        let mut state = self.state.lock();
+        (state.applied, state.stalled) = (applied, false);
         self.advanced.notify_all();
     }
 
-    pub(super) fn stop(&self) {
-        self.state.lock().stopped = true;
+    /// Until the next advance nobody waits.
+    pub(super) fn stall(&self) {
+        self.state.lock().stalled = true;
         self.advanced.notify_all();
     }
 
@@ -71,7 +73,7 @@ impl Progress {
         let mut state = self.state.lock();
         let target = target(&state);
         state.waiting += 1;
-        while state.applied < target && !state.stopped {
+        while state.applied < target && !state.stalled {
             self.wanted.notify_one();
             self.advanced.wait(&mut state);
         }
@@ -101,7 +103,7 @@ mod tests {
         assert!(!waiting.is_finished(), "5 is not applied yet");
         progress.advance(5);
         assert!(waiting.join().unwrap() >= 5);
-        progress.stop();
+        progress.stall();
         progress.wait_for_all();
     }
 

@@ -20,6 +20,18 @@ pub(super) fn of_one(inner: &Inner, _scope: &GrantedScope, known: &KnownInstance
     unpacked(inner, known)
 }
 
+/// The attributes of one instance; `None` when its record is damaged.
+fn of_one_whole(inner: &Inner, scope: &GrantedScope, known: &KnownInstance) -> Result<Option<Bytes>, Refused> {
+    match of_one(inner, scope, known) {
+        Ok(json) => Ok(Some(json)),
+        Err(Refused::Damaged(what)) => {
+            tracing::error!(what, segment = known.location.segment, offset = known.location.offset, "left out");
+            Ok(None)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
 fn unpacked(inner: &Inner, known: &KnownInstance) -> Result<Bytes, Refused> {
     let packed = part(inner, known.location, known.key_id, ATTRIBUTES)?;
     decompress(&packed).map(Bytes::from).ok_or_else(|| Refused::Damaged("the attributes of a record".into()))
@@ -30,11 +42,19 @@ pub(crate) fn attributes(inner: &Inner, scope: &GrantedScope, known: &KnownInsta
     header(&of_one(inner, scope, known).ok()?)
 }
 
-/// The attributes of all these instances, in their order.
-pub(super) fn of_all(inner: &Inner, scope: &GrantedScope, instances: &[KnownInstance]) -> Result<Vec<Bytes>, Refused> {
+/// The attributes of all these instances, in their order; `None` for one whose record is
+/// damaged. [`Refused::Damaged`] when all are.
+pub(super) fn of_all(
+    inner: &Inner,
+    scope: &GrantedScope,
+    instances: &[KnownInstance],
+) -> Result<Vec<Option<Bytes>>, Refused> {
     let mut all = Vec::with_capacity(instances.len());
     for series in instances.chunk_by(|one, next| one.series == next.series && one.study == next.study) {
         of_series(inner, scope, series, &mut all)?;
+    }
+    if !all.is_empty() && all.iter().all(Option::is_none) {
+        return Err(Refused::Damaged("the attributes of every record asked for".into()));
     }
     Ok(all)
 }
@@ -43,11 +63,11 @@ fn of_series(
     inner: &Inner,
     scope: &GrantedScope,
     series: &[KnownInstance],
-    all: &mut Vec<Bytes>,
+    all: &mut Vec<Option<Bytes>>,
 ) -> Result<(), Refused> {
     let Some(first) = series.first() else { return Ok(()) };
     if series.len() < WORTH_A_SUMMARY {
-        return series.iter().try_for_each(|known| of_one(inner, scope, known).map(|json| all.push(json)));
+        return series.iter().try_for_each(|known| of_one_whole(inner, scope, known).map(|json| all.push(json)));
     }
     let summary = inner.index.series_summary(&first.study, &first.series).map_err(|error| index_failed(&error))?;
     // A summary that cannot be read is a view lost, nothing more.
@@ -55,8 +75,8 @@ fn of_series(
     let missing = series.iter().filter(|known| !summarized.contains_key(known.sop_instance.as_str())).count();
     for known in series {
         match summarized.get(known.sop_instance.as_str()) {
-            Some(json) => all.push(json.clone()),
-            None => all.push(of_one(inner, scope, known)?),
+            Some(json) => all.push(Some(json.clone())),
+            None => all.push(of_one_whole(inner, scope, known)?),
         }
     }
     if missing > 0 {

@@ -76,14 +76,18 @@ impl Retrieval {
     }
 
     /// The metadata of all instances granted, one DICOM JSON object each, in their order,
-    /// from the series summary where there is one.
+    /// from the series summary where there is one; `None` for one whose record is damaged.
     ///
     /// # Errors
-    /// As [`Retrieval::open`].
-    pub async fn all_metadata(&self) -> Result<Vec<Bytes>, Refused> {
+    /// As [`Retrieval::open`], [`Refused::Damaged`] when all are.
+    pub async fn all_metadata(&self) -> Result<Vec<Option<Bytes>>, Refused> {
         let (archive, scope, known) = self.shared();
         let all = blocking(move || metadata::of_all(&archive.inner, &scope, &known)).await??;
-        self.count_all();
+        self.instances
+            .iter()
+            .zip(&all)
+            .filter(|(_, json)| json.is_some())
+            .for_each(|(instance, _)| self.count(instance));
         Ok(all)
     }
 

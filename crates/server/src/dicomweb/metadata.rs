@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use leadglass_archive::Caller;
 use leadglass_archive::retrieve::{Purpose, Retrieval, StoredInstance};
 use leadglass_dicom::scan::Limits;
@@ -106,19 +106,24 @@ async fn json_answer(
     coding: Coding,
     tag: &EntityTag,
 ) -> Result<Response, Problem> {
+    let mut damaged = 0;
     let coded = match state.summaries().answer(tag.as_str()) {
         Some(coded) => {
             retrieval.count_all();
             coded
         }
         None => {
-            let pieces = json_pieces(state.public_url(), retrieval).await?;
-            let coded = coding::encode(pieces, coding).await?;
-            state.summaries().keep(tag.as_str(), coded.clone());
+            let objects = retrieval.all_metadata().await.map_err(hidden)?;
+            damaged = objects.iter().filter(|object| object.is_none()).count();
+            let coded = coding::encode(json_pieces(state.public_url(), retrieval, objects), coding).await?;
+            if damaged == 0 {
+                state.summaries().keep(tag.as_str(), coded.clone());
+            }
             coded
         }
     };
     let mut response = Response::new(body::pieces([coded]));
+    mark_damaged(&mut response, damaged)?;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(essence));
     if let Some(name) = coding.name() {
@@ -127,16 +132,26 @@ async fn json_answer(
     Ok(response)
 }
 
-/// An array of the objects of all instances.
-async fn json_pieces(public_url: &str, retrieval: &Retrieval) -> Result<Vec<Bytes>, Problem> {
-    let objects = retrieval.all_metadata().await.map_err(hidden)?;
+/// An array of the objects of all instances that are whole.
+fn json_pieces(public_url: &str, retrieval: &Retrieval, objects: Vec<Option<Bytes>>) -> Vec<Bytes> {
     let mut pieces = Vec::with_capacity(objects.len() * 2 + 1);
     for (instance, object) in retrieval.instances().iter().zip(objects) {
+        let Some(object) = object else { continue };
         pieces.push(Bytes::from_static(if pieces.is_empty() { b"[" } else { b"," }));
         pieces.push(with_bulk_urls(object, public_url, instance));
     }
     pieces.push(Bytes::from_static(b"]"));
-    Ok(pieces)
+    pieces
+}
+
+/// 206 and a `Warning` when instances had to be left out: the rest is what it should be.
+fn mark_damaged(response: &mut Response, damaged: usize) -> Result<(), Problem> {
+    if damaged > 0 {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let warning = format!("299 leadglass \"{damaged} instances are left out: their records are damaged on disk\"");
+        response.headers_mut().insert(header::WARNING, HeaderValue::from_str(&warning).map_err(Problem::internal)?);
+    }
+    Ok(())
 }
 
 /// The object with every mark replaced. A string value cannot hold the mark: JSON writes a
@@ -165,14 +180,17 @@ fn bulk_front(public_url: &str, instance: &StoredInstance) -> String {
 async fn xml_answer(state: &WebState, retrieval: &Retrieval, tag: &EntityTag) -> Result<Response, Problem> {
     let writer = MultipartWriter::new(tag, DICOM_XML);
     let objects = retrieval.all_metadata().await.map_err(hidden)?;
+    let damaged = objects.iter().filter(|object| object.is_none()).count();
     let mut pieces = Vec::with_capacity(objects.len() * 2 + 1);
     for (instance, object) in retrieval.instances().iter().zip(objects) {
+        let Some(object) = object else { continue };
         pieces.push(Bytes::from(writer.part(DICOM_XML, None)));
         pieces.push(xml_document(&object, state.public_url(), instance)?);
     }
     pieces.push(writer.end().into());
     let mut response = Response::new(body::pieces(pieces));
     response.headers_mut().insert(header::CONTENT_TYPE, writer.content_type()?);
+    mark_damaged(&mut response, damaged)?;
     Ok(response)
 }
 

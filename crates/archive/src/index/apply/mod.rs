@@ -53,7 +53,8 @@ impl Writer {
     }
 
     /// Applies records in one transaction, in rising order of their sequence numbers; those
-    /// applied before are passed over. On an error nothing of the batch is there.
+    /// applied before are passed over. On an error nothing of the batch is there, and readers
+    /// wait for nothing until a batch is.
     pub fn apply(&mut self, batch: &[Applied<'_>]) -> Result<(), IndexError> {
         let before = self.applied();
         self.known.tidy();
@@ -74,7 +75,10 @@ impl Writer {
         });
         match done {
             Ok(()) => self.engine.progress.advance(applied),
-            Err(_) => self.known = Known::default(),
+            Err(_) => {
+                self.known = Known::default();
+                self.engine.progress.stall();
+            }
         }
         done
     }
@@ -83,7 +87,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         // Nothing more will be applied: nobody must wait for it.
-        self.engine.progress.stop();
+        self.engine.progress.stall();
     }
 }
 
