@@ -82,6 +82,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 pub(crate) fn index_failed(error: &IndexError) -> Refused {
     match error {
         IndexError::TooManyValues { .. } | IndexError::TooBroad => Refused::Invalid(error.to_string()),
+        IndexError::Behind | IndexError::NoRoom => Refused::OutOfResources(error.to_string()),
         _ => Refused::Broken(error.to_string()),
     }
 }

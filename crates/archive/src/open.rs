@@ -42,6 +42,14 @@ impl Archive {
         let (index, mut writer) = opened_index(&settings.data_dir, &keyring)?;
         let replayed = replay(&log, &keyring, &index, &mut writer, &mut |_| {})?;
         report(&replayed);
+        if index.applied() > log.last_sequence() {
+            return Err(OpenError::Damaged(format!(
+                "the log ends at record {}, the index has seen record {}: the end of the log was cut off. Restore it \
+                 from a copy; to go on without it, run `leadglass rebuild`",
+                log.last_sequence(),
+                index.applied()
+            )));
+        }
         let registry = Arc::new(registry(&index)?);
         let parts = commit::Parts {
             log: log.clone(),
@@ -56,7 +64,7 @@ impl Archive {
         let inner = Arc::new(Inner {
             clock: settings.clock.clone(),
             trail: Trail::new(committer.clone()),
-            study_keys: StudyKeys::new(index.clone(), keyring.clone()),
+            study_keys: StudyKeys::new(&index, keyring.clone()),
             settings,
             keyring,
             log,

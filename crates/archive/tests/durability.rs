@@ -149,6 +149,33 @@ async fn nothing_is_in_clear_on_disk() {
 }
 
 #[tokio::test]
+async fn a_log_cut_back_is_not_served() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    for number in 1..=3 {
+        test.store(&administrator, &Sample::new(1, 1, number)).await.unwrap();
+    }
+    test.archive().close().await;
+    let log = test.data_dir().join("log");
+    let mut segment = std::fs::read(log.join("00000001.seg")).unwrap();
+    let third = instance_record(&segment, 2);
+    segment[third..].fill(0);
+    std::fs::write(log.join("00000001.seg"), segment).unwrap();
+    let refused = || match Archive::open(test.settings().clone()) {
+        Err(OpenError::Damaged(what)) => what,
+        other => panic!("{:?}", other.map(drop)),
+    };
+    assert!(refused().contains("checkpoint"));
+    std::fs::remove_file(log.join("checkpoint")).unwrap();
+    assert!(refused().contains("the index has seen"));
+    // Who accepts the loss says so.
+    Archive::rebuild(test.settings(), &mut |_| {}).unwrap();
+    let test = test.reopened().await;
+    let host = test.host().await;
+    assert_eq!(test.archive().statistics(&host).await.unwrap().counts.instances, 2);
+}
+
+#[tokio::test]
 async fn two_processes_do_not_share_a_directory() {
     let test = TestArchive::new();
     assert!(matches!(Archive::open(test.settings().clone()), Err(OpenError::InUse(_))));
@@ -171,11 +198,14 @@ async fn a_closed_archive_does_nothing_more() {
 
 /// Flips a bit in the first part (the attributes) of the instance record of that number.
 fn flip_attributes(segment: &Path, number: usize) {
-    let bytes = std::fs::read(segment).unwrap();
-    let instance = b"LGRECORD\x01\x01";
-    let at = bytes.windows(instance.len()).enumerate().filter(|(_, head)| head == instance).nth(number).unwrap().0;
     // Behind the longest header of three parts.
-    flip(segment, at as u64 + 400);
+    flip(segment, instance_record(&std::fs::read(segment).unwrap(), number) as u64 + 400);
+}
+
+/// Where the instance record of that number, from 0, begins.
+fn instance_record(segment: &[u8], number: usize) -> usize {
+    let head = b"LGRECORD\x01\x01";
+    segment.windows(head.len()).enumerate().filter(|(_, bytes)| bytes == head).nth(number).unwrap().0
 }
 
 fn flip(path: &Path, at: u64) {

@@ -161,6 +161,21 @@ async fn a_view_made_of_a_whole_series_tells_nobody_of_the_rest() {
 }
 
 #[tokio::test]
+async fn a_limited_sender_cannot_draw_another_study_into_its_scope() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    let foreign = Sample::new(1, 1, 1);
+    test.store(&administrator, &foreign).await.unwrap();
+    let scope = Scope { patient_ids: vec!["MINE".into()], ..Scope::default() };
+    let sender = test.scoped_peer("CT9", &[Verb::Store], scope).await;
+    let mine = |study| Sample { patient_id: "MINE".into(), ..Sample::new(study, 1, 2) };
+    let refused = test.store(&sender, &mine(1)).await;
+    assert!(matches!(refused, Err(StoreRefused::Refused(Refused::NotAllowed))), "{refused:?}");
+    test.store(&sender, &mine(2)).await.unwrap();
+    test.store(&sender, &Sample { patient_id: "MINE".into(), ..Sample::new(2, 1, 3) }).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_a_sender_may_not_send_is_refused_before_anything_is_kept() {
     let test = TestArchive::with(|settings| settings.spill_bytes = 64 * 1024);
     let modality = test.scoped_peer("MR1", &[Verb::Store], of_modality("MR")).await;

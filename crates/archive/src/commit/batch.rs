@@ -3,6 +3,7 @@
 use leadglass_dicom::{AeTitle, DataSet};
 use tokio::sync::oneshot;
 
+use super::InFlight;
 use super::records::{Facts, SummaryFacts};
 use crate::Refused;
 use crate::change::Fact;
@@ -29,6 +30,14 @@ pub(super) struct Batch {
 }
 
 impl Effect {
+    /// What is true from now on.
+    pub(super) fn facts(&self) -> &[Fact] {
+        match self {
+            Effect::Change(facts) => facts,
+            _ => &[],
+        }
+    }
+
     /// Whether searches show it: what only readers of the trail see, they need not wait for.
     pub(super) fn is_searched(&self) -> bool {
         !matches!(self, Effect::Trail(_) | Effect::Nothing)
@@ -38,7 +47,12 @@ impl Effect {
 /// What a record means to the index.
 pub(crate) enum Effect {
     /// An instance kept.
-    Instance(Box<Facts>, KeyId, Box<DataSet>),
+    Instance(
+        Box<Facts>,
+        KeyId,
+        Box<DataSet>,
+        #[expect(dead_code, reason = "held until it is applied")] Option<InFlight>,
+    ),
     /// An instance set aside.
     Quarantine(Box<Facts>, KeyId),
     /// What is true from now on.
@@ -134,7 +148,7 @@ pub(crate) fn applied<'a>(effect: &'a Effect, sequence: u64, location: Location)
     let location = index_location(location);
     let one = |change| vec![index::Applied { sequence, change }];
     match effect {
-        Effect::Instance(facts, key, header) => one(index::Change::Instance(Box::new(index::InstanceRow {
+        Effect::Instance(facts, key, header, _) => one(index::Change::Instance(Box::new(index::InstanceRow {
             location,
             key_id: key_number(*key),
             study: facts.study.clone(),

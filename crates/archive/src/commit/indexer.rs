@@ -42,7 +42,10 @@ impl Indexer {
     pub(super) fn start(index: Index, writer: Writer, read_only: ReadOnly) -> std::io::Result<Indexer> {
         let (queue, waiting) = sync_channel(MOST_WAITING);
         let thread = std::thread::Builder::new().name("indexer".into());
-        let thread = thread.spawn(move || run(&index, writer, &waiting, &read_only))?;
+        let thread = thread.spawn(move || {
+            let _guard = TellPanic(read_only.clone());
+            run(&index, writer, &waiting, &read_only);
+        })?;
         Ok(Indexer { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -59,6 +62,17 @@ impl Drop for Indexer {
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been told of by the hook.
             drop(thread.join());
+        }
+    }
+}
+
+/// Nothing may be acknowledged that will never be searched.
+struct TellPanic(ReadOnly);
+
+impl Drop for TellPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set("the index stopped");
         }
     }
 }

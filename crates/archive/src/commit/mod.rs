@@ -24,6 +24,7 @@ pub(crate) use worker::{Parts, start};
 
 use crate::access::decide::{Granted, Request};
 use crate::change::Change;
+use crate::ingest::{Share, StudyKey};
 use crate::store::{StoreOutcome, StoreRequest};
 use crate::trail::Entry;
 use crate::{Refused, log};
@@ -100,8 +101,17 @@ pub(crate) struct Prepared {
     pub(crate) facts: Facts,
     /// The attributes.
     pub(crate) header: leadglass_dicom::DataSet,
+    /// What stays until the index has it.
+    pub(crate) held: InFlight,
     /// Who stores, as the trail says it; outcome and count are filled in.
     pub(crate) entry: Entry,
+}
+
+/// What an instance on its way holds until the index has it: its study's key, so that the
+/// study gets no second one, and the memory of its header.
+pub(crate) struct InFlight {
+    pub(crate) _key: Option<StudyKey>,
+    pub(crate) _memory: Share,
 }
 
 impl Committer {

@@ -79,7 +79,7 @@ fn apply(waiting: &mut Vec<(u64, Location, Effect)>, index: &Index, writer: &mut
 fn set_aside(records: &mut [(u64, Location, Effect)], index: &Index) -> Result<(), OpenError> {
     let mut seen = std::collections::HashSet::new();
     for (sequence, _, effect) in records {
-        let Effect::Instance(facts, key, _) = effect else { continue };
+        let Effect::Instance(facts, key, ..) = effect else { continue };
         let known =
             index.instance_by_sop(&facts.sop_instance).map_err(|error| OpenError::Damaged(error.to_string()))?;
         let taken = known.is_some_and(|known| known.sequence != *sequence) || !seen.insert(facts.sop_instance.clone());
@@ -102,7 +102,7 @@ fn effect(record: &RecordView<'_>, keyring: &Keyring) -> Option<Effect> {
             let facts = Sheet::decode(&open(record, keyring, SHEET)?).ok()?.facts;
             let attributes = decompress(&open(record, keyring, ATTRIBUTES)?)?;
             let header = header(&attributes)?;
-            Some(Effect::Instance(Box::new(facts), key, Box::new(header)))
+            Some(Effect::Instance(Box::new(facts), key, Box::new(header), None))
         }
         Kind::Change => {
             let change = Change::decode(&open(record, keyring, 0)?).ok()?;

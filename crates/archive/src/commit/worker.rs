@@ -171,7 +171,8 @@ impl Worker {
             if outcome == StoreOutcome::Kept {
                 in_batch.insert(prepared.facts.sop_instance.clone(), prepared.facts.digest);
                 let key = prepared.record.key;
-                let effect = Effect::Instance(Box::new(prepared.facts), key, Box::new(prepared.header));
+                let effect =
+                    Effect::Instance(Box::new(prepared.facts), key, Box::new(prepared.header), Some(prepared.held));
                 batch.add(prepared.record, effect);
             }
         }
@@ -247,12 +248,8 @@ impl Worker {
         };
         let effects = std::mem::take(&mut batch.effects);
         self.remember(&effects, &appended);
-        for effect in &effects {
-            if let Effect::Change(facts) = effect {
-                for fact in facts {
-                    self.parts.registry.learn(fact).map_err(broken)?;
-                }
-            }
+        for fact in effects.iter().flat_map(Effect::facts) {
+            self.parts.registry.learn(fact).map_err(|error| self.fail_for_ever(&error.to_string()))?;
         }
         self.indexer.apply(Durable { effects, appended: appended.clone() });
         Ok(appended)

@@ -3,6 +3,7 @@
 //! Together with the DDL in `migrations/` this is all that is SQLite's own.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::types::Value;
@@ -15,8 +16,10 @@ use super::progress::Progress;
 /// The schema this version reads and writes.
 const SCHEMA: i64 = 1;
 const FIRST: &str = include_str!("migrations/0001_first.sql");
-/// Readers at one time; further ones wait.
-const READERS: usize = 16;
+/// The longest a search may take.
+const SEARCH: Duration = Duration::from_secs(30);
+/// Steps of SQLite's machine between two looks at the clock: a few milliseconds.
+const STEPS: i32 = 100_000;
 /// Page cache of a reader and of the writer, in KiB.
 const READER_CACHE_KIB: i64 = 8 * 1024;
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
@@ -27,15 +30,40 @@ const STATEMENTS: usize = 128;
 pub(super) struct Engine {
     path: PathBuf,
     key: Zeroizing<[u8; 32]>,
-    idle: Mutex<Idle>,
-    returned: Condvar,
+    lanes: [Pool; 3],
     /// How far the log has been applied.
     pub(super) progress: Progress,
 }
 
+/// Whose readers: each kind has its own, so that slow searches keep nobody else from reading.
+#[derive(Clone, Copy)]
+pub(super) enum Lane {
+    /// The committer's, and whoever must not wait for callers.
+    Ours,
+    /// What is named is looked up.
+    LookUp,
+    /// Searches, which end after a time.
+    Search,
+}
+
+/// Connections of one lane.
+struct Pool {
+    idle: Mutex<Idle>,
+    returned: Condvar,
+    /// At one time; further readers wait.
+    most: usize,
+}
+
+#[derive(Default)]
 struct Idle {
     connections: Vec<Connection>,
     open: usize,
+}
+
+impl Pool {
+    fn of(most: usize) -> Pool {
+        Pool { idle: Mutex::default(), returned: Condvar::new(), most }
+    }
 }
 
 impl Engine {
@@ -50,17 +78,25 @@ impl Engine {
         let engine = Engine {
             path: path.to_owned(),
             key: key.clone(),
-            idle: Mutex::new(Idle { connections: Vec::new(), open: 0 }),
-            returned: Condvar::new(),
+            lanes: [Pool::of(2), Pool::of(8), Pool::of(8)],
             progress: Progress::from(unsigned(applied)),
         };
         Ok((engine, writer))
     }
 
     /// Reads on a connection of the pool, all within one view of the data.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
-        let lent = Lent { connection: Some(self.lend()?), engine: self };
-        let Some(connection) = lent.connection.as_ref() else { return Err(IndexError::Damaged("no connection")) };
+    pub(super) fn read<T>(
+        &self,
+        lane: Lane,
+        read: impl FnOnce(&Connection) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let pool = &self.lanes[lane as usize];
+        let mut lent = Lent { connection: Some(self.lend(pool)?), pool };
+        let Some(connection) = lent.connection.as_mut() else { return Err(IndexError::Damaged("no connection")) };
+        if let Lane::Search = lane {
+            let until = Instant::now() + SEARCH;
+            connection.progress_handler(STEPS, Some(move || Instant::now() > until))?;
+        }
         let transaction = connection.unchecked_transaction()?;
         let answer = read(&transaction)?;
         transaction.finish()?;
@@ -72,22 +108,22 @@ impl Engine {
         self.progress.applied()
     }
 
-    fn lend(&self) -> Result<Connection, IndexError> {
-        let mut idle = self.idle.lock();
+    fn lend(&self, pool: &Pool) -> Result<Connection, IndexError> {
+        let mut idle = pool.idle.lock();
         loop {
             if let Some(connection) = idle.connections.pop() {
                 return Ok(connection);
             }
-            if idle.open < READERS {
+            if idle.open < pool.most {
                 idle.open += 1;
                 break;
             }
-            self.returned.wait(&mut idle);
+            pool.returned.wait(&mut idle);
         }
         drop(idle);
         self.reader().inspect_err(|_| {
-            self.idle.lock().open -= 1;
-            self.returned.notify_one();
+            pool.idle.lock().open -= 1;
+            pool.returned.notify_one();
         })
     }
 
@@ -102,14 +138,14 @@ impl Engine {
 /// A connection on loan; it goes back when this is dropped, a panic included.
 struct Lent<'a> {
     connection: Option<Connection>,
-    engine: &'a Engine,
+    pool: &'a Pool,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.engine.idle.lock().connections.push(connection);
-            self.engine.returned.notify_one();
+            self.pool.idle.lock().connections.push(connection);
+            self.pool.returned.notify_one();
         }
     }
 }

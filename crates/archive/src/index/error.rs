@@ -29,6 +29,9 @@ pub enum IndexError {
     /// The disk is full; nothing of the batch is there, and it can be applied again.
     #[error("the disk is full")]
     NoRoom,
+    /// What is durable could not be applied: an answer would lack it.
+    #[error("the index lacks the latest records; see why nothing is stored at present")]
+    Behind,
     /// SQLite or the disk says no. SQLite's text names columns, never values.
     #[error("index: {0}")]
     Engine(String),

@@ -65,6 +65,22 @@ impl Index {
         })
     }
 
+    /// Whether that study is here, and nothing of it in scope.
+    pub fn is_foreign(&self, study: &StudyInstanceUid, scope: &GrantedScope) -> Result<bool, IndexError> {
+        let mut sql = Sql::default();
+        let uid = sql.bind(study.as_str().to_owned());
+        let Some(limits) = scope::on_label(scope, &mut sql) else { return Ok(false) };
+        let text = format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM study_label y JOIN label l ON l.id = y.label WHERE y.study = s.id AND {limits})
+             FROM study s JOIN patient p ON p.id = s.patient WHERE s.study_instance_uid = {uid}"
+        );
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&text)?;
+            let mut rows = engine::query(&mut statement, &sql.values)?;
+            Ok(rows.next()?.map_or(Ok(false), |row| row.get(0))?)
+        })
+    }
+
     /// The instances selected that are in scope, ordered by study, series number, series,
     /// instance number, instance.
     pub fn select(&self, selection: &Selection, scope: &GrantedScope) -> Result<Vec<KnownInstance>, IndexError> {

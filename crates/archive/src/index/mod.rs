@@ -35,7 +35,7 @@ pub use row::{
 };
 pub use search::{Cursor, LoadAttributes, Page, SearchPage, needs_attributes};
 
-use engine::Engine;
+use engine::{Engine, Lane};
 
 /// Answers from the index; clones share it. Who asks waits until what was announced is
 /// applied, so an answer holds all that was acknowledged before the question.
@@ -70,9 +70,9 @@ impl Index {
         self.engine.progress.linger(longest);
     }
 
-    /// Waits until all that searches show is applied.
-    pub(crate) fn catch_up(&self) {
-        self.engine.progress.wait_for_searched();
+    /// Whether who asks now waits for nothing.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.engine.progress.is_caught_up()
     }
 
     /// The sequence number up to which the log has been applied, 0 at first.
@@ -80,19 +80,24 @@ impl Index {
         self.engine.applied()
     }
 
-    /// Reads what searches show.
+    /// Reads what is named.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
-        if self.waits {
-            self.engine.progress.wait_for_searched();
+        if !self.waits {
+            return self.engine.read(Lane::Ours, read);
         }
-        self.engine.read(read)
+        self.engine.progress.wait_for_searched()?;
+        self.engine.read(Lane::LookUp, read)
+    }
+
+    /// Reads what a search finds; it may take long, but not for ever.
+    fn read_search<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        self.engine.progress.wait_for_searched()?;
+        self.engine.read(Lane::Search, read)
     }
 
     /// Reads what the trail shows.
     fn read_trail<T>(&self, read: impl FnOnce(&Connection) -> Result<T, IndexError>) -> Result<T, IndexError> {
-        if self.waits {
-            self.engine.progress.wait_for_all();
-        }
-        self.engine.read(read)
+        self.engine.progress.wait_for_all()?;
+        self.engine.read(Lane::Search, read)
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::IndexError;
+
 /// Sequence numbers of the log.
 pub(super) struct Progress {
     state: Mutex<State>,
@@ -54,12 +56,18 @@ impl Progress {
         self.advanced.notify_all();
     }
 
-    pub(super) fn wait_for_searched(&self) {
-        self.wait(|state| state.searched);
+    /// Whether nobody who searches has to wait.
+    pub(super) fn is_caught_up(&self) -> bool {
+        let state = self.state.lock();
+        state.applied >= state.searched
     }
 
-    pub(super) fn wait_for_all(&self) {
-        self.wait(|state| state.last);
+    pub(super) fn wait_for_searched(&self) -> Result<(), IndexError> {
+        self.wait(|state| state.searched)
+    }
+
+    pub(super) fn wait_for_all(&self) -> Result<(), IndexError> {
+        self.wait(|state| state.last)
     }
 
     /// Waits until somebody waits for what is to be applied, but no longer than that.
@@ -68,8 +76,9 @@ impl Progress {
         self.wanted.wait_while_for(&mut state, |state| state.waiting == 0, longest);
     }
 
-    /// Waits for what is announced now; what is announced meanwhile is not waited for.
-    fn wait(&self, target: impl FnOnce(&State) -> u64) {
+    /// Waits for what is announced now; what is announced meanwhile is not waited for. An
+    /// answer without it would be wrong: when it cannot be had there is none.
+    fn wait(&self, target: impl FnOnce(&State) -> u64) -> Result<(), IndexError> {
         let mut state = self.state.lock();
         let target = target(&state);
         state.waiting += 1;
@@ -78,6 +87,7 @@ impl Progress {
             self.advanced.wait(&mut state);
         }
         state.waiting -= 1;
+        if state.applied < target { Err(IndexError::Behind) } else { Ok(()) }
     }
 }
 
@@ -90,12 +100,12 @@ mod tests {
     #[test]
     fn who_asks_waits_for_what_was_announced_before() {
         let progress = Arc::new(Progress::from(3));
-        progress.wait_for_all();
+        progress.wait_for_all().unwrap();
         progress.announce(5, 6);
         let waiting = std::thread::spawn({
             let progress = progress.clone();
             move || {
-                progress.wait_for_searched();
+                progress.wait_for_searched().unwrap();
                 progress.applied()
             }
         });
@@ -104,7 +114,8 @@ mod tests {
         progress.advance(5);
         assert!(waiting.join().unwrap() >= 5);
         progress.stall();
-        progress.wait_for_all();
+        progress.wait_for_searched().unwrap();
+        assert!(matches!(progress.wait_for_all(), Err(IndexError::Behind)));
     }
 
     #[test]
@@ -114,7 +125,7 @@ mod tests {
         progress.announce(1, 1);
         let waiting = std::thread::spawn({
             let progress = progress.clone();
-            move || progress.wait_for_searched()
+            move || progress.wait_for_searched().unwrap()
         });
         progress.linger(Duration::MAX);
         progress.advance(1);

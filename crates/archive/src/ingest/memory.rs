@@ -1,17 +1,20 @@
-//! A bound on the sealed bytes that all objects on their way in hold in memory together.
+//! A bound on what all objects on their way in hold in memory together: sealed bytes until
+//! they are written, headers until the index has them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Sealed bytes in memory above which objects go to files early.
+/// Bytes in memory above which objects go to files early.
 const PLENTY: usize = 128 << 20;
+/// Bytes in memory above which no header may grow.
+const MOST: usize = 384 << 20;
 
 /// What all objects hold together.
 #[derive(Clone, Default)]
 pub(crate) struct Memory(Arc<AtomicUsize>);
 
 /// What one object holds; given back when dropped.
-pub(super) struct Share {
+pub(crate) struct Share {
     memory: Memory,
     bytes: usize,
 }
@@ -33,6 +36,16 @@ impl Share {
             held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
+    }
+
+    /// How much it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether all together hold more than is possible.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.memory.0.load(Ordering::Relaxed) > MOST
     }
 
     /// Whether all together hold more than is good.
@@ -63,5 +76,7 @@ mod tests {
         drop(one);
         other.hold(PLENTY);
         assert!(!other.is_scarce(), "what is given back is free again");
+        other.hold(MOST + 1);
+        assert!(other.is_exhausted());
     }
 }

@@ -9,23 +9,25 @@ mod memory;
 mod sealing;
 mod study_keys;
 
-use leadglass_dicom::json;
 use leadglass_dicom::scan::{Identity, Limits, Scanned, Scanner};
+use leadglass_dicom::{DataSet, json};
 
-pub(crate) use memory::Memory;
-pub(crate) use study_keys::StudyKeys;
+pub(crate) use memory::{Memory, Share};
+pub(crate) use study_keys::{StudyKey, StudyKeys};
 
 use self::sealing::Sealing;
 use crate::access::decide::Granted;
-use crate::commit::{Facts, Prepared, Sheet};
+use crate::commit::{Facts, InFlight, Prepared, Sheet};
 use crate::digest::Digester;
 use crate::seal::SealError;
-use crate::store::{Incoming, StoreOutcome, StoreRefused, StoreRequest, Stored};
+use crate::store::{Incoming, StoreRefused, StoreRequest, Stored};
 use crate::trail::{Entry, Outcome, Subject};
-use crate::{Archive, Caller, Operation, Refused, commit};
+use crate::{Archive, Caller, Operation, Refused, blocking, commit};
 
 /// Bytes taken in one go before others on the same thread get their turn.
 const STEP: usize = 256 * 1024;
+/// Memory of a header above which it is written on a thread that may take its time.
+const LARGE_HEADER: usize = 256 * 1024;
 
 /// An object on its way in. Dropping it leaves nothing.
 pub struct Ingest {
@@ -37,6 +39,9 @@ pub struct Ingest {
     digester: Digester,
     bytes: u64,
     sealing: Sealing,
+    /// What the header holds.
+    header: Share,
+    key: Option<StudyKey>,
     subject: Subject,
 }
 
@@ -50,6 +55,8 @@ impl Ingest {
             digester: Digester::default(),
             bytes: 0,
             sealing: Sealing::new(archive.inner.settings.spill_bytes, archive.inner.memory.share()),
+            header: archive.inner.memory.share(),
+            key: None,
             subject: crate::access::decide::Request::subject(granted.request()),
             granted: Some(granted),
             archive,
@@ -98,6 +105,10 @@ impl Ingest {
             self.scanner = None;
             return Err(StoreRefused::CannotUnderstand(error.to_string()));
         }
+        self.header.hold(usize::try_from(scanner.header_bytes()).unwrap_or(usize::MAX));
+        if self.header.is_exhausted() {
+            return Err(Refused::OutOfResources("too many large headers are on their way in".into()).into());
+        }
         self.digester.update(step);
         self.bytes += step.len() as u64;
         if !self.sealing.has_key()
@@ -119,8 +130,23 @@ impl Ingest {
     /// The scan knows what the object is: does it match, and which key seals it?
     fn identified(&mut self, identity: &Identity) -> Result<(), StoreRefused> {
         self.matches(identity)?;
+        self.joins(identity)?;
         let key = self.archive.inner.study_keys.of(&identity.study)?;
+        self.key = Some(key.clone());
         self.sealing.begin(key).map_err(|error| sealing_failed(&error).into())
+    }
+
+    /// Who may store only within limits may not put an instance into a study that is out of
+    /// them: it would bring the whole study, and whose it is, within.
+    fn joins(&self, identity: &Identity) -> Result<(), StoreRefused> {
+        let Some(scope) = self.granted.as_ref().map(Granted::scope).filter(|scope| !scope.is_everything()) else {
+            return Ok(());
+        };
+        let foreign = self.archive.inner.index.is_foreign(&identity.study, scope);
+        match foreign.map_err(|error| crate::index_failed(&error))? {
+            true => Err(Refused::NotAllowed.into()),
+            false => Ok(()),
+        }
     }
 
     fn subject_of(&mut self, identity: &Identity) {
@@ -165,9 +191,6 @@ impl Ingest {
         }
         let prepared = self.prepare(scanned, &identity).await?;
         let outcome = self.archive.inner.committer.keep(&granted, prepared).await?;
-        if outcome == StoreOutcome::Kept {
-            self.archive.inner.study_keys.kept(&identity.study);
-        }
         let Identity { sop_class, sop_instance, study, series, .. } = identity;
         Ok(Stored { sop_class, sop_instance, study, series, outcome })
     }
@@ -188,12 +211,18 @@ impl Ingest {
             caller: self.caller.name().to_owned(),
             calling_ae: self.caller.ae_title().map(str::to_owned),
         };
-        let sheet = Sheet::new(facts.clone(), scanned.pixel_data.as_ref(), &scanned.bulk)
-            .encode()
-            .map_err(|error| Refused::Broken(error.to_string()))?;
-        let attributes = attributes(&scanned).map_err(|error| sealing_failed(&error))?;
+        let written = {
+            let facts = facts.clone();
+            move || written(facts, scanned)
+        };
+        let (sheet, attributes, header) = match self.header.bytes() > LARGE_HEADER {
+            true => blocking(written).await??,
+            false => written()?,
+        };
         let record = self.sealing.finish(&attributes, &sheet).await?;
-        Ok(Prepared { record, facts, header: scanned.data_set, entry: self.entry(Outcome::Done) })
+        let memory = std::mem::replace(&mut self.header, self.archive.inner.memory.share());
+        let held = InFlight { _key: self.key.take(), _memory: memory };
+        Ok(Prepared { record, facts, header, held, entry: self.entry(Outcome::Done) })
     }
 
     fn entry(&self, outcome: Outcome) -> Entry {
@@ -226,6 +255,14 @@ impl Drop for Ingest {
             self.archive.inner.trail.note(entry);
         }
     }
+}
+
+/// The sheet and the attributes as they are kept, and the header for the index.
+fn written(facts: Facts, scanned: Scanned) -> Result<(Vec<u8>, Vec<u8>, DataSet), Refused> {
+    let sheet = Sheet::new(facts, scanned.pixel_data.as_ref(), &scanned.bulk);
+    let sheet = sheet.encode().map_err(|error| Refused::Broken(error.to_string()))?;
+    let attributes = attributes(&scanned).map_err(|error| sealing_failed(&error))?;
+    Ok((sheet, attributes, scanned.data_set))
 }
 
 /// The attributes as they are kept: compressed DICOM JSON in which a bulk value is named

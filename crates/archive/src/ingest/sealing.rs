@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::memory::Share;
+use super::study_keys::StudyKey;
 use crate::Refused;
 use crate::commit::records::{ATTRIBUTES, DATA_SET, SHEET};
 use crate::log::{Kind, Log, LogError, NewRecord, Part, RecordId, SpillFile};
-use crate::seal::{DataKey, KeyId, SealError, SealedBlob, SealedDigest, Sealer, seal_blob};
+use crate::seal::{SealError, SealedBlob, SealedDigest, Sealer, seal_blob};
 
 /// Most plain bytes that wait for the study to become known. A header larger than this
 /// before group 0020 is no image of this world.
@@ -25,7 +26,7 @@ pub(super) struct Sealing {
 
 struct Sealed {
     id: RecordId,
-    key: Arc<(KeyId, DataKey)>,
+    key: StudyKey,
     sealer: Sealer,
     file: Option<SpillFile>,
 }
@@ -42,7 +43,7 @@ impl Sealing {
     }
 
     /// The key is known; what waited is sealed with the next bytes.
-    pub(super) fn begin(&mut self, key: Arc<(KeyId, DataKey)>) -> Result<(), SealError> {
+    pub(super) fn begin(&mut self, key: StudyKey) -> Result<(), SealError> {
         let id = RecordId::random().map_err(|_| SealError::Broken)?;
         let context = id.context(Kind::Instance, 2);
         let mut sealer = Sealer::new(&key.1, context).map_err(|_| SealError::Broken)?;

@@ -36,6 +36,17 @@ pub enum LogError {
     /// A checkpoint text is malformed or its signature is not by this log's key.
     #[error("not a checkpoint of this log: {0}")]
     BadCheckpoint(&'static str),
+    /// A checkpoint kept beside the segments covers records that are not there.
+    #[error(
+        "the log ends at record {ends}, its newest checkpoint covers {covered}: the end was cut off. Restore it from a \
+         copy; to go on without it, remove log/checkpoint and run `leadglass rebuild`"
+    )]
+    CutOff {
+        /// The last record there is.
+        ends: u64,
+        /// The last record of which there is a proof.
+        covered: u64,
+    },
     /// No space left but the reserve.
     #[error("no space left on the data directory's file system but its reserve")]
     NoRoom,

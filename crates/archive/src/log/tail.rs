@@ -18,6 +18,9 @@ use super::segment::{self, Before, SEGMENT_HEADER_BYTES};
 use super::walk::{Step, Walk, checked_part};
 use super::{Checkpoint, CheckpointVerifier, Header, Kind, Location, LogError, Tree, sha256};
 
+/// The file of the newest checkpoint's note: what to keep elsewhere for `verify --since`.
+const CHECKPOINT: &str = "checkpoint";
+
 /// The end of the log.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
@@ -58,7 +61,13 @@ pub(super) fn find(files: &Arc<Files>, verifier: &CheckpointVerifier) -> Result<
         tail.end = Some(location);
     }
     tail.opened.last_sequence = tail.before.tree.size();
-    Ok(tail)
+    // Nothing durable was ever behind what this machine remembers of it.
+    match newest_checkpoint(files, Some(verifier)) {
+        Some(newest) if newest.size > tail.opened.last_sequence => {
+            Err(LogError::CutOff { ends: tail.opened.last_sequence, covered: newest.size })
+        }
+        _ => Ok(tail),
+    }
 }
 
 impl Tail {
@@ -182,15 +191,18 @@ fn save(files: &Files, file: &File, cut: Location) -> Result<u64, LogError> {
     Ok(end - cut.offset)
 }
 
-/// Remembers where the newest checkpoint is. A view: not synced, and checked when read.
-pub(super) fn write_hint(files: &Files, location: Location) {
+/// Remembers the newest checkpoint, and where it is. Not synced, and checked when read; it
+/// never tells of more than is durable.
+pub(super) fn write_hint(files: &Files, location: Location, checkpoint: &Checkpoint) {
     let mut bytes = location.segment.to_be_bytes().to_vec();
     bytes.extend_from_slice(&location.offset.to_be_bytes());
     let sum = sha256(&[&bytes]);
     bytes.extend_from_slice(&sum);
-    let fresh = files.log().join("tail.new");
-    let written = std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, files.log().join("tail")));
-    if written.is_err() {
+    let replace = |name: &str, bytes: &[u8]| {
+        let fresh = files.log().join(format!("{name}.new"));
+        std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, files.log().join(name)))
+    };
+    if replace("tail", &bytes).and_then(|()| replace(CHECKPOINT, checkpoint.note.as_bytes())).is_err() {
         tracing::debug!("the place of the newest checkpoint is not remembered; the next start walks further");
     }
 }
@@ -211,6 +223,20 @@ fn read_hint(files: &Files, verifier: &CheckpointVerifier) -> Option<(Location, 
     let sound = tree.root() == checkpoint.root && tree.size() + 1 == header.sequence;
     let before = Before { tree, previous: header.previous };
     sound.then_some((location, before, (checkpoint, header.sequence)))
+}
+
+/// The newest checkpoint as it is kept beside the segments; `None` when it is not there, or
+/// `verifier` has not signed it.
+pub(super) fn newest_checkpoint(files: &Files, verifier: Option<&CheckpointVerifier>) -> Option<Checkpoint> {
+    let note = std::fs::read_to_string(files.log().join(CHECKPOINT)).ok()?;
+    let opened = match verifier {
+        Some(verifier) => verifier.open(&note).ok(),
+        None => Checkpoint::unverified(&note),
+    };
+    if opened.is_none() {
+        tracing::warn!("log/checkpoint is not a checkpoint of this archive; it is passed over");
+    }
+    opened
 }
 
 /// The note of a checkpoint's record.

@@ -392,7 +392,7 @@ fn a_lost_or_foreign_hint_changes_nothing() {
 }
 
 #[test]
-fn a_log_cut_back_does_not_pass_an_outside_checkpoint() {
+fn a_log_cut_back_passes_no_checkpoint_kept_here_or_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = open(dir.path());
     append(&log, &[b"one", b"two"]);
@@ -411,9 +411,13 @@ fn a_log_cut_back_does_not_pass_an_outside_checkpoint() {
     let file = segment(dir.path(), 1);
     let zeros = vec![0; 65_536 - last[0].location.offset as usize];
     file.write_all_at(&zeros, last[0].location.offset).unwrap();
+    let cut_off = |report: Report| assert!(report.damaged[0].what.contains("cut off"), "{:?}", report.damaged);
+    cut_off(since(&early.note).unwrap());
+    let refused = Log::open(options(dir.path()), key()).map(drop);
+    assert!(matches!(refused, Err(LogError::CutOff { ends: 3, covered: 4 })), "{refused:?}");
+    std::fs::remove_file(dir.path().join("log/checkpoint")).unwrap();
     assert_eq!(since(&early.note).unwrap().damaged, []);
-    let damaged = since(&late.note).unwrap().damaged;
-    assert!(damaged[0].what.contains("cut off"), "{damaged:?}");
+    cut_off(since(&late.note).unwrap());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::files::Files;
 use super::replay::context;
 use super::segment::{self, Before, SEGMENT_HEADER_BYTES};
-use super::tail::read_note;
+use super::tail::{newest_checkpoint, read_note};
 use super::walk::{Step, Walk, check_part, checked_part};
 use super::{Checkpoint, CheckpointVerifier, Hash, Header, Kind, Location, LogError};
 use crate::seal::{KeyId, Keyring, open_blob};
@@ -66,11 +66,13 @@ pub fn verify(
 ) -> Result<Report, LogError> {
     let files = Files::of(data_dir);
     let since = options.since.map(|note| read_since(note, options)).transpose()?;
+    // What this machine remembers is one more state that the log must contain.
+    let since = since.into_iter().chain(newest_checkpoint(&files, options.verifier)).filter(|since| since.size > 0);
     let numbers = files.segment_numbers()?;
     let lengths =
         numbers.iter().map(|number| segment_length(&files, *number)).collect::<Result<Vec<u64>, LogError>>()?;
     let total = lengths.iter().sum();
-    let mut proof = Proof { since, ..Proof::new(&files, options) };
+    let mut proof = Proof { since: since.collect(), ..Proof::new(&files, options) };
     let mut done = 0;
     for (index, (number, length)) in numbers.iter().zip(&lengths).enumerate() {
         proof.skipped_segments(index, *number);
@@ -97,7 +99,8 @@ fn segment_length(files: &Files, number: u32) -> Result<u64, LogError> {
 struct Proof<'a> {
     files: &'a Files,
     options: &'a VerifyOptions<'a>,
-    since: Option<Checkpoint>,
+    /// States that the log must contain and has not reached yet.
+    since: Vec<Checkpoint>,
     /// Tree and leaf up to here; `None` when damage has lost leaves.
     before: Option<Before>,
     /// The sequence the next record should have.
@@ -112,7 +115,7 @@ impl<'a> Proof<'a> {
         Proof {
             files,
             options,
-            since: None,
+            since: Vec::new(),
             before: Some(Before::default()),
             expected: 1,
             reported: false,
@@ -290,23 +293,28 @@ impl<'a> Proof<'a> {
 
     fn compare_since(&mut self) {
         let Some(before) = &self.before else { return };
-        if let Some(since) = self.since.take_if(|since| since.size == before.tree.size())
-            && since.root != before.tree.root()
-        {
-            let what = format!("the first {} records are not those the given checkpoint was made of", since.size);
+        let size = before.tree.size();
+        if self.since.iter().all(|since| since.size != size) {
+            return;
+        }
+        let root = before.tree.root();
+        if self.since.extract_if(.., |since| since.size == size).any(|since| since.root != root) {
+            let what = format!("the first {size} records are not those a kept checkpoint was made of");
             self.damage(Location { segment: 1, offset: 0 }, None, what);
         }
     }
 
     fn finish(mut self) -> Report {
-        if let Some(since) = self.since.take().filter(|since| since.size > 0) {
+        for since in std::mem::take(&mut self.since) {
             let last = self.expected - 1;
             let what = match since.size > last {
-                true => format!(
-                    "the log ends at record {last}, the given checkpoint covers {}: the end was cut off",
-                    since.size
-                ),
-                false => "damage keeps the given checkpoint from being compared".to_owned(),
+                true => {
+                    format!(
+                        "the log ends at record {last}, a kept checkpoint covers {}: the end was cut off",
+                        since.size
+                    )
+                }
+                false => "damage keeps a kept checkpoint from being compared".to_owned(),
             };
             self.damage(Location { segment: 1, offset: 0 }, Some(last + 1), what);
         }

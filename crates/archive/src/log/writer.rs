@@ -124,7 +124,7 @@ impl Writer {
         let record = NewRecord { kind: Kind::Checkpoint, id: RecordId([0; 16]), key: KeyId::NONE, parts };
         for appended in self.append(vec![record])? {
             self.checkpoint = Some((checkpoint.clone(), appended.sequence));
-            tail::write_hint(&self.files, appended.location);
+            tail::write_hint(&self.files, appended.location, &checkpoint);
         }
         self.checkpoint_time = Some(now);
         Ok(checkpoint)

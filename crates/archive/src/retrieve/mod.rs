@@ -121,8 +121,8 @@ impl Archive {
     async fn select(&self, granted: &Granted<RetrieveRequest>) -> Result<Vec<KnownInstance>, Refused> {
         let (selection, scope) = (granted.request().selection.clone(), granted.scope().clone());
         let index = self.inner.index.clone();
-        let found = if selection.instances.len() == 1 {
-            // One row by its key: quicker than a change of thread.
+        let found = if selection.instances.len() == 1 && index.is_caught_up() {
+            // One row by its key, and no waiting: quicker than a change of thread.
             index.select(&selection, &scope)
         } else {
             blocking(move || index.select(&selection, &scope)).await?

@@ -33,7 +33,7 @@ pub(super) struct Builder {
     root: Items,
     open: Vec<OpenSequence>,
     fragments: Option<OpenFragments>,
-    cost: u64,
+    pub(super) cost: u64,
 }
 
 /// A data set in the making.

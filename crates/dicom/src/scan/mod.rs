@@ -116,6 +116,11 @@ impl Scanner {
         self.builder.text(tag)
     }
 
+    /// Memory that the header takes so far, about, in bytes; what [`Limits::header_bytes`] limits.
+    pub fn header_bytes(&self) -> u64 {
+        self.builder.cost
+    }
+
     /// The bytes have ended.
     pub fn finish(mut self) -> Result<Scanned, ScanError> {
         if let Some(error) = self.failed {

@@ -69,7 +69,7 @@ impl Index {
     ) -> Result<SearchPage, IndexError> {
         let (text, sql, levels) = statement(query, scope, page);
         let mut wanted = Wanted::of(query, scope, load);
-        self.read(|connection| {
+        self.read_search(|connection| {
             let mut statement = connection.prepare_cached(&text)?;
             let mut rows = engine::query(&mut statement, &sql.values)?;
             let mut found = SearchPage::default();

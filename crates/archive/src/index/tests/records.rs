@@ -66,7 +66,7 @@ fn what_is_removed_is_gone_with_its_names() {
         assert_eq!(index.counts().unwrap(), crate::index::Counts::default());
         let names: i64 = index
             .engine
-            .read(|connection| {
+            .read(crate::index::engine::Lane::Ours, |connection| {
                 let count = "SELECT (SELECT count(*) FROM name) + (SELECT count(*) FROM name_form)
                     + (SELECT count(*) FROM name_word) + (SELECT count(*) FROM study_label)
                     + (SELECT count(*) FROM series_label)
