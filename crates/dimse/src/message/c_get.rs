@@ -3,9 +3,8 @@
 use leadglass_dicom::Uid;
 
 use super::element::{AFFECTED_SOP_CLASS_UID, MESSAGE_ID, PRIORITY};
-use super::{
-    CommandError, CommandSet, Priority, StatusDetail, SubOperations, expect, request, response, response_parts,
-};
+use super::retrieve_response::RetrieveResponse;
+use super::{CommandError, CommandSet, Priority, SubOperations, expect, request};
 use crate::status::Status;
 
 pub(super) const RQ: u16 = 0x0010;
@@ -44,56 +43,11 @@ impl TryFrom<&CommandSet> for CGetRequest {
 }
 
 /// C-GET-RSP. A final one may be followed by a data set with the Failed SOP Instance UID List.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CGetResponse {
-    /// Message ID Being Responded To.
-    pub responded_to: u16,
-    /// Affected SOP Class UID.
-    pub affected_sop_class: Option<Uid>,
-    /// Status.
-    pub status: Status,
-    /// What it says beside the status.
-    pub detail: StatusDetail,
-    /// How the sub-operations stand.
-    pub sub_operations: Option<SubOperations>,
-}
+pub type CGetResponse = RetrieveResponse<RSP>;
 
 impl CGetRequest {
     /// A response to it.
     pub fn response(&self, status: Status, sub_operations: Option<SubOperations>) -> CGetResponse {
-        CGetResponse {
-            responded_to: self.message_id,
-            affected_sop_class: Some(self.affected_sop_class.clone()),
-            status,
-            detail: StatusDetail::none(),
-            sub_operations,
-        }
-    }
-}
-
-impl From<&CGetResponse> for CommandSet {
-    fn from(message: &CGetResponse) -> CommandSet {
-        let mut set = response(RSP, message.responded_to, message.status, &message.detail);
-        if let Some(uid) = &message.affected_sop_class {
-            set.put_uid(AFFECTED_SOP_CLASS_UID, uid);
-        }
-        if let Some(counts) = message.sub_operations {
-            counts.put_into(&mut set);
-        }
-        set
-    }
-}
-
-impl TryFrom<&CommandSet> for CGetResponse {
-    type Error = CommandError;
-    fn try_from(set: &CommandSet) -> Result<CGetResponse, CommandError> {
-        let (responded_to, status, detail) = response_parts(set, RSP)?;
-        Ok(CGetResponse {
-            responded_to,
-            affected_sop_class: set.uid(AFFECTED_SOP_CLASS_UID)?,
-            status,
-            detail,
-            sub_operations: SubOperations::of(set),
-        })
+        RetrieveResponse::to(self.message_id, &self.affected_sop_class, status, sub_operations)
     }
 }

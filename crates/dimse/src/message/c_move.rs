@@ -3,9 +3,8 @@
 use leadglass_dicom::{AeTitle, Uid};
 
 use super::element::{AFFECTED_SOP_CLASS_UID, MESSAGE_ID, MOVE_DESTINATION, PRIORITY};
-use super::{
-    CommandError, CommandSet, Priority, StatusDetail, SubOperations, expect, request, response, response_parts,
-};
+use super::retrieve_response::RetrieveResponse;
+use super::{CommandError, CommandSet, Priority, SubOperations, expect, request};
 use crate::status::Status;
 
 pub(super) const RQ: u16 = 0x0021;
@@ -48,56 +47,11 @@ impl TryFrom<&CommandSet> for CMoveRequest {
 }
 
 /// C-MOVE-RSP. A final one may be followed by a data set with the Failed SOP Instance UID List.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CMoveResponse {
-    /// Message ID Being Responded To.
-    pub responded_to: u16,
-    /// Affected SOP Class UID.
-    pub affected_sop_class: Option<Uid>,
-    /// Status.
-    pub status: Status,
-    /// What it says beside the status.
-    pub detail: StatusDetail,
-    /// How the sub-operations stand.
-    pub sub_operations: Option<SubOperations>,
-}
+pub type CMoveResponse = RetrieveResponse<RSP>;
 
 impl CMoveRequest {
     /// A response to it.
     pub fn response(&self, status: Status, sub_operations: Option<SubOperations>) -> CMoveResponse {
-        CMoveResponse {
-            responded_to: self.message_id,
-            affected_sop_class: Some(self.affected_sop_class.clone()),
-            status,
-            detail: StatusDetail::none(),
-            sub_operations,
-        }
-    }
-}
-
-impl From<&CMoveResponse> for CommandSet {
-    fn from(message: &CMoveResponse) -> CommandSet {
-        let mut set = response(RSP, message.responded_to, message.status, &message.detail);
-        if let Some(uid) = &message.affected_sop_class {
-            set.put_uid(AFFECTED_SOP_CLASS_UID, uid);
-        }
-        if let Some(counts) = message.sub_operations {
-            counts.put_into(&mut set);
-        }
-        set
-    }
-}
-
-impl TryFrom<&CommandSet> for CMoveResponse {
-    type Error = CommandError;
-    fn try_from(set: &CommandSet) -> Result<CMoveResponse, CommandError> {
-        let (responded_to, status, detail) = response_parts(set, RSP)?;
-        Ok(CMoveResponse {
-            responded_to,
-            affected_sop_class: set.uid(AFFECTED_SOP_CLASS_UID)?,
-            status,
-            detail,
-            sub_operations: SubOperations::of(set),
-        })
+        RetrieveResponse::to(self.message_id, &self.affected_sop_class, status, sub_operations)
     }
 }

@@ -14,6 +14,7 @@ pub mod element;
 mod n_action;
 mod n_event_report;
 mod parts;
+mod retrieve_response;
 
 use leadglass_dicom::Tag;
 
@@ -27,6 +28,7 @@ pub use command_set::CommandSet;
 pub use n_action::{NActionRequest, NActionResponse};
 pub use n_event_report::{NEventReportRequest, NEventReportResponse};
 pub use parts::{ErrorComment, Priority, StatusDetail, SubOperations};
+pub use retrieve_response::RetrieveResponse;
 
 use crate::status::Status;
 use element::{
