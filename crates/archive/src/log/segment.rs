@@ -113,7 +113,7 @@ fn write_zeros(file: &File, mut offset: u64, mut bytes: u64) -> std::io::Result<
 /// The first byte from `offset` on that is not zero, skipping what the file system knows to
 /// be holes.
 pub(super) fn first_data(file: &File, mut offset: u64) -> std::io::Result<Option<u64>> {
-    let length = file.metadata()?.len();
+    let (from, length) = (offset, file.metadata()?.len());
     while offset < length {
         offset = match rustix::fs::seek(file, SeekFrom::Data(offset)) {
             Ok(data) => data,
@@ -123,7 +123,7 @@ pub(super) fn first_data(file: &File, mut offset: u64) -> std::io::Result<Option
         let hole = rustix::fs::seek(file, SeekFrom::Hole(offset)).unwrap_or(length);
         while offset < hole {
             let piece = read_up_to(file, offset, (1 << 18).min(usize::try_from(hole - offset).unwrap_or(1 << 18)))?;
-            if let Some(at) = piece.iter().position(|byte| *byte != 0) {
+            if let Some(at) = first_non_zero(&piece) {
                 return Ok(Some(offset + at as u64));
             }
             if piece.is_empty() {
@@ -132,7 +132,17 @@ pub(super) fn first_data(file: &File, mut offset: u64) -> std::io::Result<Option
             offset += piece.len() as u64;
         }
     }
+    // Zeros that were read count as data from now on, unless the cache forgets them.
+    let _ = rustix::fs::fadvise(file, from, None, rustix::fs::Advice::DontNeed);
     Ok(None)
+}
+
+fn first_non_zero(bytes: &[u8]) -> Option<usize> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    // Whole pages are compared at the memory's speed.
+    let page = bytes.chunks(ZEROS.len()).position(|page| *page != ZEROS[..page.len()])?;
+    let from = page * ZEROS.len();
+    Some(from + bytes.get(from..)?.iter().position(|byte| *byte != 0)?)
 }
 
 /// The state of the log a segment's header tells; `None` when the header is not whole.

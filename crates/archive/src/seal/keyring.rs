@@ -29,6 +29,8 @@ const INDEX: &str = "leadglass/index";
 const CHECKPOINT: &str = "leadglass/checkpoint";
 /// Bytes of a wrapped data key: nonce, key, tag.
 const WRAPPED: usize = 12 + 32 + 16;
+/// Bytes of the file that a key takes with its frame, about: keys come in frames of few.
+const FRAME_BYTES: usize = 128;
 
 /// All keys of an archive. Shared by reference; its methods lock inside and block on disk
 /// where they say so.
@@ -232,7 +234,7 @@ impl Keyring {
     fn open(path: PathBuf, bytes: &[u8], master: MasterKey, stretch: Stretch) -> Result<Keyring, KeyError> {
         let wrap = Wrap::new(&master, &stretch)?;
         disk::check_master(bytes, &wrap)?;
-        let (mut keys, mut secrets) = (HashMap::new(), HashMap::new());
+        let (mut keys, mut secrets) = (HashMap::with_capacity(bytes.len() / FRAME_BYTES), HashMap::new());
         let end = disk::decode_frames(&path, bytes, &mut |kind, name, sealed| {
             if kind == EntryKind::Secret as u8 {
                 secrets.insert(String::from_utf8_lossy(name).into_owned(), sealed.to_vec());
