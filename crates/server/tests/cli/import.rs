@@ -107,6 +107,51 @@ fn an_import_goes_on_where_it_ended() {
     assert_eq!((&done["already_there"], code), (&files.len().into(), 0), "{done}");
 }
 
+/// Other bytes under a UID that is there are refused, whatever is known of the UID and
+/// however the file looks from outside.
+#[test]
+fn a_flipped_pixel_byte_is_refused_and_not_already_there() {
+    let demo = Demo::start();
+    let (file, journal) = (demo.dir.path().join("MR.dcm"), demo.path("journal"));
+    fs::copy(testdata(CORPUS).join("MR_small.dcm"), &file).unwrap();
+    let path = file.display().to_string();
+    let arguments = ["import", &path, "--journal", &journal];
+    let (first, code) = demo.run(&arguments);
+    assert_eq!((&first["stored"], code), (&1.into(), 0), "{first}");
+
+    // Without the journal the archive says that these very bytes are there.
+    let (equal, code) = demo.run(&["import", &path]);
+    assert_eq!((&equal["stored"], &equal["already_there"], code), (&0.into(), &1.into(), 0), "{equal}");
+
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    let pixel_data = bytes.windows(4).rposition(|tag| tag == [0xE0, 0x7F, 0x10, 0]).unwrap();
+    bytes[pixel_data + 100] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    // Twice: what is refused is not noted as done either.
+    for _ in 0..2 {
+        let (other, code) = demo.run(&arguments);
+        assert_eq!((&other["stored"], &other["already_there"], code), (&0.into(), &0.into(), 3), "{other}");
+        let reason = other["refused"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains("0111") && reason.contains("other bytes"), "{other}");
+    }
+    let (identity, original) = instance(&testdata(CORPUS).join("MR_small.dcm"));
+    let out = demo.path("kept.zip");
+    demo.run(&["export", "--study", &identity.study.to_string(), "--out", &out]);
+    let mut zip = zip::ZipArchive::new(File::open(&out).unwrap()).unwrap();
+    let mut kept = 0;
+    for at in 0..zip.len() {
+        let mut bytes = Vec::new();
+        zip.by_index(at).unwrap().read_to_end(&mut bytes).unwrap();
+        if let Ok((_, data_set)) = part10::split(&bytes) {
+            assert_eq!(data_set, original);
+            kept += 1;
+        }
+    }
+    assert_eq!(kept, 1);
+}
+
 #[test]
 fn what_is_exported_is_whole_and_overwrites_nothing() {
     let demo = Demo::start();

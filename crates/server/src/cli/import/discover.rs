@@ -19,8 +19,10 @@ pub struct Source {
     pub within: Option<Entry>,
     /// Its bytes, as far as the file system or the zip file says.
     pub bytes: u64,
-    /// When the file was changed, in nanoseconds since 1970.
+    /// When the file was modified, in nanoseconds since 1970.
     pub modified_ns: i64,
+    /// When the file or what is said of it was changed, in nanoseconds since 1970.
+    pub changed_ns: i64,
 }
 
 /// An entry of a zip file.
@@ -42,6 +44,17 @@ pub struct Found {
 }
 
 impl Source {
+    fn new(path: &Path, metadata: &fs::Metadata) -> Source {
+        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        Source {
+            path: path.to_owned(),
+            within: None,
+            bytes: metadata.len(),
+            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
     /// How reports call it. A name inside a zip file is shown, never used as a path.
     pub fn name(&self) -> String {
         let path = self.path.display();
@@ -84,12 +97,7 @@ impl Found {
 
     fn plain(&mut self, path: &Path) {
         match fs::metadata(path) {
-            Ok(metadata) => self.sources.push(Source {
-                path: path.to_owned(),
-                within: None,
-                bytes: metadata.len(),
-                modified_ns: modified(&metadata),
-            }),
+            Ok(metadata) => self.sources.push(Source::new(path, &metadata)),
             Err(error) => self.refuse(path, error.to_string()),
         }
     }
@@ -111,14 +119,15 @@ impl Found {
     }
 
     fn zip(&mut self, path: &Path) {
-        let modified_ns = fs::metadata(path).map_or(0, |metadata| modified(&metadata));
-        match ZipFile::open(path) {
-            Ok(zip) => {
-                let zip = Arc::new(zip);
-                for (index, bytes) in zip.entries() {
+        // Its times are taken before it is opened: a change in between is seen the next time.
+        let opened = fs::metadata(path).map_err(|error| error.to_string());
+        match opened.and_then(|metadata| Ok((metadata, Arc::new(ZipFile::open(path)?)))) {
+            Ok((metadata, zip)) => {
+                let whole = Source::new(path, &metadata);
+                self.sources.extend(zip.entries().into_iter().map(|(index, bytes)| {
                     let within = Some(Entry { zip: zip.clone(), index });
-                    self.sources.push(Source { path: path.to_owned(), within, bytes, modified_ns });
-                }
+                    Source { within, bytes, ..whole.clone() }
+                }));
             }
             Err(reason) => self.refuse(path, reason),
         }
@@ -127,10 +136,6 @@ impl Found {
     fn refuse(&mut self, path: &Path, reason: String) {
         self.refused.push((path.display().to_string(), reason));
     }
-}
-
-fn modified(metadata: &fs::Metadata) -> i64 {
-    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
 fn is_dicomdir(path: &Path) -> bool {

@@ -1,7 +1,8 @@
 //! The file by which an import remembers what is done.
 //!
-//! A line is the digest of a source's path, size and time of change: nothing in it tells of
-//! a patient. A file that changed is looked at again.
+//! A line is the digest of a source's path, size and times: nothing in it tells of a patient.
+//! Beside the time of modification, which anyone may set, it is the time of change, which the
+//! file system alone sets: a file whose content may have changed is sent again.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -65,6 +66,7 @@ fn digest_of(source: &Source) -> Digest {
     context.update(&source.entry().map_or(u64::MAX, |entry| entry as u64).to_be_bytes());
     context.update(&source.bytes.to_be_bytes());
     context.update(&source.modified_ns.to_be_bytes());
+    context.update(&source.changed_ns.to_be_bytes());
     let mut digest = Digest::default();
     digest.copy_from_slice(context.finish().as_ref());
     digest
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     fn source(bytes: u64) -> Source {
-        Source { path: "/a/file".into(), within: None, bytes, modified_ns: 1 }
+        Source { path: "/a/file".into(), within: None, bytes, modified_ns: 1, changed_ns: 2 }
     }
 
     #[test]
@@ -87,6 +89,7 @@ mod tests {
         let journal = Journal::open(&path).unwrap();
         assert!(journal.has(&source(1)));
         assert!(!journal.has(&source(2)));
+        assert!(!journal.has(&Source { changed_ns: 3, ..source(1) }), "written to, its old time set again");
         journal.note(&source(2)).unwrap();
         let journal = Journal::open(&path).unwrap();
         assert!(journal.has(&source(1)) && journal.has(&source(2)));

@@ -1,4 +1,6 @@
-//! What the archive has already: one search a series, remembered for a while.
+//! Which SOP Instance UIDs the archive has already: one search a series, remembered for a
+//! while. It tells "already there" from "stored" in the report and decides nothing: the
+//! archive looks at the bytes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! HTTPS with a token like anybody else (STOW-RS).
 //!
 //! No file is held in memory whole: its front is read until it says what it is, the rest
-//! goes on as it is read. What the archive has is not sent again, so an import that was
+//! goes on as it is read. Whether the archive has a file already is for the archive to say,
+//! by its bytes; what a journal vouches for is not read again, so that an import which was
 //! interrupted goes on where it ended. Deliberately absent: any way past the archive's door.
 
 mod dicomdir;
@@ -36,10 +37,11 @@ const IN_FLIGHT: usize = 4;
 
 /// Bring folders, zip files and DICOMDIR media into a running archive.
 ///
-/// Files are recognised by their content, with or without the Part 10 wrapper. What the
-/// archive has by its SOP Instance UID is not sent again: run the same command again to go
-/// on after an interruption. A DICOMDIR named itself imports what it references and nothing
-/// else. Ends with 3 when something was refused.
+/// Files are recognised by their content, with or without the Part 10 wrapper. Run the same
+/// command again to go on after an interruption: what is there with the same bytes is told
+/// as already there, other bytes under its SOP Instance UID are refused and kept apart; with
+/// a journal, what is done is not even read. A DICOMDIR named itself imports what it
+/// references and nothing else. Ends with 3 when something was refused.
 #[derive(clap::Args, Debug)]
 pub struct Import {
     /// Folders, DICOM files, zip files, DICOMDIRs.

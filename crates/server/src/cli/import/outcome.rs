@@ -14,7 +14,7 @@ pub enum Outcome {
         /// Bytes of its data set.
         bytes: u64,
     },
-    /// The archive had it.
+    /// The archive had it, these very bytes.
     AlreadyThere,
     /// It is no DICOM instance: a viewer's program, a text, a directory of media.
     NotDicom,
@@ -29,7 +29,7 @@ pub struct Report {
     pub stored: u64,
     /// Bytes of their data sets.
     pub bytes: u64,
-    /// Files whose SOP Instance UIDs the archive had.
+    /// Files that the archive had, with the same bytes.
     pub already_there: u64,
     /// Files that are no DICOM instances.
     pub skipped: u64,

@@ -50,7 +50,8 @@ impl Uploader {
         Uploader { api, idle: Mutex::default() }
     }
 
-    /// Sends the source, unless the archive has it.
+    /// Sends the source. Equal bytes under its SOP Instance UID are already there, other
+    /// bytes are refused: both are the archive's word, as what we know beforehand is UIDs.
     ///
     /// # Errors
     /// When the archive cannot be reached or does not let us in.
@@ -73,10 +74,8 @@ impl Uploader {
             Some(Piece::Failed(outcome)) => return Ok(Tried::Ended(outcome)),
             _ => return Ok(Tried::Ended(Outcome::Refused("it could not be read".into()))),
         };
-        if known.has(&front.identity).await? {
-            return Ok(Tried::Ended(Outcome::AlreadyThere));
-        }
         let identity = front.identity.clone();
+        let was_there = known.has(&identity).await?;
         let failure = Failure::default();
         let counted = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let body = body(*front, pieces, failure.clone(), counted.clone());
@@ -89,6 +88,7 @@ impl Uploader {
             Err(error) => return Ok(Tried::Again(format!("{error:#}"))),
         };
         match status {
+            StatusCode::OK if was_there => Ok(Tried::Ended(Outcome::AlreadyThere)),
             StatusCode::OK => {
                 known.add(&identity);
                 let bytes = counted.load(std::sync::atomic::Ordering::Relaxed);
@@ -187,7 +187,9 @@ fn reason(status: StatusCode, answer: &Value) -> String {
         item["00081197"]["Value"][0].as_u64()
     });
     match failed {
-        Some(0x0111) => "other bytes are stored under its SOP Instance UID: it is kept apart".into(),
+        Some(0x0111) => "failure reason 0111: other bytes are stored under its SOP Instance UID; \
+                         this copy waits in quarantine"
+            .into(),
         Some(0x0124) => "this token may not store it".into(),
         Some(0xA700) => "the archive has no room".into(),
         Some(0xA900) => "its data set is not of the study or SOP class it names".into(),
