@@ -1,6 +1,8 @@
 //! What every response carries, and the one log line of each request.
 //!
 //! The line names the route's template, never the path: paths hold UIDs, queries hold names.
+//! A method is named when it is a known one: what else a client sends as its method is text
+//! of its own, and would be a series of the metrics for ever.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +55,7 @@ pub(super) fn hold(body: Body, kept: impl Send + Unpin + 'static) -> Body {
 async fn accompany(request: Request, next: Next) -> Response {
     let line = Line {
         id: request_id(),
-        method: request.method().clone(),
+        method: method_name(request.method()),
         route: request.extensions().get::<MatchedPath>().map_or("none".into(), |path| path.as_str().to_owned()),
         started: Instant::now(),
         caller: None,
@@ -76,6 +78,22 @@ async fn accompany(request: Request, next: Next) -> Response {
     response.map(|body| Body::new(Logged { body, line }))
 }
 
+/// The methods of RFC 9110 and RFC 5789 by name; all others, which anyone may invent, are one.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::CONNECT => "CONNECT",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
 /// Unique within this process and unlikely to repeat in another; tells nothing.
 fn request_id() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -90,7 +108,7 @@ fn request_id() -> String {
 /// What the log says of a request, when its response has left.
 struct Line {
     id: String,
-    method: Method,
+    method: &'static str,
     route: String,
     started: Instant,
     caller: Option<String>,
@@ -105,7 +123,7 @@ impl Line {
         tracing::info!(
             target: "leadglass::http",
             id = self.id,
-            method = self.method.as_str(),
+            method = self.method,
             route = self.route,
             status = self.status.as_u16(),
             caller = self.caller.as_deref().unwrap_or("-"),
@@ -115,7 +133,7 @@ impl Line {
             "answered"
         );
         let labels = [
-            ("method", self.method.to_string()),
+            ("method", self.method.to_owned()),
             ("route", self.route.clone()),
             ("status", self.status.as_u16().to_string()),
         ];
@@ -181,5 +199,31 @@ impl<T: Unpin + Send> HttpBody for Holding<T> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_method_a_client_invents_is_no_series_of_the_metrics() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        metrics::with_local_recorder(&recorder, || {
+            for method in ["GET", "INVENTED-1", "INVENTED-2"] {
+                let router: Router = Router::new()
+                    .route("/", axum::routing::get(async || ""))
+                    .layer(axum::middleware::from_fn(accompany));
+                let request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();
+                drop(runtime.block_on(router.oneshot(request)).unwrap());
+            }
+        });
+        let rendered = recorder.handle().render();
+        assert!(rendered.contains("method=\"GET\"") && rendered.contains("method=\"other\""), "{rendered}");
+        assert!(!rendered.contains("INVENTED"), "{rendered}");
     }
 }
