@@ -15,6 +15,9 @@ section! {
         pub private_storage_sop_classes: Vec<String> = Vec::new(),
         /// Associations open at once with one peer (certificate and AE title).
         pub associations_per_peer: u32 = 256,
+        /// Storage commitment requests of one peer whose report it has not answered and that
+        /// were not given up; further ones are refused (0x0213).
+        pub commitments_per_peer: u32 = 16,
         /// Bytes of the largest P-DATA PDU we receive, as we announce it.
         pub max_pdu_bytes: u32 = 256 << 10,
         /// Bytes of the largest A-ASSOCIATE-RQ.

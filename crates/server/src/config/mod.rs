@@ -151,6 +151,7 @@ impl Config {
             ("data.segment_bytes", self.data.segment_bytes, 1 << 20..=1 << 34),
             ("data.spill_bytes", self.data.spill_bytes, 64 << 10..=1 << 33),
             ("dimse.associations_per_peer", dimse.associations_per_peer.into(), 1..=65_536),
+            ("dimse.commitments_per_peer", dimse.commitments_per_peer.into(), 1..=1000),
             ("dimse.max_pdu_bytes", dimse.max_pdu_bytes.into(), 4 << 10..=4 << 20),
             ("dimse.max_associate_bytes", dimse.max_associate_bytes.into(), 16 << 10..=4 << 20),
             ("dimse.max_command_bytes", dimse.max_command_bytes.into(), 1 << 10..=1 << 20),

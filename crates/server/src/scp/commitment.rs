@@ -2,11 +2,12 @@
 //!
 //! The request is answered at once; the archive then reads every object again, and the
 //! report follows on the same association while it is open, otherwise on one of our own to
-//! the peer's address, tried again for a while. Deliberately absent: reports that survive a
-//! restart of the server. A peer that never gets one asks again (PS3.4 J.3.2.1.4).
+//! the peer's address, tried again for a while. A transaction holds one of its peer's few
+//! places from the request until its report is answered or given up. Deliberately absent:
+//! reports that survive a restart of the server. A peer that never gets one asks again
+//! (PS3.4 J.3.2.1.4).
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use leadglass_archive::Caller;
@@ -18,11 +19,12 @@ use leadglass_dimse::negotiation::{PresentationContext, RoleSelection};
 use leadglass_dimse::status::Status;
 use leadglass_dimse::{Association, AssociationError};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::outbound::{self, NotReached};
 use super::session::Session;
 use super::sop_class::{STORAGE_COMMITMENT_PUSH, STORAGE_COMMITMENT_PUSH_INSTANCE};
+use super::tally::Counted;
 use super::{Entity, identifier};
 
 const TRANSACTION_UID: Tag = Tag(0x0008, 0x1195);
@@ -38,30 +40,34 @@ struct Transaction {
     references: Vec<SopReference>,
 }
 
-/// A finished report, to be delivered.
-#[derive(Clone)]
+/// A finished report with its transaction's place, to be delivered.
 pub struct Report {
+    result: Outcome,
+    _place: Counted,
+}
+
+/// What a report says.
+struct Outcome {
     /// Storage Commitment Result: 1 all committed, 2 some failed (PS3.4 J.3.3.1).
     event_type: u16,
     information: DataSet,
 }
 
-/// Transactions of one association that may be checked or reported at once.
-const MAX_TRANSACTIONS: usize = 16;
+/// Reports that wait for their association; the tasks that make further ones wait.
+const QUEUE: usize = 16;
 
 /// The reports of one association: those due, and those sent and not yet answered.
 pub struct Reports {
     sender: mpsc::Sender<Report>,
     due: mpsc::Receiver<Report>,
     unanswered: HashMap<u16, Report>,
-    places: Arc<Semaphore>,
 }
 
 impl Reports {
     /// None so far.
     pub fn new() -> Reports {
-        let (sender, due) = mpsc::channel(MAX_TRANSACTIONS);
-        Reports { sender, due, unanswered: HashMap::new(), places: Arc::new(Semaphore::new(MAX_TRANSACTIONS)) }
+        let (sender, due) = mpsc::channel(QUEUE);
+        Reports { sender, due, unanswered: HashMap::new() }
     }
 
     /// The next report that is due; waits for ever when none is being made.
@@ -107,7 +113,8 @@ pub async fn request(
         let information = identifier::read(&bytes, &context.transfer_syntax, limit);
         information.map_err(|_| Status::PROCESSING_FAILURE).and_then(|data_set| transaction(&data_set))
     };
-    let place = session.reports.places.clone().try_acquire_owned().map_err(|_| Status::RESOURCE_LIMITATION);
+    let most = session.entity.host.config.dimse.commitments_per_peer;
+    let place = session.entity.commitments.enter(&session.calling_ae, most).ok_or(Status::RESOURCE_LIMITATION);
     let transaction = transaction.and_then(|transaction| Ok((transaction, place?)));
     let status = match &transaction {
         Ok(_) => Status::SUCCESS,
@@ -118,8 +125,7 @@ pub async fn request(
         let (entity, caller, ae) = (session.entity.clone(), session.caller.clone(), session.calling_ae.clone());
         let sender = session.reports.sender.clone();
         session.entity.tasks.spawn(async move {
-            let report = check(&entity, &caller, transaction).await;
-            drop(place);
+            let report = Report { result: check(&entity, &caller, transaction).await, _place: place };
             if let Err(mpsc::error::SendError(report)) = sender.send(report).await {
                 deliver(entity, caller, ae, report).await;
             }
@@ -134,9 +140,11 @@ pub async fn report_here(session: &mut Session, report: Report) -> Result<(), As
     let Some(context) = context.cloned() else {
         return Ok(());
     };
-    let message_id = send(&mut session.association, &context, &report).await?;
+    let message_id = session.association.next_message_id();
+    let sent = send(&mut session.association, &context, message_id, &report).await;
+    // One that did not go out goes over an association of our own, like one without answer.
     session.reports.unanswered.insert(message_id, report);
-    Ok(())
+    sent
 }
 
 fn transaction(information: &DataSet) -> Result<Transaction, Status> {
@@ -157,19 +165,19 @@ fn reference(item: &DataSet) -> Option<SopReference> {
 }
 
 /// Checks what was asked for.
-async fn check(entity: &Entity, caller: &Caller, transaction: Transaction) -> Report {
+async fn check(entity: &Entity, caller: &Caller, transaction: Transaction) -> Outcome {
     let Transaction { uid, references } = transaction;
     let committed = entity.host.archive.commit(caller, references.clone()).await;
     let results = committed.unwrap_or_else(|error| {
         tracing::warn!(%error, "a storage commitment request could not be checked");
         vec![Commitment::ProcessingFailure; references.len()]
     });
-    report(uid, &references, &results)
+    outcome(uid, &references, &results)
 }
 
-/// The report on a transaction. An instance that was named twice, once rightly and once
+/// What the report on a transaction says. An instance that was named twice, once rightly and once
 /// not, is not said to be committed: its sender may delete what is.
-fn report(transaction: Uid, references: &[SopReference], results: &[Commitment]) -> Report {
+fn outcome(transaction: Uid, references: &[SopReference], results: &[Commitment]) -> Outcome {
     let (mut committed, mut failed) = (Vec::new(), Vec::new());
     let results = || references.iter().zip(results);
     let in_doubt: HashSet<&SopInstanceUid> =
@@ -201,28 +209,27 @@ fn report(transaction: Uid, references: &[SopReference], results: &[Commitment])
     if !failed.is_empty() {
         information.put(FAILED_SOP_SEQUENCE, VR::SQ, Value::Sequence(failed));
     }
-    Report { event_type, information }
+    Outcome { event_type, information }
 }
 
-/// Sends N-EVENT-REPORT; its Message ID.
+/// Sends N-EVENT-REPORT under that Message ID.
 async fn send<S: AsyncRead + AsyncWrite + Unpin + Send>(
     association: &mut Association<S>,
     context: &PresentationContext,
+    message_id: u16,
     report: &Report,
-) -> Result<u16, AssociationError> {
-    let message_id = association.next_message_id();
+) -> Result<(), AssociationError> {
     let instance = Uid::parse(STORAGE_COMMITMENT_PUSH_INSTANCE);
     let request = NEventReportRequest {
         message_id,
         affected_sop_class: context.abstract_syntax.clone(),
         affected_sop_instance: instance.map_err(|_| AssociationError::Misuse("the well-known instance"))?,
-        event_type: report.event_type,
+        event_type: report.result.event_type,
     };
     let charset = SpecificCharacterSet::default();
-    let bytes = identifier::write(&report.information, &context.transfer_syntax, &charset);
+    let bytes = identifier::write(&report.result.information, &context.transfer_syntax, &charset);
     let bytes = bytes.map_err(|_| AssociationError::Misuse("a report that cannot be written"))?;
-    association.send(context.id, &request.into(), Some(&bytes)).await?;
-    Ok(message_id)
+    association.send(context.id, &request.into(), Some(&bytes)).await
 }
 
 /// Delivers a report over an association of our own, trying again for a while.
@@ -258,7 +265,8 @@ async fn deliver_once(entity: &Entity, caller: &Caller, ae: &AeTitle, report: &R
         association.release().await?;
         return Err(AssociationError::Misuse("the peer takes no storage commitment reports").into());
     };
-    let message_id = send(&mut association, &context, report).await?;
+    let message_id = association.next_message_id();
+    send(&mut association, &context, message_id, report).await?;
     let message = association.receive().await?.ok_or(AssociationError::Closed)?;
     match Command::try_from(&message.command) {
         Ok(Command::NEventReportResponse(response)) if response.responded_to == message_id => {}
@@ -287,9 +295,9 @@ mod tests {
             Commitment::Committed,
             Commitment::ClassInstanceConflict,
         ];
-        let report = report(Uid::parse("9.9").unwrap(), &references, &results);
-        assert_eq!(report.event_type, 2);
-        let information = &report.information;
+        let outcome = outcome(Uid::parse("9.9").unwrap(), &references, &results);
+        assert_eq!(outcome.event_type, 2);
+        let information = &outcome.information;
         assert_eq!(information.text(TRANSACTION_UID), Some("9.9"));
         assert_eq!(information.items(REFERENCED_SOP_SEQUENCE).len(), 1);
         let reasons: Vec<_> =

@@ -12,15 +12,14 @@ mod retrieve;
 mod session;
 mod sop_class;
 mod storage;
+mod tally;
 mod verification;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use leadglass_dicom::AeTitle;
 use leadglass_dimse::acceptor;
 use leadglass_dimse::negotiation::Rejection;
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +29,7 @@ use crate::metrics::ASSOCIATIONS;
 use admission::{Admitted, Connection};
 use session::Session;
 use sop_class::SopClasses;
+use tally::{Counted, Tally};
 
 /// Our application entity: what its associations share.
 #[derive(Clone)]
@@ -38,7 +38,10 @@ pub struct Entity {
     classes: Arc<SopClasses>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    open: Arc<Mutex<HashMap<AeTitle, u32>>>,
+    /// Open associations.
+    open: Tally,
+    /// Storage commitment transactions not yet answered or given up.
+    commitments: Tally,
 }
 
 impl Entity {
@@ -46,38 +49,25 @@ impl Entity {
     /// outlives an association runs in `tasks`.
     pub fn new(host: Arc<Host>, stop: CancellationToken, tasks: TaskTracker) -> Entity {
         let classes = SopClasses::with_private(&host.config.dimse.private_storage_sop_classes);
-        Entity { host, classes: Arc::new(classes), stop, tasks, open: Arc::default() }
+        Entity { host, classes: Arc::new(classes), stop, tasks, open: Tally::default(), commitments: Tally::default() }
     }
 
     /// Counts an association of that peer; `None` when it is one too many.
     fn enter(&self, ae: &AeTitle) -> Option<Open> {
-        let mut open = self.open.lock();
-        let count = open.entry(ae.clone()).or_default();
-        if *count >= self.host.config.dimse.associations_per_peer {
-            return None;
-        }
-        *count += 1;
+        let counted = self.open.enter(ae, self.host.config.dimse.associations_per_peer)?;
         metrics::gauge!(ASSOCIATIONS).increment(1);
-        Some(Open { entity: self.clone(), ae: ae.clone() })
+        Some(Open { _counted: counted })
     }
 }
 
 /// A counted association; dropping it gives the place back.
 struct Open {
-    entity: Entity,
-    ae: AeTitle,
+    _counted: Counted,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         metrics::gauge!(ASSOCIATIONS).decrement(1);
-        let mut open = self.entity.open.lock();
-        if let Some(count) = open.get_mut(&self.ae) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.ae);
-            }
-        }
     }
 }
 
