@@ -82,10 +82,9 @@ impl StartError {
 }
 
 impl Host {
-    /// Opens the archive, making everything an empty data directory lacks.
+    /// Opens the archive, making everything its data directory lacks.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Host>, StartError> {
         config.check()?;
-        let is_new = first_run::is_new(&config.data.dir);
         let settings = settings(&config, clock.clone());
         let opened = tokio::task::spawn_blocking(move || Archive::open(settings)).await;
         let archive = opened.map_err(|error| StartError::io("open the archive")(io::Error::other(error)))??;
@@ -104,9 +103,7 @@ impl Host {
             operator,
         };
         write_file(&host.ca_path(), host.tls.ca_pem().as_bytes(), 0o644)?;
-        if is_new {
-            first_run::write_recovery_kit(&host).await?;
-        }
+        first_run::issue_recovery_kit(&host).await?;
         Ok(Arc::new(host))
     }
 
