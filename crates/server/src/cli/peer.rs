@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use base64::Engine;
 use clap::Subcommand;
 use comfy_table::Table;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::connection::Connection;
 use super::output::{Exit, Output};
 use super::scope::{Limits, words};
-use crate::host::write_file;
+use crate::host::{StartError, write_file};
 
 /// Enrol, list and revoke DICOM peers.
 #[derive(clap::Args, Debug)]
@@ -76,10 +76,17 @@ impl Peer {
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self.what {
             What::Add { ae, verbs, address, limits, out, connection } => {
+                let bundle = Bundle::within(&ae, &out);
+                bundle.prepare(&out)?;
                 let scope = limits.scope();
                 let request = json!({ "ae": ae.as_str(), "verbs": verbs, "address": address, "scope": scope });
                 let answer = connection.api()?.post("/admin/v1/peers", &request).await?;
-                let bundle = write_bundle(&ae, &answer["issued"], &out)?;
+                bundle.write(&answer["issued"]).with_context(|| {
+                    format!(
+                        "{ae} is enrolled, but its bundle is not whole and its key is not given out again: \
+                         `leadglass peer revoke {ae}`, then add it again"
+                    )
+                })?;
                 let text = format!(
                     "{ae} is enrolled. Its bundle is in {}: move it to the peer over a safe way and delete it here.",
                     out.display()
@@ -99,25 +106,43 @@ impl Peer {
     }
 }
 
-/// Writes what was issued: PEM files, and PKCS#12 with its password in a file beside it.
-fn write_bundle(ae: &AeTitle, issued: &Value, folder: &Path) -> anyhow::Result<Bundle> {
-    let text = |field: &str| issued[field].as_str().with_context(|| format!("the archive's answer has no {field}"));
-    let pkcs12 = base64::engine::general_purpose::STANDARD.decode(text("pkcs12_base64")?)?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let bundle = Bundle {
-        ae: ae.to_string(),
-        cert: folder.join("cert.pem"),
-        key: folder.join("key.pem"),
-        ca: folder.join("ca.pem"),
-        pkcs12: folder.join("bundle.p12"),
-        pkcs12_password_file: folder.join("bundle.p12.password"),
-    };
-    write_file(&bundle.cert, text("certificate_pem")?.as_bytes(), 0o644)?;
-    write_file(&bundle.key, text("key_pem")?.as_bytes(), 0o600)?;
-    write_file(&bundle.ca, text("authority_pem")?.as_bytes(), 0o644)?;
-    write_file(&bundle.pkcs12, &pkcs12, 0o600)?;
-    write_file(&bundle.pkcs12_password_file, text("pkcs12_password")?.as_bytes(), 0o600)?;
-    Ok(bundle)
+impl Bundle {
+    /// The files of that peer's bundle in a folder.
+    fn within(ae: &AeTitle, folder: &Path) -> Bundle {
+        Bundle {
+            ae: ae.to_string(),
+            cert: folder.join("cert.pem"),
+            key: folder.join("key.pem"),
+            ca: folder.join("ca.pem"),
+            pkcs12: folder.join("bundle.p12"),
+            pkcs12_password_file: folder.join("bundle.p12.password"),
+        }
+    }
+
+    /// Makes the folder and sees that the files can be written there, before anybody is
+    /// enrolled: the key is given out once.
+    fn prepare(&self, folder: &Path) -> anyhow::Result<()> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        for path in [&self.cert, &self.key, &self.ca, &self.pkcs12, &self.pkcs12_password_file] {
+            ensure!(path.symlink_metadata().is_err(), "{} is there already: name another folder", path.display());
+        }
+        let written = write_file(&self.key, b"", 0o600).and_then(|()| {
+            fs::remove_file(&self.key).map_err(StartError::io(format!("cannot remove {}", self.key.display())))
+        });
+        written.with_context(|| format!("cannot write into {}", folder.display()))
+    }
+
+    /// Writes what was issued: PEM files, and PKCS#12 with its password in a file beside it.
+    fn write(&self, issued: &Value) -> anyhow::Result<()> {
+        let text = |field: &str| issued[field].as_str().with_context(|| format!("the archive's answer has no {field}"));
+        let pkcs12 = base64::engine::general_purpose::STANDARD.decode(text("pkcs12_base64")?)?;
+        write_file(&self.cert, text("certificate_pem")?.as_bytes(), 0o644)?;
+        write_file(&self.key, text("key_pem")?.as_bytes(), 0o600)?;
+        write_file(&self.ca, text("authority_pem")?.as_bytes(), 0o644)?;
+        write_file(&self.pkcs12, &pkcs12, 0o600)?;
+        Ok(write_file(&self.pkcs12_password_file, text("pkcs12_password")?.as_bytes(), 0o600)?)
+    }
 }
 
 /// An AE title in a path (RFC 3986).
