@@ -181,3 +181,14 @@ fn nothing_made_by_machine_is_kept() {
     let kept = fs::read_dir(root().join("interop")).unwrap().any(|entry| made(&entry.unwrap().path()));
     assert!(!kept || ignored.contains("__pycache__"), "interop/__pycache__ belongs into .gitignore");
 }
+
+/// A fresh host has the user and nothing else: no file the unit names has to be made by hand.
+#[test]
+fn the_unit_starts_from_defaults() {
+    let unit = fs::read_to_string(root().join("packaging/leadglass.service")).unwrap();
+    let lines: Vec<&str> = unit.lines().filter(|line| !line.starts_with('#')).collect();
+    let of = |key: &str| lines.iter().find_map(|line| line.strip_prefix(key).and_then(|rest| rest.strip_prefix('=')));
+    assert_eq!(of("ExecStart"), Some("/usr/bin/leadglass serve"));
+    let state = Path::new("/var/lib").join(of("StateDirectory").unwrap());
+    assert_eq!(leadglass::Config::default().data.dir.parent(), Some(state.as_path()));
+}
