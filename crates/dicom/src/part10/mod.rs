@@ -41,7 +41,8 @@ pub enum Part10Error {
     /// The file meta information cannot be parsed.
     #[error("the file meta information is malformed")]
     Malformed,
-    /// Larger than any file meta information has to be ([`FILE_META_BYTES`]).
+    /// Larger than any file meta information has to be ([`FILE_META_BYTES`], or the bound
+    /// given to [`Part10Reader::of_at_most`]).
     #[error("the file meta information is too large")]
     TooLarge,
     /// No Transfer Syntax UID, or one that is no UID.
@@ -49,5 +50,5 @@ pub enum Part10Error {
     NoTransferSyntax,
 }
 
-/// File meta information larger than this is refused.
+/// File meta information larger than this is refused where no other bound is given.
 pub const FILE_META_BYTES: usize = 64 * 1024;

@@ -15,9 +15,16 @@ const MEDIA_STORAGE_SOP_INSTANCE_UID: Tag = Tag(0x0002, 0x0003);
 const TRANSFER_SYNTAX_UID: Tag = Tag(0x0002, 0x0010);
 
 /// Reads the front of a file that arrives in pieces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Part10Reader {
     front: Vec<u8>,
+    most_meta: usize,
+}
+
+impl Default for Part10Reader {
+    fn default() -> Part10Reader {
+        Part10Reader::of_at_most(FILE_META_BYTES)
+    }
 }
 
 impl Part10Reader {
@@ -26,18 +33,23 @@ impl Part10Reader {
         Part10Reader::default()
     }
 
+    /// One that refuses file meta information of more bytes than these.
+    pub fn of_at_most(most_meta: usize) -> Part10Reader {
+        Part10Reader { front: Vec::new(), most_meta }
+    }
+
     /// Takes the next bytes. `Some` once the data set begins: the meta information and those
     /// bytes of the data set already read. A data set without preamble and meta information is
     /// recognised and its transfer syntax guessed.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<(FileMeta, Vec<u8>)>, Part10Error> {
         self.front.extend_from_slice(bytes);
-        let meta = read_front(&self.front, false)?;
+        let meta = read_front(&self.front, self.most_meta, false)?;
         Ok(meta.map(|meta| self.take(meta)))
     }
 
     /// The file ended before [`Part10Reader::push`] said `Some`.
     pub fn finish(mut self) -> Result<(FileMeta, Vec<u8>), Part10Error> {
-        let meta = read_front(&self.front, true)?.ok_or(Part10Error::Truncated)?;
+        let meta = read_front(&self.front, self.most_meta, true)?.ok_or(Part10Error::Truncated)?;
         Ok(self.take(meta))
     }
 
@@ -51,25 +63,25 @@ impl Part10Reader {
 
 /// Splits a file that is in memory whole into its meta information and its data set.
 pub fn split(file: &[u8]) -> Result<(FileMeta, &[u8]), Part10Error> {
-    let meta = read_front(file, true)?.ok_or(Part10Error::Truncated)?;
+    let meta = read_front(file, FILE_META_BYTES, true)?.ok_or(Part10Error::Truncated)?;
     let offset = usize::try_from(meta.data_set_offset).unwrap_or(usize::MAX);
     Ok((meta, file.get(offset..).unwrap_or_default()))
 }
 
 /// `None` asks for more bytes, never when `at_end`.
-fn read_front(front: &[u8], at_end: bool) -> Result<Option<FileMeta>, Part10Error> {
+fn read_front(front: &[u8], most: usize, at_end: bool) -> Result<Option<FileMeta>, Part10Error> {
     if front.len() < META_OFFSET && !at_end {
         return Ok(None);
     }
     if front.get(PREAMBLE_BYTES..META_OFFSET) == Some(PREFIX) {
-        return read_meta(front, META_OFFSET, at_end);
+        return read_meta(front, META_OFFSET, most, at_end);
     }
     // Some write the meta information without preamble, some only the prefix.
     if front.starts_with(PREFIX) {
-        return read_meta(front, PREFIX.len(), at_end);
+        return read_meta(front, PREFIX.len(), most, at_end);
     }
     if front.starts_with(&[2, 0]) && front.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase)) {
-        return read_meta(front, 0, at_end);
+        return read_meta(front, 0, most, at_end);
     }
     match guess(front) {
         Some(transfer_syntax) => {
@@ -110,7 +122,7 @@ struct Said {
 
 /// Reads elements for as long as they are of group 0002. The group length is believed only
 /// where it names the end of an element: real files lie in it.
-fn read_meta(front: &[u8], start: usize, at_end: bool) -> Result<Option<FileMeta>, Part10Error> {
+fn read_meta(front: &[u8], start: usize, most: usize, at_end: bool) -> Result<Option<FileMeta>, Part10Error> {
     let mut said = Said::default();
     let mut position = start;
     loop {
@@ -131,13 +143,13 @@ fn read_meta(front: &[u8], start: usize, at_end: bool) -> Result<Option<FileMeta
         };
         let length = usize::try_from(header.length).map_err(|_| Part10Error::TooLarge)?;
         let end = position.saturating_add(value_at).saturating_add(length);
-        if end - start > FILE_META_BYTES {
+        if end - start > most {
             return Err(Part10Error::TooLarge);
         }
         let Some(value) = front.get(position + value_at..end) else {
             return if at_end { Err(Part10Error::Truncated) } else { Ok(None) };
         };
-        said.note(header.tag, value, end)?;
+        said.note(header.tag, value, end, most)?;
         position = end;
     }
 }
@@ -163,12 +175,12 @@ fn read_header(rest: &[u8]) -> Result<Option<(RawHeader, usize)>, Part10Error> {
 }
 
 impl Said {
-    fn note(&mut self, tag: Tag, value: &[u8], end: usize) -> Result<(), Part10Error> {
+    fn note(&mut self, tag: Tag, value: &[u8], end: usize, most: usize) -> Result<(), Part10Error> {
         match tag {
             FILE_META_GROUP_LENGTH => {
                 let length = value.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes));
                 let length = length.and_then(|n| usize::try_from(n).ok()).ok_or(Part10Error::Malformed)?;
-                if length > FILE_META_BYTES {
+                if length > most {
                     return Err(Part10Error::TooLarge);
                 }
                 self.end = Some(end.saturating_add(length));
@@ -196,4 +208,23 @@ impl Said {
 
 fn uid(value: &[u8]) -> Option<Uid> {
     std::str::from_utf8(value).ok().and_then(|text| Uid::parse(text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part10::write_file_meta;
+    use crate::{SopClassUid, SopInstanceUid};
+
+    #[test]
+    fn meta_information_over_its_bound_is_refused_before_it_is_there() {
+        let class = SopClassUid::parse("1.2.840.10008.5.1.4.1.1.2").unwrap();
+        let instance = SopInstanceUid::parse("1.2.3.4").unwrap();
+        let file = write_file_meta(&class, &instance, &TransferSyntax::explicit_little_endian());
+        let meta = file.len() - META_OFFSET;
+        let mut reader = Part10Reader::of_at_most(meta);
+        assert!(reader.push(&file).unwrap().is_some());
+        let mut reader = Part10Reader::of_at_most(meta - 13);
+        assert_eq!(reader.push(&file[..META_OFFSET + 12]), Err(Part10Error::TooLarge));
+    }
 }

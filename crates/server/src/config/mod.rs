@@ -168,7 +168,7 @@ impl Config {
             ("dicomweb.frames", web.frames as u64, 1..=1_000_000),
             ("dicomweb.parts", web.parts as u64, 1..=1_000_000),
             ("dicomweb.part_header_bytes", web.part_header_bytes as u64, 1 << 10..=1 << 20),
-            ("dicomweb.file_meta_bytes", web.file_meta_bytes as u64, 1 << 10..=16 << 20),
+            ("dicomweb.file_meta_bytes", web.file_meta_bytes as u64, 1 << 10..=1 << 20),
             ("dicomweb.metadata_bytes", web.metadata_bytes as u64, 64 << 10..=1 << 30),
             ("dicomweb.held_bulk_bytes", web.held_bulk_bytes as u64, 64 << 10..=16 << 30),
             ("dicomweb.stores_in_flight", web.stores_in_flight as u64, 1..=64),

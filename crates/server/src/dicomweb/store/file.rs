@@ -29,9 +29,9 @@ pub struct Names {
 }
 
 impl FileReader {
-    /// At the first byte of a file.
-    pub fn new() -> FileReader {
-        FileReader { state: State::Front(Part10Reader::new()) }
+    /// At the first byte of a file whose meta information takes at most so many bytes.
+    pub fn new(most_meta: usize) -> FileReader {
+        FileReader { state: State::Front(Part10Reader::of_at_most(most_meta)) }
     }
 
     /// Takes the next bytes of the file.

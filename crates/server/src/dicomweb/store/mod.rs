@@ -46,7 +46,7 @@ pub async fn store(
     let inflow = Inflow::new(request.into_body(), state.limits().body_idle);
     let instances = Instances::new(state.clone(), caller, study);
     let outcomes = match content_type.essence() {
-        DICOM => single(inflow, instances).await?,
+        DICOM => single(inflow, instances, state.limits().file_meta_bytes).await?,
         "multipart/related" => Multipart::new(&state, &content_type, inflow, instances)?.read().await?,
         _ => return Err(unsupported()),
     };
@@ -68,8 +68,12 @@ fn unsupported() -> Problem {
 }
 
 /// One Part 10 file as the whole body.
-async fn single(mut inflow: Inflow, mut instances: Instances) -> Result<Vec<outcome::Outcome>, Problem> {
-    let mut file = FileReader::new();
+async fn single(
+    mut inflow: Inflow,
+    mut instances: Instances,
+    most_meta: usize,
+) -> Result<Vec<outcome::Outcome>, Problem> {
+    let mut file = FileReader::new(most_meta);
     while let Some(chunk) = inflow.next().await? {
         file.push(&chunk, &mut instances).await?;
     }
@@ -85,6 +89,8 @@ struct Multipart {
     composer: Composer,
     /// The type of parts that do not say theirs: the root's.
     root_type: Option<String>,
+    /// Bytes of a file's meta information.
+    most_meta: usize,
 }
 
 /// What is done with the part being read.
@@ -110,7 +116,7 @@ impl Multipart {
         let boundary = content_type.parameter("boundary").ok_or_else(|| refuse(MultipartError::Boundary))?;
         let parser = MultipartParser::new(boundary, limits.parts, limits.part_header_bytes).map_err(refuse)?;
         let composer = Composer::new(limits.metadata_bytes, limits.held_bulk_bytes);
-        Ok(Multipart { parser, inflow, instances, composer, root_type })
+        Ok(Multipart { parser, inflow, instances, composer, root_type, most_meta: limits.file_meta_bytes })
     }
 
     async fn read(mut self) -> Result<Vec<outcome::Outcome>, Problem> {
@@ -145,7 +151,7 @@ impl Multipart {
     async fn begin(&mut self, headers: PartHeaders) -> Result<Part, Problem> {
         let essence = headers.content_type.as_ref().map(MediaType::essence).or(self.root_type.as_deref());
         match essence {
-            None | Some(DICOM) => Ok(Part::File(FileReader::new())),
+            None | Some(DICOM) => Ok(Part::File(FileReader::new(self.most_meta))),
             Some(DICOM_JSON | "application/json") => Ok(Part::Metadata),
             Some(DICOM_XML) => Err(Problem::unsupported_media_type("metadata are taken as application/dicom+json")),
             Some(_) if self.root_type.as_deref() == Some(DICOM) => {
