@@ -1,5 +1,6 @@
 //! `leadglass serve`: runs the archive until SIGTERM or SIGINT.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -71,6 +72,16 @@ pub fn serving(running: &Running) -> Serving {
     }
 }
 
+/// What `serve --json` says, in one line, when both doors are open.
+#[derive(serde::Serialize)]
+struct Up<'a> {
+    #[serde(flatten)]
+    serving: &'a Serving,
+    ca: PathBuf,
+    /// While setup is not done. The code itself may end up in a log.
+    setup_code_file: Option<PathBuf>,
+}
+
 /// SIGTERM or SIGINT.
 pub struct StopSignal {
     terminate: tokio::signal::unix::Signal,
@@ -105,9 +116,15 @@ pub fn raise_descriptor_limit() {
 
 fn announce(output: &Output, host: &Host, serving: &Serving, code: Option<&str>) -> anyhow::Result<()> {
     tracing::info!(https = %serving.https, dicom = %serving.dicom, set_up = code.is_none(), "serving");
-    if !output.is_for_people() {
+    // Where nobody reads, the log line above is enough: the setup code is in its file.
+    if !output.is_json() && !output.is_for_people() {
         return Ok(());
     }
+    let up = Up {
+        serving,
+        ca: host.ca_path(),
+        setup_code_file: code.map(|_| first_run::setup_code_path(&host.config.data.dir)),
+    };
     let mut text = format!(
         "Leadglass serves\n  HTTPS      https://{}\n  DICOM/TLS  {} as {}\n  CA         {}\n",
         serving.https,
@@ -123,5 +140,5 @@ fn announce(output: &Output, host: &Host, serving: &Serving, code: Option<&str>)
             serving.https
         ));
     }
-    output.say(serving, text)
+    output.say(&up, text)
 }

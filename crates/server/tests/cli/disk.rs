@@ -1,10 +1,12 @@
 //! `verify` and `rebuild`, with the archive stopped; `peer` and the pages about all.
 
 use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use crate::harness::{Demo, json, leadglass, testdata};
+use crate::harness::{Demo, LEADGLASS, json, leadglass, testdata};
 
 #[test]
 fn a_flipped_bit_is_named_and_the_index_is_made_again() {
@@ -60,10 +62,37 @@ fn peers_come_and_go() {
     for file in ["cert", "key"] {
         assert!(Path::new(bundle[file].as_str().unwrap()).exists(), "{bundle}");
     }
+    // Nobody is enrolled whose bundle could not be kept: over another's, or below a file.
+    for folder in [&out, bundle["cert"].as_str().unwrap()] {
+        let arguments = ["peer", "add", "CT2", "--verbs", "store", "--out", folder, "--ready-file", &demo.ready()];
+        let refused = leadglass(&arguments);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(folder), "the error names the path");
+    }
     let (peers, _) = demo.run(&["peer", "list"]);
+    assert!(!peers.as_array().unwrap().iter().any(|peer| peer["ae"] == "CT2"), "{peers}");
     assert!(peers.as_array().unwrap().iter().any(|peer| peer["ae"] == "CT1"), "{peers}");
     let (_, code) = demo.run(&["peer", "revoke", "CT1"]);
     assert_eq!(code, 0);
+}
+
+#[test]
+fn serve_says_in_one_json_line_where_it_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("archive").display().to_string();
+    let arguments = ["serve", "--json", "--data", &data, "--https-port", "0", "--dicom-port", "0"];
+    let mut process =
+        Command::new(LEADGLASS).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let pid = rustix::process::Pid::from_child(&process);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(process.wait().unwrap().success());
+    let up: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(up["dicom"].as_str().unwrap().starts_with("127.0.0.1:"), "{line}");
+    assert!(Path::new(up["ca"].as_str().unwrap()).is_file(), "{line}");
+    let code = fs::read_to_string(up["setup_code_file"].as_str().unwrap()).unwrap();
+    assert!(!line.contains(code.trim()), "the code stays in its file");
 }
 
 #[test]
