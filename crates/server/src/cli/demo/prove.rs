@@ -33,6 +33,8 @@ const IMPLICIT: &str = leadglass_dicom::transfer_syntax::IMPLICIT_VR_LITTLE_ENDI
 #[derive(Default)]
 struct Study {
     sent: usize,
+    /// SOP Instance UIDs of what was sent: a file may be there twice, its object once.
+    instances: BTreeSet<String>,
     bytes: u64,
     found: u64,
     modalities: String,
@@ -59,7 +61,17 @@ pub async fn prove(peering: &Peering, samples: &Path, output: &Output) -> anyhow
     for path in &unequal {
         eprintln!("came back other than it was sent, or not at all: {}", path.display());
     }
-    Ok(if unequal.is_empty() && stored.len() == files.len() { Exit::Done } else { Exit::Failed })
+    let lacking = not_all_found(&studies);
+    for (uid, study) in &lacking {
+        eprintln!("of {} objects sent, the query found {}: study {uid}", study.instances.len(), study.found);
+    }
+    let all = unequal.is_empty() && lacking.is_empty() && stored.len() == files.len();
+    Ok(if all { Exit::Done } else { Exit::Failed })
+}
+
+/// Studies of which a query told fewer objects than were sent. More may have been there before.
+fn not_all_found(studies: &BTreeMap<String, Study>) -> Vec<(&String, &Study)> {
+    studies.iter().filter(|(_, study)| study.found < study.instances.len() as u64).collect()
 }
 
 async fn read_samples(folder: &Path) -> anyhow::Result<Vec<DicomFile>> {
@@ -102,6 +114,7 @@ async fn send_all<'a>(
             stored.insert(file.path.clone());
             let study = studies.entry(file.study.to_string()).or_default();
             study.sent += 1;
+            study.instances.insert(file.sop_instance.to_string());
             study.bytes += file.data_set_bytes;
         } else {
             bar.suspend(|| eprintln!("not stored ({sent:?}): {}", file.path.display()));
@@ -246,4 +259,29 @@ fn report(output: &Output, studies: &BTreeMap<String, Study>, refused: usize, se
         "refused": refused, "seconds": seconds,
     });
     output.say(&answer, format!("{table}\n{summary}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_study_that_is_not_found_whole_fails_the_demo() {
+        let study = |found, instances: &[&str]| Study {
+            sent: 2,
+            found,
+            instances: instances.iter().map(|uid| (*uid).to_owned()).collect(),
+            ..Study::default()
+        };
+        let studies = [
+            ("none", study(0, &["1", "2"])),
+            ("some", study(1, &["1", "2"])),
+            ("all", study(2, &["1", "2"])),
+            ("more", study(3, &["1", "2"])),
+            ("twice", study(1, &["1"])),
+        ];
+        let studies: BTreeMap<_, _> = studies.into_iter().map(|(uid, study)| (uid.to_owned(), study)).collect();
+        let lacking: Vec<_> = not_all_found(&studies).into_iter().map(|(uid, _)| uid.as_str()).collect();
+        assert_eq!(lacking, ["none", "some"]);
+    }
 }
