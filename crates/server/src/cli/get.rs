@@ -23,31 +23,67 @@ use crate::scu::fetch::{Sink, fetch};
 use crate::scu::query::{identifier, query};
 
 const SOP_CLASS_UID: Tag = Tag(0x0008, 0x0016);
-/// Transfer syntaxes that objects are stored in, PS3.5 10 and A, most common first. More
-/// than these would leave no room for classes among the 128 contexts of an association.
-const TRANSFER_SYNTAXES: [&str; 20] = [
+/// The transfer syntaxes of PS3.6 Table A-1 that an archive may keep an object in, retired
+/// ones too: each is a presentation context of its own, as an acceptor picks one of a context.
+const TRANSFER_SYNTAXES: [&str; 55] = [
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.2",
+    "1.2.840.10008.1.2.1.98",
     "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.8.1",
     "1.2.840.10008.1.2.4.50",
     "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.52",
+    "1.2.840.10008.1.2.4.53",
+    "1.2.840.10008.1.2.4.54",
+    "1.2.840.10008.1.2.4.55",
+    "1.2.840.10008.1.2.4.56",
     "1.2.840.10008.1.2.4.57",
+    "1.2.840.10008.1.2.4.58",
+    "1.2.840.10008.1.2.4.59",
+    "1.2.840.10008.1.2.4.60",
+    "1.2.840.10008.1.2.4.61",
+    "1.2.840.10008.1.2.4.62",
+    "1.2.840.10008.1.2.4.63",
+    "1.2.840.10008.1.2.4.64",
+    "1.2.840.10008.1.2.4.65",
+    "1.2.840.10008.1.2.4.66",
     "1.2.840.10008.1.2.4.70",
     "1.2.840.10008.1.2.4.80",
     "1.2.840.10008.1.2.4.81",
     "1.2.840.10008.1.2.4.90",
     "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.4.92",
+    "1.2.840.10008.1.2.4.93",
+    "1.2.840.10008.1.2.4.94",
     "1.2.840.10008.1.2.4.100",
+    "1.2.840.10008.1.2.4.100.1",
+    "1.2.840.10008.1.2.4.101",
+    "1.2.840.10008.1.2.4.101.1",
     "1.2.840.10008.1.2.4.102",
+    "1.2.840.10008.1.2.4.102.1",
     "1.2.840.10008.1.2.4.103",
+    "1.2.840.10008.1.2.4.103.1",
+    "1.2.840.10008.1.2.4.104",
+    "1.2.840.10008.1.2.4.104.1",
+    "1.2.840.10008.1.2.4.105",
+    "1.2.840.10008.1.2.4.105.1",
+    "1.2.840.10008.1.2.4.106",
+    "1.2.840.10008.1.2.4.106.1",
     "1.2.840.10008.1.2.4.107",
+    "1.2.840.10008.1.2.4.108",
+    "1.2.840.10008.1.2.4.110",
+    "1.2.840.10008.1.2.4.111",
+    "1.2.840.10008.1.2.4.112",
     "1.2.840.10008.1.2.4.201",
     "1.2.840.10008.1.2.4.202",
     "1.2.840.10008.1.2.4.203",
-    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.4.204",
 ];
-/// SOP classes of one association: each takes a context for every transfer syntax.
+/// SOP classes of one association: each takes a context for every transfer syntax, one is
+/// the C-GET's, and 128 is all there are (PS3.8 9.3.2.2).
 const CLASSES: usize = 127 / TRANSFER_SYNTAXES.len();
 
 /// Fetch a study, series or instance into a folder (C-GET over mutual TLS).
@@ -86,10 +122,19 @@ impl Get {
         made.with_context(|| format!("cannot make {}", self.out.display()))?;
         let all: usize = wanted.values().flat_map(BTreeMap::values).map(Vec::len).sum();
         let mut folder = Folder::new(&self.out, Progress::of_records(output, "fetching"), all as u64);
+        let mut told = false;
         for (series, classes) in &wanted {
-            self.fetch_series(&peering, series, classes, &mut folder).await?;
+            let failed = self.fetch_series(&peering, series, classes, &mut folder).await?;
+            told |= failed > 0;
         }
         folder.progress.finish();
+        if told {
+            eprintln!(
+                "leadglass: the archive reports objects it could not send. An object is kept in one transfer syntax, \
+                 and comes only in that one or, uncompressed, in another: one in a private syntax is not asked for \
+                 here. Other causes are in the archive's log."
+            );
+        }
         let Folder { written, already_there, .. } = folder;
         let missing = all.saturating_sub(written + already_there);
         let answer = json!({
@@ -146,14 +191,16 @@ impl Get {
         Ok(classes)
     }
 
-    /// One C-GET a series; several where its classes need more contexts than there are.
+    /// One C-GET a series; several where its classes need more contexts than there are. Says
+    /// how many objects the archive could not send.
     async fn fetch_series(
         &self,
         peering: &Peering,
         series: &str,
         classes: &Series,
         folder: &mut Folder<'_>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<u32> {
+        let mut failed = 0;
         let syntaxes: Vec<Uid> = TRANSFER_SYNTAXES.iter().map(|uid| Uid::parse(uid)).collect::<Result<_, _>>()?;
         let whole = self.instance.is_none() && classes.len() <= CLASSES;
         let all: Vec<_> = classes.iter().collect();
@@ -168,9 +215,9 @@ impl Get {
             if !whole {
                 put_list(&mut asked, some.iter().flat_map(|(_, instances)| instances.iter().cloned()).collect());
             }
-            fetch(peering, &asked, &kinds, folder).await?;
+            failed += fetch(peering, &asked, &kinds, folder).await?;
         }
-        Ok(())
+        Ok(failed)
     }
 }
 
@@ -247,6 +294,21 @@ impl Drop for Folder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_transfer_syntax_is_asked_for_once_and_a_class_fits_an_association() {
+        let all: BTreeSet<&str> = TRANSFER_SYNTAXES.into_iter().collect();
+        assert_eq!(all.len(), TRANSFER_SYNTAXES.len());
+        const { assert!(CLASSES >= 1) };
+        for known in
+            ["1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.112", "1.2.840.10008.1.2.4.106", "1.2.840.10008.1.2.4.108"]
+        {
+            assert!(all.contains(known), "{known}");
+        }
+        for syntax in TRANSFER_SYNTAXES {
+            assert!(crate::scp::is_storable(&Uid::parse(syntax).unwrap()), "{syntax}");
+        }
+    }
 
     #[test]
     fn what_is_there_is_never_overwritten() {

@@ -29,6 +29,8 @@ use crate::metrics::ASSOCIATIONS;
 use admission::{Admitted, Connection};
 use session::Session;
 use sop_class::SopClasses;
+#[cfg(test)]
+pub(crate) use sop_class::is_storable;
 use tally::{Counted, Tally};
 
 /// Our application entity: what its associations share.

@@ -29,13 +29,14 @@ pub trait Sink {
 }
 
 /// Gets what the identifier names, in any of these pairs of SOP class and transfer syntax.
-/// Whether all came is for the caller to see: an archive may end with a warning.
+/// Says how many objects the archive reports as not sent; whether all came is for the
+/// caller to see.
 pub async fn fetch(
     peering: &Peering,
     identifier: &DataSet,
     kinds: &BTreeSet<(Uid, Uid)>,
     sink: &mut impl Sink,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u32> {
     let mut request = peering.request();
     let get = request.propose(&Uid::parse(STUDY_ROOT_GET)?, &[Uid::parse(IMPLICIT)?]).context("no room")?;
     for (class, syntax) in kinds {
@@ -51,10 +52,13 @@ pub async fn fetch(
         association.contexts().iter().map(|context| (context.id, context.transfer_syntax.clone())).collect();
     let identifier = identifier.encode(Encoding::ImplicitLittleEndian, &SpecificCharacterSet::utf8())?;
     let mut getting = scu::get(&mut association, get, &identifier).await?;
-    let mut last = Status::SUCCESS;
+    let (mut last, mut failed) = (Status::SUCCESS, 0);
     while let Some(event) = getting.next().await? {
         match event {
-            GetEvent::Progress(response) => last = response.status,
+            GetEvent::Progress(response) => {
+                last = response.status;
+                failed = response.sub_operations.map_or(failed, |counts| counts.failed);
+            }
             GetEvent::Instance { context_id, request } => {
                 let syntax = syntaxes.iter().find(|(id, _)| *id == context_id).context("an object on no context")?;
                 sink.begin(
@@ -71,8 +75,13 @@ pub async fn fetch(
         }
     }
     association.release().await?;
-    if last != Status::SUCCESS && last != Status::SUBOPS_WARNING {
-        bail!("the archive ended the C-GET with status {:04X}", last.0);
+    match last {
+        Status::SUCCESS | Status::SUBOPS_WARNING => Ok(failed),
+        // None of the objects could be sent: that is a number, not the end of everything.
+        Status::OUT_OF_RESOURCES_SUBOPERATIONS if failed > 0 => Ok(failed),
+        Status::OUT_OF_RESOURCES_SUBOPERATIONS => {
+            bail!("the archive did not begin the C-GET (status A702: it cannot do the sub-operations at present)")
+        }
+        status => bail!("the archive ended the C-GET with status {:04X}", status.0),
     }
-    Ok(())
 }
