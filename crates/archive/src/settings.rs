@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use leadglass_dicom::clock::Clock;
+use leadglass_dicom::scan::Limits;
 
 /// How and where an archive is opened.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub spill_bytes: u64,
     /// Bytes of the largest data set taken.
     pub max_data_set_bytes: u64,
+    /// What reading a data set may cost; its size is bounded by `max_data_set_bytes`.
+    pub scan: Limits,
     /// The clock of records and expiries.
     pub clock: Arc<dyn Clock>,
 }

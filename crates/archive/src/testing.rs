@@ -52,6 +52,7 @@ impl TestArchive {
             segment_bytes: 16 << 20,
             spill_bytes: 1 << 20,
             max_data_set_bytes: 1 << 30,
+            scan: leadglass_dicom::scan::Limits::default(),
             clock: clock.clone(),
         };
         change(&mut settings);

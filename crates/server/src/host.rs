@@ -150,6 +150,7 @@ pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
         segment_bytes: config.data.segment_bytes,
         spill_bytes: config.data.spill_bytes,
         max_data_set_bytes: config.limits.data_set_bytes,
+        scan: config.scan.limits(config.limits.data_set_bytes),
         clock,
     }
 }

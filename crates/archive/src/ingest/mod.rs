@@ -49,7 +49,8 @@ impl Ingest {
     /// For an object whose sender may store.
     pub(crate) fn new(archive: Archive, caller: Caller, granted: Granted<StoreRequest>) -> Ingest {
         let incoming = granted.request().incoming.clone();
-        let limits = Limits { data_set_bytes: archive.inner.settings.max_data_set_bytes, ..Limits::default() };
+        let settings = &archive.inner.settings;
+        let limits = Limits { data_set_bytes: settings.max_data_set_bytes, ..settings.scan.clone() };
         Ingest {
             scanner: Some(Scanner::new(&incoming.transfer_syntax, limits)),
             digester: Digester::default(),

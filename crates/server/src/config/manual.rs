@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::section::Section;
-use super::{Data, DicomWeb, Dimse, Limits, Listen, Log};
+use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, Scan};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
@@ -56,6 +56,7 @@ fn sections() -> Vec<Described> {
         described::<Listen>("listen"),
         described::<Data>("data"),
         described::<Limits>("limits"),
+        described::<Scan>("scan"),
         described::<Dimse>("dimse"),
         described::<DicomWeb>("dicomweb"),
         described::<Log>("log"),

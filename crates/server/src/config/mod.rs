@@ -10,6 +10,7 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod manual;
+pub mod scan;
 pub mod section;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use dimse::Dimse;
 pub use limits::Limits;
 pub use listen::Listen;
 pub use log::Log;
+pub use scan::Scan;
 
 /// Everything that can be set. Loaded once in `main`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Config {
     pub data: Data,
     /// Bounds.
     pub limits: Limits,
+    /// What reading one object may cost.
+    pub scan: Scan,
     /// The DICOM door.
     pub dimse: Dimse,
     /// DICOMweb.
@@ -135,7 +139,7 @@ impl Config {
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
-        let (limits, dimse, web) = (&self.limits, &self.dimse, &self.dicomweb);
+        let (limits, scan, dimse, web) = (&self.limits, &self.scan, &self.dimse, &self.dicomweb);
         let ranges: &[(&'static str, u64, std::ops::RangeInclusive<u64>)] = &[
             ("limits.connections", limits.connections.into(), 1..=65_536),
             ("limits.connections_per_address", limits.connections_per_address.into(), 1..=65_536),
@@ -150,6 +154,15 @@ impl Config {
             ("limits.http2_streams", limits.http2_streams.into(), 1..=1000),
             ("data.segment_bytes", self.data.segment_bytes, 1 << 20..=1 << 34),
             ("data.spill_bytes", self.data.spill_bytes, 64 << 10..=1 << 33),
+            ("scan.depth", scan.depth.into(), 1..=64),
+            ("scan.elements", scan.elements, 1000..=2_000_000),
+            ("scan.header_bytes", scan.header_bytes, 64 << 10..=64 << 20),
+            ("scan.bulk_threshold", scan.bulk_threshold.into(), 64..=64 << 10),
+            ("scan.text_value_bytes", scan.text_value_bytes.into(), 64 << 10..=16 << 20),
+            ("scan.inflated_bytes", scan.inflated_bytes, 1 << 20..=4 << 30),
+            ("scan.inflate_ratio", scan.inflate_ratio.into(), 10..=200),
+            ("scan.inflate_ratio_from", scan.inflate_ratio_from, 64 << 10..=32 << 20),
+            ("scan.fragments", scan.fragments.into(), 1..=1 << 20),
             ("dimse.associations_per_peer", dimse.associations_per_peer.into(), 1..=65_536),
             ("dimse.commitments_per_peer", dimse.commitments_per_peer.into(), 1..=1000),
             ("dimse.max_pdu_bytes", dimse.max_pdu_bytes.into(), 4 << 10..=4 << 20),
