@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Config;
 use crate::first_run;
+use crate::study_names::StudyNames;
 use crate::tls::authority::random;
 use crate::tls::{Tls, TlsError};
 
@@ -39,7 +40,8 @@ pub struct Host {
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
     operator: Caller,
-    log_key: aws_lc_rs::hmac::Key,
+    /// How studies are called in the log.
+    pub study_names: StudyNames,
 }
 
 /// Why an archive does not start.
@@ -94,7 +96,7 @@ impl Host {
         let key = host_random::<32>(&archive, &operator, LOG_SECRET).await?;
         let host = Host {
             metrics: crate::metrics::exporter(),
-            log_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key),
+            study_names: StudyNames::new(&key),
             archive,
             tls,
             config,
@@ -114,8 +116,7 @@ impl Host {
 
     /// How a study is called in the server's own log: a keyed hash of its UID.
     pub fn study_key(&self, study: &StudyInstanceUid) -> String {
-        let tag = aws_lc_rs::hmac::sign(&self.log_key, study.as_str().as_bytes());
-        hex::encode(&tag.as_ref()[..8])
+        self.study_names.name(study)
     }
 
     /// The host's operator, for start and upkeep alone: no request is served in its name.

@@ -17,6 +17,7 @@ pub mod router;
 pub mod run;
 pub mod scp;
 pub mod scu;
+pub mod study_names;
 pub mod tls;
 pub mod web;
 

@@ -4,7 +4,7 @@
 //! doors, verbs and statuses, never anything a peer or patient chose.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -20,6 +20,41 @@ pub const BYTES_IN: &str = "leadglass_received_bytes_total";
 pub const BYTES_OUT: &str = "leadglass_sent_bytes_total";
 /// Open associations.
 pub const ASSOCIATIONS: &str = "leadglass_associations";
+
+/// The label `door` of what came through the DICOM door.
+pub const DICOM: &str = "dicom";
+/// The label `door` of what came through DICOMweb.
+pub const WEB: &str = "web";
+
+/// Records into a histogram, when dropped, how long it lived.
+pub struct Stopwatch {
+    histogram: &'static str,
+    door: &'static str,
+    begun: Instant,
+}
+
+impl Stopwatch {
+    /// Running from now on.
+    pub fn start(histogram: &'static str, door: &'static str) -> Stopwatch {
+        Stopwatch { histogram, door, begun: Instant::now() }
+    }
+}
+
+impl Drop for Stopwatch {
+    fn drop(&mut self) {
+        metrics::histogram!(self.histogram, "door" => self.door).record(self.begun.elapsed());
+    }
+}
+
+/// Counts bytes of a data set that came in.
+pub fn received(door: &'static str, bytes: usize) {
+    metrics::counter!(BYTES_IN, "door" => door).increment(bytes as u64);
+}
+
+/// Counts bytes of a data set that went out.
+pub fn sent(door: &'static str, bytes: usize) {
+    metrics::counter!(BYTES_OUT, "door" => door).increment(bytes as u64);
+}
 
 /// Upper bounds in seconds: from a fast single object to a whole study.
 const BUCKETS: &[f64] =

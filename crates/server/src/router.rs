@@ -16,6 +16,7 @@ pub fn router(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
         limits: host.config.dicomweb.limits(&host.config.limits),
         metrics: Some(host.metrics.clone()),
         certificates: host.tls.clone(),
+        study_names: host.study_names.clone(),
     });
     (web::router(state.clone()), state)
 }

@@ -17,6 +17,7 @@ use super::media_type::MediaType;
 use super::multipart_writer::MultipartWriter;
 use super::pixel_media::OCTET_STREAM;
 use super::target::{PathRest, Target, instance_url};
+use crate::metrics::{self, WEB};
 use crate::web::problem::hidden;
 use crate::web::{Problem, WebState};
 
@@ -188,6 +189,7 @@ async fn write_value(
         skipped -= skip as u64;
         bytes.truncate(usize::try_from(remaining).unwrap_or(usize::MAX));
         remaining -= bytes.len() as u64;
+        metrics::sent(WEB, bytes.len());
         outlet.send(bytes).await?;
         if ended && remaining > 0 {
             return Err(Refused::Damaged("a bulk value is shorter than recorded".into()).into());

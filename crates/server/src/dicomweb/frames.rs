@@ -20,6 +20,7 @@ use super::media_type::MediaType;
 use super::multipart_writer::MultipartWriter;
 use super::pixel_media::{self, OCTET_STREAM};
 use super::target::{PathRest, Target, instance_url};
+use crate::metrics::{self, WEB};
 use crate::web::problem::hidden;
 use crate::web::{Problem, WebState};
 
@@ -183,6 +184,7 @@ async fn multipart(
 /// A frame in little endian order.
 async fn frame(retrieval: &Retrieval, instance: &StoredInstance, number: u32) -> Result<Bytes, Refused> {
     let frame = retrieval.frame(instance, number).await?;
+    metrics::sent(WEB, frame.len());
     if !byte_order::is_turned(&instance.transfer_syntax) {
         return Ok(frame);
     }

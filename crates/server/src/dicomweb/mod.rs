@@ -26,11 +26,16 @@ mod wado_uri;
 mod zip;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
 
 pub use metadata_cache::MetadataCache;
 
-use crate::web::{Problem, WebState};
+use crate::metrics::{FIND_SECONDS, RETRIEVE_SECONDS, Stopwatch, WEB};
+use crate::web::{Problem, WebState, manners};
 
 /// The media type of the DICOM JSON Model, PS3.18 F.
 const DICOM_JSON: &str = "application/dicom+json";
@@ -47,26 +52,42 @@ pub(crate) fn router() -> Router<WebState> {
     let mut router = Router::new()
         .route("/dicom-web", capabilities())
         .route("/dicom-web/", capabilities())
-        .route("/dicom-web/studies", get(search::studies).post(store::store))
-        .route("/dicom-web/series", get(search::series))
-        .route("/dicom-web/instances", get(search::instances))
-        .route(STUDY, get(objects::retrieve).post(store::store))
-        .route(&study("/series"), get(search::series))
-        .route(&study("/instances"), get(search::instances))
-        .route(&series(""), get(objects::retrieve))
-        .route(&series("/instances"), get(search::instances))
-        .route(&instance(""), get(objects::retrieve))
-        .route(&instance("/frames/{rest}"), get(frames::frames))
-        .route(&instance("/bulkdata/{*rest}"), get(bulk_data::bulk_data))
-        .route(&instance("/pixeldata"), get(bulk_data::pixel_data))
-        .route("/wado", get(wado_uri::retrieve));
+        .route("/dicom-web/studies", searched(search::studies).post(store::store))
+        .route("/dicom-web/series", searched(search::series))
+        .route("/dicom-web/instances", searched(search::instances))
+        .route(STUDY, retrieved(objects::retrieve).post(store::store))
+        .route(&study("/series"), searched(search::series))
+        .route(&study("/instances"), searched(search::instances))
+        .route(&series(""), retrieved(objects::retrieve))
+        .route(&series("/instances"), searched(search::instances))
+        .route(&instance(""), retrieved(objects::retrieve))
+        .route(&instance("/frames/{rest}"), retrieved(frames::frames))
+        .route(&instance("/bulkdata/{*rest}"), retrieved(bulk_data::bulk_data))
+        .route(&instance("/pixeldata"), retrieved(bulk_data::pixel_data))
+        .route("/wado", retrieved(wado_uri::retrieve));
     for target in [study(""), series(""), instance("")] {
         router = router
-            .route(&format!("{target}/metadata"), get(metadata::metadata))
+            .route(&format!("{target}/metadata"), retrieved(metadata::metadata))
             .route(&format!("{target}/rendered"), get(not_rendered))
             .route(&format!("{target}/thumbnail"), get(not_rendered));
     }
     router.route(&instance("/frames/{rest}/rendered"), get(not_rendered))
+}
+
+/// `GET` of a search, measured until its answer has left.
+fn searched<H: Handler<T, WebState>, T: 'static>(handler: H) -> MethodRouter<WebState> {
+    get(handler).route_layer(from_fn(async |request: Request, next: Next| measured(FIND_SECONDS, request, next).await))
+}
+
+/// `GET` of a retrieval, measured until its answer has left.
+fn retrieved<H: Handler<T, WebState>, T: 'static>(handler: H) -> MethodRouter<WebState> {
+    get(handler)
+        .route_layer(from_fn(async |request: Request, next: Next| measured(RETRIEVE_SECONDS, request, next).await))
+}
+
+async fn measured(histogram: &'static str, request: Request, next: Next) -> Response {
+    let watch = Stopwatch::start(histogram, WEB);
+    next.run(request).await.map(|body| manners::hold(body, watch))
 }
 
 /// `…/rendered` and `…/thumbnail`.

@@ -24,6 +24,7 @@ use super::multipart_writer::MultipartWriter;
 use super::object_form::{Container, ObjectForm, object_form};
 use super::target::Target;
 use super::zip::ZipWriter;
+use crate::metrics::{self, WEB};
 use crate::web::problem::hidden;
 use crate::web::{Problem, WebState};
 
@@ -192,6 +193,7 @@ async fn write_data_set(
     let mut reader = retrieval.open(instance).await?;
     if *syntax == instance.transfer_syntax {
         while let Some(chunk) = reader.next_chunk().await? {
+            metrics::sent(WEB, chunk.len());
             outlet.send(noted(chunk)).await?;
         }
         return Ok(());
@@ -201,10 +203,12 @@ async fn write_data_set(
     while let Some(chunk) = reader.next_chunk().await? {
         let mut out = Vec::with_capacity(chunk.len());
         converter.push(&chunk, &mut out).map_err(broken)?;
+        metrics::sent(WEB, out.len());
         outlet.send(noted(out.into())).await?;
     }
     let mut out = Vec::new();
     converter.finish(&mut out).map_err(broken)?;
+    metrics::sent(WEB, out.len());
     outlet.send(noted(out.into())).await
 }
 
@@ -232,6 +236,7 @@ async fn write_file_range(
         let Some(mut chunk) = reader.next_chunk().await? else { break };
         chunk.truncate(usize::try_from(remaining).unwrap_or(usize::MAX));
         remaining -= chunk.len() as u64;
+        metrics::sent(WEB, chunk.len());
         outlet.send(chunk).await?;
     }
     Ok(())

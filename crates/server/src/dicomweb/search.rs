@@ -16,6 +16,7 @@ use super::conditions::EntityTag;
 use super::multipart_writer::MultipartWriter;
 use super::target::{Target, series_url, study_url};
 use super::{DICOM_JSON, DICOM_XML, body, coding};
+use crate::web::manners::NamedStudy;
 use crate::web::{Problem, WebState};
 
 const RETRIEVE_URL: Tag = Tag(0x0008, 0x1190);
@@ -90,9 +91,12 @@ async fn search(
     let ignored = !qido.query.unsupported.is_empty();
     let search = Search { query: qido.query, limit: Some(limit), offset: qido.offset };
     let mut matches = state.archive().search(caller, search).await?;
-    let mut rows = Vec::new();
+    let (mut rows, mut study, mut several) = (Vec::new(), None, false);
     while let Some(page) = matches.next_page().await? {
         for row in page {
+            let of = row.text(STUDY_INSTANCE_UID);
+            several |= study.is_some() && study.as_deref() != of;
+            study = study.or_else(|| of.map(str::to_owned));
             rows.push(written(row, asked.level, state.public_url(), form));
         }
     }
@@ -101,6 +105,9 @@ async fn search(
         false if form == DICOM_XML => multipart_answer(rows)?,
         false => json_answer(rows, form, Coding::wanted(headers)).await?,
     };
+    if let Some(study) = study.filter(|_| !several).and_then(|uid| StudyInstanceUid::parse(&uid).ok()) {
+        response.extensions_mut().insert(NamedStudy(study));
+    }
     let headers = response.headers_mut();
     if matches.more_available() {
         headers.append(WARNING, HeaderValue::from_static(MORE));

@@ -16,6 +16,7 @@ use super::accept::Accept;
 use super::object_form::object_form;
 use super::objects;
 use super::target::Target;
+use crate::web::manners::NamedStudy;
 use crate::web::problem::hidden;
 use crate::web::{Problem, WebState};
 
@@ -34,10 +35,13 @@ pub async fn retrieve(
         return Err(Problem::bad_request("requestType has to be WADO"));
     }
     let target = target(&parameters)?;
+    let named = NamedStudy(target.study.clone());
     let accept = accept(&parameters)?;
     let retrieval = state.archive().retrieve(&caller, target.selection(), Purpose::ToCaller).await.map_err(hidden)?;
     let form = object_form(&accept, retrieval.instances(), true)?;
-    objects::answer(retrieval, form, &headers).await
+    let mut response = objects::answer(retrieval, form, &headers).await?;
+    response.extensions_mut().insert(named);
+    Ok(response)
 }
 
 fn target(parameters: &HashMap<String, String>) -> Result<Target, Problem> {

@@ -1,12 +1,10 @@
 //! C-FIND as SCP, PS3.4 C.4.1.
 
-use std::time::Instant;
-
 use leadglass_archive::Refused;
 use leadglass_archive::search::Search;
 use leadglass_dicom::attribute::Level;
 use leadglass_dicom::query::{Query, QueryError, Root};
-use leadglass_dicom::{DataSet, Tag, VR, Value};
+use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, VR, Value};
 use leadglass_dimse::AssociationError;
 use leadglass_dimse::message::{CFindRequest, StatusDetail};
 use leadglass_dimse::negotiation::PresentationContext;
@@ -14,7 +12,7 @@ use leadglass_dimse::status::Status;
 
 use super::identifier::{self, QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET};
 use super::session::Session;
-use crate::metrics::FIND_SECONDS;
+use crate::metrics::{DICOM, FIND_SECONDS, Stopwatch};
 
 const RETRIEVE_AE_TITLE: Tag = Tag(0x0008, 0x0054);
 const INSTANCE_AVAILABILITY: Tag = Tag(0x0008, 0x0056);
@@ -26,15 +24,29 @@ pub async fn find(
     context: &PresentationContext,
     request: &CFindRequest,
 ) -> Result<(), AssociationError> {
-    let begun = Instant::now();
+    let watch = Stopwatch::start(FIND_SECONDS, DICOM);
     let limit = session.entity.host.config.limits.identifier_bytes;
     let bytes = session.association.receive_data_set(limit).await?;
+    let mut study = "-".to_owned();
     let (status, detail) = match asked(session, root, context, &bytes, limit) {
-        Ok((identifier, query)) => answer(session, context, request, identifier, query).await?,
+        Ok((identifier, query)) => {
+            study = named_study(session, &identifier);
+            answer(session, context, request, identifier, query).await?
+        }
         Err(refusal) => refusal,
     };
-    metrics::histogram!(FIND_SECONDS, "door" => "dicom").record(begun.elapsed().as_secs_f64());
+    drop(watch);
+    tracing::info!(door = DICOM, caller = session.caller.name(), study, status = status.0, "find");
     session.association.send(context.id, &request.response(status, detail).into(), None).await
+}
+
+/// The log's name of the one study an identifier names; `-` when it names none or several.
+fn named_study(session: &Session, identifier: &DataSet) -> String {
+    let named = match identifier.texts(Level::Study.unique_key()) {
+        [uid] => StudyInstanceUid::parse(uid).ok(),
+        _ => None,
+    };
+    named.map_or_else(|| "-".to_owned(), |study| session.entity.host.study_key(&study))
 }
 
 fn asked(

@@ -1,7 +1,5 @@
 //! C-STORE as SCP, PS3.4 B: the data set streams into the archive as it arrives.
 
-use std::time::Instant;
-
 use leadglass_archive::Refused;
 use leadglass_archive::store::{Incoming, StoreOutcome, StoreRefused, Stored};
 use leadglass_dicom::TransferSyntax;
@@ -11,7 +9,7 @@ use leadglass_dimse::negotiation::PresentationContext;
 use leadglass_dimse::status::Status;
 
 use super::session::Session;
-use crate::metrics::{BYTES_IN, STORE_SECONDS};
+use crate::metrics::{self, DICOM, STORE_SECONDS, Stopwatch};
 
 /// Takes one object and answers when it would survive a power cut.
 pub async fn store(
@@ -19,11 +17,21 @@ pub async fn store(
     context: &PresentationContext,
     request: &CStoreRequest,
 ) -> Result<(), AssociationError> {
-    let begun = Instant::now();
+    let watch = Stopwatch::start(STORE_SECONDS, DICOM);
     let outcome = receive(session, context, request).await?;
     let (status, detail) = status_of(&outcome);
-    metrics::histogram!(STORE_SECONDS, "door" => "dicom").record(begun.elapsed().as_secs_f64());
+    drop(watch);
+    note_stored(session, &outcome, status);
     session.association.send(context.id, &request.response(status, detail).into(), None).await
+}
+
+/// The log line of one object.
+fn note_stored(session: &Session, outcome: &Result<Stored, StoreRefused>, status: Status) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let host = &session.entity.host;
+        let study = outcome.as_ref().map_or_else(|_| "-".to_owned(), |stored| host.study_key(&stored.study));
+        tracing::debug!(door = DICOM, caller = session.caller.name(), study, status = status.0, "object");
+    }
 }
 
 /// The outer error ends the association, the inner one is answered.
@@ -51,7 +59,7 @@ async fn receive(
         }
     };
     while let Some(chunk) = session.association.next_data_chunk().await? {
-        metrics::counter!(BYTES_IN, "door" => "dicom").increment(chunk.len() as u64);
+        metrics::received(DICOM, chunk.len());
         if let Err(refused) = ingest.push(&chunk).await {
             drop(ingest);
             drain(session).await?;

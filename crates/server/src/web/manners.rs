@@ -1,6 +1,7 @@
 //! What every response carries, and the one log line of each request.
 //!
 //! The line names the route's template, never the path: paths hold UIDs, queries hold names.
+//! A study appears under its [`StudyNames`] name.
 //! A method is named when it is a known one: what else a client sends as its method is text
 //! of its own, and would be a series of the metrics for ever.
 
@@ -10,17 +11,20 @@ use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use leadglass_dicom::StudyInstanceUid;
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
 use super::{Problem, WebState};
+use crate::study_names::StudyNames;
 
 /// Headers of every response. Pages, scripts and frames are out: this is an API.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -38,27 +42,36 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Clone, Debug)]
 pub(super) struct CallerName(pub(super) String);
 
+/// The one study a request was about, in the extensions of a response, for the log line:
+/// for handlers whose path does not say.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedStudy(pub(crate) StudyInstanceUid);
+
 /// Puts headers, request id, log line, metrics and the net under panics around a router.
-pub(super) fn around(router: Router<WebState>) -> Router<WebState> {
+pub(super) fn around(router: Router<WebState>, state: &WebState) -> Router<WebState> {
     router
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::internal("a handler panicked").into_response()
         }))
-        .layer(axum::middleware::from_fn(accompany))
+        .layer(axum::middleware::from_fn_with_state(state.study_names().clone(), accompany))
 }
 
 /// Keeps `kept` until the body has left or was given up.
-pub(super) fn hold(body: Body, kept: impl Send + Unpin + 'static) -> Body {
+pub(crate) fn hold(body: Body, kept: impl Send + Unpin + 'static) -> Body {
     Body::new(Holding { body, _kept: kept })
 }
 
-async fn accompany(request: Request, next: Next) -> Response {
+async fn accompany(State(study_names): State<StudyNames>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let study = named_study(&mut parts).await;
+    let request = Request::from_parts(parts, body);
     let line = Line {
         id: request_id(),
         method: method_name(request.method()),
         route: request.extensions().get::<MatchedPath>().map_or("none".into(), |path| path.as_str().to_owned()),
         started: Instant::now(),
         caller: None,
+        study: None,
         status: StatusCode::OK,
         bytes: 0,
         ended: false,
@@ -74,8 +87,17 @@ async fn accompany(request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     let caller = response.extensions_mut().remove::<CallerName>().map(|caller| caller.0);
-    let line = Line { caller, status: response.status(), ..line };
+    let study = response.extensions_mut().remove::<NamedStudy>().map(|named| named.0).or(study);
+    let study = study.map(|study| study_names.name(&study));
+    let line = Line { caller, study, status: response.status(), ..line };
     response.map(|body| Body::new(Logged { body, line }))
+}
+
+/// The study in a path.
+async fn named_study(parts: &mut Parts) -> Option<StudyInstanceUid> {
+    let named = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let (_, uid) = named.iter().find(|(name, _)| *name == "study")?;
+    StudyInstanceUid::parse(uid).ok()
 }
 
 /// The methods of RFC 9110 and RFC 5789 by name; all others, which anyone may invent, are one.
@@ -112,6 +134,7 @@ struct Line {
     route: String,
     started: Instant,
     caller: Option<String>,
+    study: Option<String>,
     status: StatusCode,
     bytes: u64,
     ended: bool,
@@ -127,6 +150,7 @@ impl Line {
             route = self.route,
             status = self.status.as_u16(),
             caller = self.caller.as_deref().unwrap_or("-"),
+            study = self.study.as_deref().unwrap_or("-"),
             bytes = self.bytes,
             elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             interrupted = !self.ended,
@@ -217,7 +241,7 @@ mod tests {
             for method in ["GET", "INVENTED-1", "INVENTED-2"] {
                 let router: Router = Router::new()
                     .route("/", axum::routing::get(async || ""))
-                    .layer(axum::middleware::from_fn(accompany));
+                    .layer(axum::middleware::from_fn_with_state(StudyNames::new(b"secret"), accompany));
                 let request = Request::builder().method(method).uri("/").body(Body::empty()).unwrap();
                 drop(runtime.block_on(router.oneshot(request)).unwrap());
             }

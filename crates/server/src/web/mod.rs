@@ -24,6 +24,7 @@ pub use limits::WebLimits;
 pub use problem::Problem;
 
 use crate::admin::certificates::IssueCertificate;
+use crate::study_names::StudyNames;
 use occupancy::Occupancy;
 
 /// The address at the other end of the connection; the listener puts it into each request's
@@ -45,6 +46,8 @@ pub struct WebSettings {
     pub metrics: Option<PrometheusHandle>,
     /// Issues certificates to peers for `POST /admin/v1/peers`.
     pub certificates: Arc<dyn IssueCertificate>,
+    /// How studies are called in the log.
+    pub study_names: StudyNames,
 }
 
 /// What the handlers share. Clones share it.
@@ -104,6 +107,10 @@ impl WebState {
         &self.shared.summaries
     }
 
+    pub(crate) fn study_names(&self) -> &StudyNames {
+        &self.shared.settings.study_names
+    }
+
     fn occupancy(&self) -> &Occupancy {
         &self.shared.occupancy
     }
@@ -118,5 +125,5 @@ pub fn router(state: WebState) -> Router {
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not that method"))
         .layer(axum::middleware::from_fn_with_state(state.clone(), authenticate::require_caller));
-    manners::around(known.merge(crate::admin::public_router())).with_state(state)
+    manners::around(known.merge(crate::admin::public_router()), &state).with_state(state)
 }

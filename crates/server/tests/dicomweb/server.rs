@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leadglass::admin::certificates::{IssueCertificate, IssueError, IssuedBundle, IssuedCertificate};
 use leadglass::dicomweb::multipart::{Event, MultipartParser};
+use leadglass::study_names::StudyNames;
 use leadglass::web::{ClientAddress, WebLimits, WebSettings, WebState};
 use leadglass_archive::access::Scope;
 use leadglass_archive::testing::{Sample, TestArchive};
@@ -23,6 +24,8 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 pub const PUBLIC_URL: &str = "https://archive.example:8443";
+/// What studies are named by in the log.
+pub const SECRET: &[u8] = b"a secret of the tests";
 const HOUR: Duration = Duration::from_secs(3600);
 pub const JSON: &str = "application/dicom+json";
 
@@ -50,6 +53,7 @@ impl Server {
             limits,
             metrics: None,
             certificates: Arc::new(PaperAuthority),
+            study_names: StudyNames::new(SECRET),
         };
         let router = leadglass::web::router(WebState::new(settings));
         let host = archive.host().await;

@@ -5,12 +5,12 @@
 //! straight through; everything else is held, within a bound, until its instance is whole.
 //! A BulkDataURI that no part answers is a failure: nothing is ever fetched from elsewhere.
 
-use leadglass_archive::store::Ingest;
 use leadglass_dicom::scan::Limits;
 use leadglass_dicom::{DataSet, json};
 
 use super::super::media_type::MediaType;
 use super::super::multipart::PartHeaders;
+use super::arrival::Arrival;
 use super::assemble::{Assembly, PixelStream};
 use super::instances::Instances;
 use super::outcome::FailureReason;
@@ -44,7 +44,7 @@ enum Current {
 struct Streamed {
     assembly: Assembly,
     pixels: PixelStream,
-    ingest: Option<Ingest>,
+    ingest: Option<Arrival>,
     location: String,
     failure: Option<FailureReason>,
 }

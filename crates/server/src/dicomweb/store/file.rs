@@ -1,9 +1,9 @@
 //! A Part 10 file on its way into the archive: the wrapper is read and dropped, the data set
 //! goes on as it comes.
 
-use leadglass_archive::store::Ingest;
 use leadglass_dicom::part10::{FileMeta, Part10Reader};
 
+use super::arrival::Arrival;
 use super::instances::Instances;
 use super::outcome::{Failure, FailureReason};
 use crate::web::Problem;
@@ -17,7 +17,7 @@ enum State {
     /// Before the data set.
     Front(Part10Reader),
     /// In the data set.
-    DataSet(Box<Ingest>, Names),
+    DataSet(Box<Arrival>, Names),
     /// Refused; the rest of the file is not looked at.
     Failed(Failure),
 }

@@ -1,13 +1,15 @@
 //! The instances of one request: each opened at the archive, finished beside the reading of
 //! the next, and remembered in the order they came.
 
-use leadglass_archive::store::{Incoming, Ingest, StoreRefused, Stored};
+use leadglass_archive::store::{Incoming, StoreRefused, Stored};
 use leadglass_archive::{Caller, Refused};
 use leadglass_dicom::TransferSyntax;
 use tokio::task::JoinSet;
 
 use super::ExpectedStudy;
+use super::arrival::Arrival;
 use super::outcome::{Failure, FailureReason, Outcome};
+use crate::metrics::WEB;
 use crate::web::{Problem, WebState};
 
 /// The instances of a request.
@@ -27,10 +29,10 @@ impl Instances {
 
     /// Opens the way for one instance. A caller that may not store at all ends the request
     /// here, before the rest of it is read.
-    pub async fn open(&self, transfer_syntax: TransferSyntax) -> Result<Result<Ingest, FailureReason>, Problem> {
+    pub async fn open(&self, transfer_syntax: TransferSyntax) -> Result<Result<Arrival, FailureReason>, Problem> {
         let incoming = Incoming { transfer_syntax, announced: None, expected_study: self.study.clone() };
         match self.state.archive().store(&self.caller, incoming).await {
-            Ok(ingest) => Ok(Ok(ingest)),
+            Ok(ingest) => Ok(Ok(Arrival::new(ingest))),
             Err(Refused::NotAllowed) => Err(Refused::NotAllowed.into()),
             Err(refused) => Ok(Err((&StoreRefused::Refused(refused)).into())),
         }
@@ -38,7 +40,7 @@ impl Instances {
 
     /// Makes an instance durable while the caller goes on; waits first when enough of them
     /// are under way. `names` is what a failure will be called.
-    pub async fn finish(&mut self, ingest: Ingest, names: Failure) -> Result<(), Problem> {
+    pub async fn finish(&mut self, ingest: Arrival, names: Failure) -> Result<(), Problem> {
         while self.finishing.len() >= self.state.limits().stores_in_flight {
             self.note_finished().await?;
         }
@@ -61,9 +63,22 @@ impl Instances {
         Ok(self.outcomes.into_iter().flatten().collect())
     }
 
+    /// The log line of one object.
+    fn note(&self, result: &Result<Stored, StoreRefused>) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let caller = self.caller.name();
+            let (study, outcome) = match result {
+                Ok(stored) => (self.state.study_names().name(&stored.study), format!("{:?}", stored.outcome)),
+                Err(refused) => ("-".to_owned(), format!("{:?}", FailureReason::from(refused))),
+            };
+            tracing::debug!(door = WEB, caller, study, outcome, "object");
+        }
+    }
+
     async fn note_finished(&mut self) -> Result<(), Problem> {
         let Some(finished) = self.finishing.join_next().await else { return Ok(()) };
         let (place, names, result) = finished.map_err(Problem::internal)?;
+        self.note(&result);
         let outcome = result.map_err(|refused| {
             tracing::info!(%refused, "an instance was not stored");
             Failure { reason: (&refused).into(), ..names }

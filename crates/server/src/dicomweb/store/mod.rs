@@ -4,6 +4,7 @@
 //! that several share one commit. Deliberately absent: XML metadata, and any fetching of
 //! bulk data from elsewhere.
 
+mod arrival;
 mod assemble;
 mod bulk_value;
 mod composed;
@@ -28,6 +29,7 @@ use super::media_type::MediaType;
 use super::multipart::{Event, MultipartError, MultipartParser, PartHeaders};
 use super::target::Target;
 use super::{DICOM_JSON, DICOM_XML};
+use crate::web::manners::NamedStudy;
 use crate::web::{Problem, WebState};
 
 const DICOM: &str = "application/dicom";
@@ -53,7 +55,12 @@ pub async fn store(
     if outcomes.is_empty() {
         return Err(Problem::bad_request("the request holds no instance"));
     }
-    outcome::answer(outcomes, state.public_url(), essence)
+    let study = outcome::one_study(&outcomes).cloned();
+    let mut response = outcome::answer(outcomes, state.public_url(), essence)?;
+    if let Some(study) = study {
+        response.extensions_mut().insert(NamedStudy(study));
+    }
+    Ok(response)
 }
 
 fn content_type(request: &Request) -> Result<MediaType, Problem> {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use leadglass_archive::Refused;
 use leadglass_archive::store::{StoreOutcome, StoreRefused, Stored};
-use leadglass_dicom::{DataSet, Tag, VR, Value, json, xml};
+use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, VR, Value, json, xml};
 
 use super::super::target::{series_url, study_url};
 use super::super::{DICOM_XML, body};
@@ -70,6 +70,13 @@ impl From<&StoreRefused> for FailureReason {
             },
         }
     }
+}
+
+/// The study of all that were stored, when it is one.
+pub fn one_study(outcomes: &[Outcome]) -> Option<&StudyInstanceUid> {
+    let mut studies = outcomes.iter().flatten().map(|stored| &stored.study);
+    let first = studies.next()?;
+    studies.all(|study| study == first).then_some(first)
 }
 
 /// The answer to a store request, PS3.18 Table 10.5.3-1: 200 when all were stored, 202 when

@@ -6,8 +6,6 @@ mod progress;
 mod selection;
 mod sub_operation;
 
-use std::time::Instant;
-
 use leadglass_archive::Refused;
 use leadglass_archive::operation::Selection;
 use leadglass_archive::retrieve::{Purpose, Retrieval};
@@ -19,13 +17,15 @@ use leadglass_dimse::status::Status;
 
 use super::identifier;
 use super::session::Session;
-use crate::metrics::RETRIEVE_SECONDS;
+use crate::metrics::{DICOM, RETRIEVE_SECONDS, Stopwatch};
 use courier::Courier;
 use progress::Progress;
 
 /// What both requests have in common.
 struct Asked<'a> {
     context: &'a PresentationContext,
+    /// The log's name of the one study that is asked for; `-` while it is not known.
+    study: String,
     /// Makes a response of this request.
     response: &'a (dyn Fn(Status, StatusDetail, Option<SubOperations>) -> CommandSet + Sync),
 }
@@ -37,17 +37,20 @@ pub async fn move_to(
     context: &PresentationContext,
     request: &CMoveRequest,
 ) -> Result<(), AssociationError> {
-    let begun = Instant::now();
+    let watch = Stopwatch::start(RETRIEVE_SECONDS, DICOM);
     let response = |status, detail, counts| {
         let mut response = request.response(status, counts);
         response.detail = detail;
         response.into()
     };
-    let asked = Asked { context, response: &response };
+    let mut asked = Asked { context, study: "-".into(), response: &response };
     let selection = match read_selection(session, root, &asked).await? {
         Ok(selection) => selection,
         Err((status, detail)) => return refuse(session, &asked, status, detail).await,
     };
+    if let [study] = selection.studies.as_slice() {
+        asked.study = session.entity.host.study_key(study);
+    }
     let host = session.entity.host.clone();
     let destination = host.archive.destination(&session.caller, &request.move_destination).await;
     let Ok(peer) = destination else {
@@ -70,7 +73,7 @@ pub async fn move_to(
         report(session, &asked, &progress).await?;
     }
     courier.leave().await;
-    finish(session, &asked, progress, retrieval, begun).await
+    finish(session, &asked, progress, retrieval, watch).await
 }
 
 /// C-GET: over this association, on the contexts for which the caller is SCP of Storage.
@@ -80,17 +83,20 @@ pub async fn get(
     context: &PresentationContext,
     request: &CGetRequest,
 ) -> Result<(), AssociationError> {
-    let begun = Instant::now();
+    let watch = Stopwatch::start(RETRIEVE_SECONDS, DICOM);
     let response = |status, detail, counts| {
         let mut response = request.response(status, counts);
         response.detail = detail;
         response.into()
     };
-    let asked = Asked { context, response: &response };
+    let mut asked = Asked { context, study: "-".into(), response: &response };
     let selection = match read_selection(session, root, &asked).await? {
         Ok(selection) => selection,
         Err((status, detail)) => return refuse(session, &asked, status, detail).await,
     };
+    if let [study] = selection.studies.as_slice() {
+        asked.study = session.entity.host.study_key(study);
+    }
     let retrieval = match open(session, selection, Purpose::ToCaller).await {
         Ok(retrieval) => retrieval,
         Err(refused) => return refuse_retrieval(session, &asked, &refused).await,
@@ -117,7 +123,7 @@ pub async fn get(
         progress.note(outcome, instance);
         report(session, &asked, &progress).await?;
     }
-    finish(session, &asked, progress, retrieval, begun).await
+    finish(session, &asked, progress, retrieval, watch).await
 }
 
 async fn read_selection(
@@ -154,19 +160,35 @@ async fn finish(
     asked: &Asked<'_>,
     progress: Progress,
     retrieval: Retrieval,
-    begun: Instant,
+    watch: Stopwatch,
 ) -> Result<(), AssociationError> {
     if !progress.is_cancelled()
         && let Err(refused) = retrieval.complete().await
     {
         tracing::warn!(%refused, "the end of a retrieval was not recorded");
     }
-    metrics::histogram!(RETRIEVE_SECONDS, "door" => "dicom").record(begun.elapsed().as_secs_f64());
+    drop(watch);
     let (status, counts) = (progress.status(), progress.final_counts());
+    let instances = progress.counts();
+    tracing::info!(
+        door = DICOM,
+        caller = session.caller.name(),
+        study = asked.study,
+        status = status.0,
+        sent = instances.completed + instances.warning,
+        failed = instances.failed,
+        "retrieve"
+    );
     let mut response = (asked.response)(status, StatusDetail::none(), Some(counts));
     let failed = progress.failed_list(&asked.context.transfer_syntax);
     response.put_has_data_set(failed.is_some());
     session.association.send(asked.context.id, &response, failed.as_deref()).await
+}
+
+/// The log line of a retrieval without sub-operations.
+fn note_refused(session: &Session, asked: &Asked<'_>, status: Status) {
+    let caller = session.caller.name();
+    tracing::info!(door = DICOM, caller, study = asked.study, status = status.0, sent = 0, failed = 0, "retrieve");
 }
 
 async fn refuse(
@@ -175,6 +197,7 @@ async fn refuse(
     status: Status,
     detail: StatusDetail,
 ) -> Result<(), AssociationError> {
+    note_refused(session, asked, status);
     session.association.send(asked.context.id, &(asked.response)(status, detail, None), None).await
 }
 
@@ -183,6 +206,7 @@ async fn refuse(
 async fn refuse_retrieval(session: &mut Session, asked: &Asked<'_>, refused: &Refused) -> Result<(), AssociationError> {
     let (status, detail) = match refused {
         Refused::NotFound => {
+            note_refused(session, asked, Status::SUCCESS);
             let none = Progress::of(0).final_counts();
             let response = (asked.response)(Status::SUCCESS, StatusDetail::none(), Some(none));
             return session.association.send(asked.context.id, &response, None).await;

@@ -14,7 +14,7 @@ use leadglass_dimse::status::StatusKind;
 use leadglass_dimse::{Association, AssociationError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::metrics::BYTES_OUT;
+use crate::metrics::{self, DICOM};
 
 /// Bytes that are read, opened and checked before the first is sent. Damage found within
 /// them costs one sub-operation; damage found later costs the association, as a data set
@@ -80,7 +80,7 @@ impl SubOperation {
         };
         association.begin_data(self.context.id, &request.into()).await?;
         while let Some(bytes) = source.next().await.map_err(|fault| AssociationError::Source(fault.into()))? {
-            metrics::counter!(BYTES_OUT, "door" => "dicom").increment(bytes.len() as u64);
+            metrics::sent(DICOM, bytes.len());
             association.send_data(&bytes).await?;
         }
         association.end_data().await?;
