@@ -5,6 +5,7 @@
 
 mod prove;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use super::serve::{StopSignal, raise_descriptor_limit, serving};
 use super::whereabouts::Serving;
 use crate::config::Config;
 use crate::config::data::{Key, beside};
+use crate::config::log::Level;
 use crate::host::{Host, write_file};
 use crate::{Running, logging};
 
@@ -110,6 +112,10 @@ impl Demo {
         let mut config = Config::default();
         config.data.dir = dir.to_owned();
         config.data.segment_bytes = SEGMENT_BYTES;
+        // A line for each request belongs into a file, not between what people read.
+        if std::io::stderr().is_terminal() {
+            config.log.level = Level::Warn;
+        }
         if let Some(path) = &self.key_file {
             config.data.key = Key::File(path.clone());
         }
