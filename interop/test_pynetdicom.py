@@ -95,16 +95,16 @@ def test_fuzzy_names_by_extended_negotiation(archive):
     assert "FUZZY" in {str(i.PatientID) for s, i in answers if s in PENDING}
 
 
-CROWD, CROWD_REQUEST = 4000, 500
+CROWD, CROWD_REQUEST = 2000, 500
 
 
 @pytest.fixture(scope="module")
 def crowded(archive):
-    """So many studies that a cancel sent after the first answer comes long before the last is made."""
+    """More bytes of answers than connections hold: the archive cannot be done before the cancel has come."""
     template = pydicom.dcmread(SAMPLES / "imagingdatacommons-highdicom" / "dx_image.dcm")
     del template.PixelData
     template.SOPClassUID = template.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.11"
-    template.PatientID = "CROWD"
+    template.PatientID, template.PatientComments = "CROWD", "long " * 2000
     number = "2.25.7700{}.1000000"
     template.StudyInstanceUID, template.SeriesInstanceUID = number.format(1), number.format(2)
     template.SOPInstanceUID = template.file_meta.MediaStorageSOPInstanceUID = number.format(3)
@@ -123,9 +123,10 @@ def crowded(archive):
 def test_cancel_of_a_find(archive, crowded, cancelled):
     association = archive.associate([build_context(FIND)])
     query = Dataset()
-    query.QueryRetrieveLevel, query.PatientID, query.StudyInstanceUID = "STUDY", "CROWD", ""
+    query.QueryRetrieveLevel, query.PatientID, query.StudyInstanceUID, query.PatientComments = "STUDY", "CROWD", "", ""
     statuses = []
-    for status, _ in association.send_c_find(query, FIND, msg_id=7):
+    for status, row in association.send_c_find(query, FIND, msg_id=7):
+        assert row is None or len(row.PatientComments) > 9000
         statuses.append(status.get("Status"))
         if cancelled and len(statuses) == 1:
             association.send_c_cancel(7, query_model=FIND)
