@@ -85,3 +85,29 @@ fn a_stranger_gets_nothing() {
     let stranger = leadglass(&[&arguments[..], &["--cert", &cert, "--key", &key, "--ca", &ca]].concat());
     assert_eq!(stranger.status.code(), Some(1));
 }
+
+#[test]
+fn the_log_names_a_study_by_a_key_and_nobody_by_name() {
+    let mut demo = Demo::start();
+    let folder = testdata("samples/neurolabusc-dcm_qa_ct");
+    let (identity, _) = instance(&folder.join("I10"));
+    let study = identity.study.to_string();
+    demo.run(&["send", &folder.display().to_string()]);
+    let (_, got) = demo.run(&["get", "--study", &study, "--out", &demo.path("got")]);
+    let (_, exported) = demo.run(&["export", "--study", &study, "--out", &demo.path("study.zip")]);
+    assert_eq!((got, exported), (0, 0));
+    demo.stop();
+    let log = fs::read_to_string(demo.path("log")).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let mut keys = std::collections::BTreeSet::new();
+    for (what, caller) in [("find", "DEMO"), ("retrieve", "DEMO"), ("answered", "demo")] {
+        let of_study = lines.iter().filter(|line| line["message"] == what && line["caller"] == caller);
+        let named: Vec<&str> = of_study.filter_map(|line| line["study"].as_str()).filter(|key| *key != "-").collect();
+        assert!(!named.is_empty(), "no line of {what} names a study: {log}");
+        keys.extend(named);
+    }
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    for secret in [study, identity.series.to_string(), identity.sop_instance.to_string()] {
+        assert!(!log.contains(&secret), "{log}");
+    }
+}

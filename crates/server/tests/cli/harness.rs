@@ -48,7 +48,8 @@ impl Demo {
         let mut command = Command::new(LEADGLASS);
         command.args(["demo", "--no-samples", "--https-port", "0", "--dicom-port", "0"]);
         command.args(["--data", &self.data(), "--ready-file", &self.ready()]);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        let mut process = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let up = lines.map_while(Result::ok).any(|line| line.contains("Ctrl-C"));
         assert!(up, "the demo ended before it was up");

@@ -1,12 +1,10 @@
 //! `/admin/v1`, `/setup`, `/metrics`, `/healthz`.
 
 use http::Method;
-use leadglass::study_names::StudyNames;
 use leadglass_archive::testing::Sample;
-use leadglass_dicom::StudyInstanceUid;
 use serde_json::{Value, json};
 
-use crate::server::{SECRET, Server, file, study_path};
+use crate::server::{Server, file, study_path};
 
 const JSON: &str = "application/json";
 
@@ -172,50 +170,6 @@ async fn the_trail_and_the_quarantine_are_read_in_pages() {
     }
     for path in ["/admin/v1/trail", "/admin/v1/quarantine"] {
         assert_eq!(server.get(path).token(&server.viewer).send().await.status, 403);
-    }
-}
-
-/// What was logged while it was the thread's log.
-#[derive(Clone, Default)]
-struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn the_log_names_a_study_by_a_key_and_nobody_by_name() {
-    let lines = Lines::default();
-    let made = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || made.clone())
-        .finish();
-    let _installed = tracing::subscriber::set_default(subscriber);
-    let server = Server::new().await;
-    let sample = Sample::new(1, 1, 1);
-    server.store(&[file(&sample)]).await;
-    let study = study_path(&sample);
-    assert_eq!(server.get(&study).send().await.status, 200);
-    assert_eq!(server.get(&format!("{study}/series")).send().await.status, 200);
-    let wanted = format!("/dicom-web/studies?StudyInstanceUID={}", sample.study);
-    assert_eq!(server.get(&wanted).send().await.status, 200);
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let key = StudyNames::new(SECRET).name(&StudyInstanceUid::parse(&sample.study).unwrap());
-    let of_requests = log.lines().filter(|line| line.contains("answered") && line.contains(&key));
-    assert_eq!(of_requests.count(), 4, "{log}");
-    assert!(log.lines().any(|line| line.contains("DEBUG") && line.contains("Kept") && line.contains(&key)), "{log}");
-    assert!(log.contains("the administrator"), "{log}");
-    for secret in [&sample.study, &sample.series, &sample.sop_instance, "PAT-1"] {
-        assert!(!log.contains(secret.to_string().as_str()), "{log}");
     }
 }
 

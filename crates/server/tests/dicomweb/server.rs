@@ -24,8 +24,6 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 pub const PUBLIC_URL: &str = "https://archive.example:8443";
-/// What studies are named by in the log.
-pub const SECRET: &[u8] = b"a secret of the tests";
 const HOUR: Duration = Duration::from_secs(3600);
 pub const JSON: &str = "application/dicom+json";
 
@@ -53,7 +51,7 @@ impl Server {
             limits,
             metrics: None,
             certificates: Arc::new(PaperAuthority),
-            study_names: StudyNames::new(SECRET),
+            study_names: StudyNames::new(b"a secret of the tests"),
         };
         let router = leadglass::web::router(WebState::new(settings));
         let host = archive.host().await;
