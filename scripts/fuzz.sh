@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for SECONDS, two at a time, on the kept seeds and on the small files of testdata.
+# FUZZ_SEED makes runs repeat; without it each goes its own way.
 # A crash, an input that takes 5 s, or more than 512 MiB fails; target/fuzz-logs has what each target said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,7 +33,7 @@ copy_seeds() {
 run() { # TARGET SECONDS
   local log=target/fuzz-logs/$1.log
   if CARGO_TERM_COLOR=never cargo fuzz run --sanitizer none "$1" -- \
-      -max_total_time="$2" -rss_limit_mb=512 -timeout=5 -print_final_stats=1 >"$log" 2>&1; then
+      -max_total_time="$2" -seed="${FUZZ_SEED:-0}" -rss_limit_mb=512 -timeout=5 -print_final_stats=1 >"$log" 2>&1; then
     echo "passed: $1, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs"
   else
     echo "FAILED: $1; $log says:"
