@@ -50,7 +50,10 @@ fn element(json: Json, depth: u16, left: &mut u64) -> Result<Element, JsonError>
         (None, None, None) if vr == VR::SQ => Value::Sequence(Vec::new()),
         (None, None, None) => Value::Empty,
         (Some(Json::Array(values)), None, None) => list(vr, values, depth, left)?,
-        (None, Some(Json::String(text)), None) => Value::Bytes(base64::decode(&text).ok_or(JsonError::NotDicom)?),
+        // The bytes of a sequence would be read as items by whoever the data set is written for.
+        (None, Some(Json::String(text)), None) if vr != VR::SQ => {
+            Value::Bytes(base64::decode(&text).ok_or(JsonError::NotDicom)?)
+        }
         (None, None, Some(Json::String(uri))) => Value::Bulk(Bulk::Uri(uri)),
         _ => return Err(JsonError::NotDicom),
     };
@@ -126,4 +129,24 @@ fn person_name(json: Json) -> Result<String, JsonError> {
         groups.push(members.remove(name).map_or(Ok(String::new()), text)?);
     }
     Ok(groups.join("=").trim_end_matches('=').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_its_vr_cannot_have_is_refused() {
+        let read = |member: &str| parse(format!("{{\"00081140\":{member}}}").as_bytes(), &Limits::small());
+        for member in [
+            r#"{"vr":"SQ","InlineBinary":"z0x9c8v7"}"#,
+            r#"{"vr":"OB","Value":["z0x9c8v7"]}"#,
+            r#"{"vr":"US","Value":["many"]}"#,
+            r#"{"vr":"SQ","Value":[{}],"BulkDataURI":"x"}"#,
+        ] {
+            assert!(matches!(read(member), Err(JsonError::NotDicom)), "{member}");
+        }
+        assert!(read(r#"{"vr":"UN","InlineBinary":"z0x9c8v7"}"#).is_ok());
+        assert!(read(r#"{"vr":"SQ","Value":[{}]}"#).is_ok());
+    }
 }
