@@ -247,11 +247,11 @@ impl Worker {
             Err(error) => return Err(self.fail_for_ever(&error.to_string())),
         };
         let effects = std::mem::take(&mut batch.effects);
+        let learned = effects.iter().flat_map(Effect::facts).try_for_each(|fact| self.parts.registry.learn(fact));
+        // Whatever was learned of it: what is announced is applied, or readers would wait for ever.
         self.remember(&effects, &appended);
-        for fact in effects.iter().flat_map(Effect::facts) {
-            self.parts.registry.learn(fact).map_err(|error| self.fail_for_ever(&error.to_string()))?;
-        }
         self.indexer.apply(Durable { effects, appended: appended.clone() });
+        learned.map_err(|error| self.fail_for_ever(&error.to_string()))?;
         Ok(appended)
     }
 
