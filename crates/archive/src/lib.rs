@@ -78,6 +78,21 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Broken("a worker thread stopped".into()))
 }
 
+/// A short look into the index: at once when it holds all that is durable, for that is quicker
+/// than a change of thread, otherwise on a thread that may wait.
+pub(crate) async fn look_up<T: Send + 'static>(
+    index: &Index,
+    look: impl FnOnce(&Index) -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, Refused> {
+    let found = if index.is_caught_up() {
+        look(index)
+    } else {
+        let index = index.clone();
+        blocking(move || look(&index)).await?
+    };
+    found.map_err(|error| index_failed(&error))
+}
+
 /// What went wrong with the index, as callers are told.
 pub(crate) fn index_failed(error: &IndexError) -> Refused {
     match error {

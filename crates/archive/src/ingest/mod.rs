@@ -22,7 +22,7 @@ use crate::digest::Digester;
 use crate::seal::SealError;
 use crate::store::{Incoming, StoreRefused, StoreRequest, Stored};
 use crate::trail::{Entry, Outcome, Subject};
-use crate::{Archive, Caller, Operation, Refused, blocking, commit};
+use crate::{Archive, Caller, Operation, Refused, blocking, commit, look_up};
 
 /// Bytes taken in one go before others on the same thread get their turn.
 const STEP: usize = 256 * 1024;
@@ -123,15 +123,15 @@ impl Ingest {
             if is_out {
                 return Err(Refused::NotAllowed.into());
             }
-            self.identified(&identity)?;
+            self.identified(&identity).await?;
         }
         self.sealing.push(step, &self.archive.inner.log).await.map_err(StoreRefused::Refused)
     }
 
     /// The scan knows what the object is: does it match, and which key seals it?
-    fn identified(&mut self, identity: &Identity) -> Result<(), StoreRefused> {
+    async fn identified(&mut self, identity: &Identity) -> Result<(), StoreRefused> {
         self.matches(identity)?;
-        self.joins(identity)?;
+        self.joins(identity).await?;
         let key = self.archive.inner.study_keys.of(&identity.study)?;
         self.key = Some(key.clone());
         self.sealing.begin(key).map_err(|error| sealing_failed(&error).into())
@@ -139,12 +139,12 @@ impl Ingest {
 
     /// Who may store only within limits may not put an instance into a study that is out of
     /// them: it would bring the whole study, and whose it is, within.
-    fn joins(&self, identity: &Identity) -> Result<(), StoreRefused> {
+    async fn joins(&self, identity: &Identity) -> Result<(), StoreRefused> {
         let Some(scope) = self.granted.as_ref().map(Granted::scope).filter(|scope| !scope.is_everything()) else {
             return Ok(());
         };
-        let foreign = self.archive.inner.index.is_foreign(&identity.study, scope);
-        match foreign.map_err(|error| crate::index_failed(&error))? {
+        let (study, scope) = (identity.study.clone(), scope.clone());
+        match look_up(&self.archive.inner.index, move |index| index.is_foreign(&study, &scope)).await? {
             true => Err(Refused::NotAllowed.into()),
             false => Ok(()),
         }
@@ -188,7 +188,7 @@ impl Ingest {
             return Err(Refused::NotAllowed.into());
         }
         if !self.sealing.has_key() {
-            self.identified(&identity)?;
+            self.identified(&identity).await?;
         }
         let prepared = self.prepare(scanned, &identity).await?;
         let outcome = self.archive.inner.committer.keep(&granted, prepared).await?;

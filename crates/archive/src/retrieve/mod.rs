@@ -15,9 +15,9 @@ pub use retrieval::Retrieval;
 
 use crate::access::Granted;
 use crate::access::decide::Request;
-use crate::index::KnownInstance;
+use crate::index::{Index, KnownInstance};
 use crate::trail::Subject;
-use crate::{Archive, Caller, Operation, Refused, Selection, blocking, index_failed};
+use crate::{Archive, Caller, Operation, Refused, Selection, blocking, index_failed, look_up};
 
 /// What for, as the trail says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,14 +120,13 @@ impl Archive {
 
     async fn select(&self, granted: &Granted<RetrieveRequest>) -> Result<Vec<KnownInstance>, Refused> {
         let (selection, scope) = (granted.request().selection.clone(), granted.scope().clone());
-        let index = self.inner.index.clone();
-        let found = if selection.instances.len() == 1 && index.is_caught_up() {
-            // One row by its key, and no waiting: quicker than a change of thread.
-            index.select(&selection, &scope)
+        let select = move |index: &Index| index.select(&selection, &scope);
+        let found = if granted.request().selection.instances.len() == 1 {
+            look_up(&self.inner.index, select).await?
         } else {
-            blocking(move || index.select(&selection, &scope)).await?
+            let index = self.inner.index.clone();
+            blocking(move || select(&index)).await?.map_err(|error| index_failed(&error))?
         };
-        let found = found.map_err(|error| index_failed(&error))?;
         if found.is_empty() { Err(Refused::NotFound) } else { Ok(found) }
     }
 }
