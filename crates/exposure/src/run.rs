@@ -1,0 +1,120 @@
+//! What a run knows: its scope, its key, its clock, its pace, and whether it is to stop.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::hmac;
+use leadglass_dicom::clock::Clock;
+use leadglass_dicom::{AeTitle, Uid};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::evidence::Hash;
+use crate::net::rate::Rate;
+use crate::scope::Scope;
+
+/// One run of the audit.
+pub struct Run {
+    /// What may be looked at.
+    pub scope: Arc<Scope>,
+    /// Where canaries and keyed hashes come from.
+    pub key: RunKey,
+    /// The hour.
+    pub clock: Arc<dyn Clock>,
+    /// Connects a second, all hosts together.
+    pub rate: Rate,
+    /// Time limits.
+    pub limits: Limits,
+    /// Told when the run is to end: nobody begins a connection after it.
+    pub stop: CancellationToken,
+}
+
+/// Bounds of every conversation.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// For a connection to be made; just under a second, so that no SYN is sent twice.
+    pub connect: Duration,
+    /// For a whole conversation on one connection.
+    pub conversation: Duration,
+    /// Bytes read on one connection.
+    pub bytes: u64,
+    /// Pause between two connections to the same host.
+    pub spacing: Duration,
+    /// For all that is done with one host.
+    pub host: Duration,
+    /// Hosts that are looked at side by side.
+    pub hosts_at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect: Duration::from_millis(950),
+            conversation: Duration::from_secs(10),
+            bytes: 256 * 1024,
+            spacing: Duration::from_secs(1),
+            host: Duration::from_secs(300),
+            hosts_at_once: 50,
+        }
+    }
+}
+
+/// 32 random bytes from which a run derives its canaries and keyed hashes. Never in a report.
+pub struct RunKey(Zeroizing<[u8; 32]>);
+
+impl RunKey {
+    /// From random bytes.
+    pub fn new(bytes: [u8; 32]) -> RunKey {
+        RunKey(Zeroizing::new(bytes))
+    }
+
+    /// A hash that can be compared within this run and nowhere else.
+    pub fn hash(&self, purpose: &str, bytes: &[u8]) -> Hash {
+        let mut hash = [0; 16];
+        let derived = self.derive(purpose, bytes);
+        hash.copy_from_slice(&derived[..16]);
+        Hash(hash)
+    }
+
+    /// A UID that no object has: `2.25.` and 120 derived bits (PS3.5 B.2).
+    pub fn canary_uid(&self, purpose: &str) -> Uid {
+        let mut number = [0; 16];
+        number[1..].copy_from_slice(&self.derive("uid", purpose.as_bytes())[..15]);
+        let text = format!("2.25.{}", u128::from_be_bytes(number) | 1 << 119);
+        #[expect(clippy::expect_used, reason = "digits after 2.25., at most 41 characters")]
+        Uid::parse(&text).expect("a number is a UID component")
+    }
+
+    /// An AE Title that nobody has: twelve derived letters.
+    pub fn random_ae(&self, purpose: &str) -> AeTitle {
+        let derived = self.derive("ae", purpose.as_bytes());
+        let text: String = derived.iter().take(12).map(|byte| char::from(b'A' + byte % 26)).collect();
+        #[expect(clippy::expect_used, reason = "twelve capital letters")]
+        AeTitle::parse(&text).expect("capital letters are an AE title")
+    }
+
+    /// 32 bytes derived for a purpose.
+    pub fn derive(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        context.update(bytes);
+        let mut derived = [0; 32];
+        derived.copy_from_slice(context.sign().as_ref());
+        derived
+    }
+}
+
+impl Run {
+    /// The second, since 1970.
+    pub fn now(&self) -> i64 {
+        seconds(self.clock.now())
+    }
+}
+
+/// Seconds since 1970.
+pub fn seconds(time: SystemTime) -> i64 {
+    let after = time.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
+    after.ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
+}

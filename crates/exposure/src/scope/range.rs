@@ -1,0 +1,167 @@
+//! Sets of addresses, as sorted ranges: excludes are cut out once and never tested again.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A set of addresses: sorted ranges that do not touch. IPv4 as its mapped IPv6 number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RangeSet(Vec<(u128, u128)>);
+
+/// Where the IPv4 addresses are among the IPv6 numbers: `::ffff:0:0/96`.
+const MAPPED: u128 = 0xffff_0000_0000;
+
+impl RangeSet {
+    /// From ranges in any order, ends included.
+    pub fn new(ranges: impl IntoIterator<Item = (IpAddr, IpAddr)>) -> RangeSet {
+        let mut ranges: Vec<_> = ranges.into_iter().map(|(low, high)| (number(low), number(high))).collect();
+        ranges.retain(|(low, high)| low <= high);
+        ranges.sort_unstable();
+        let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
+        for (low, high) in ranges {
+            match merged.last_mut() {
+                Some((_, end)) if low <= end.saturating_add(1) => *end = high.max(*end),
+                _ => merged.push((low, high)),
+            }
+        }
+        RangeSet(merged)
+    }
+
+    /// What is in this set and not in the other.
+    pub fn without(&self, other: &RangeSet) -> RangeSet {
+        let mut left = Vec::with_capacity(self.0.len());
+        for &(mut low, high) in &self.0 {
+            let mut whole = true;
+            for &(from, to) in &other.0 {
+                if to < low || from > high {
+                    continue;
+                }
+                if from > low {
+                    left.push((low, from - 1));
+                }
+                match to.checked_add(1).filter(|next| *next <= high) {
+                    Some(next) => low = next,
+                    None => {
+                        whole = false;
+                        break;
+                    }
+                }
+            }
+            if whole {
+                left.push((low, high));
+            }
+        }
+        RangeSet(left)
+    }
+
+    /// The union with another set.
+    pub fn union(&self, other: &RangeSet) -> RangeSet {
+        RangeSet::new(self.ranges().chain(other.ranges()))
+    }
+
+    /// Whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.width_around(address).is_some()
+    }
+
+    /// How many addresses the range holds that the address is in.
+    pub fn width_around(&self, address: IpAddr) -> Option<u128> {
+        let address = number(address);
+        let at = self.0.partition_point(|(_, high)| *high < address);
+        self.0.get(at).filter(|(low, _)| *low <= address).map(|(low, high)| (high - low).saturating_add(1))
+    }
+
+    /// How many addresses there are.
+    pub fn len(&self) -> u128 {
+        self.0.iter().fold(0, |sum: u128, (low, high)| sum.saturating_add((high - low).saturating_add(1)))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The address at an index, counted from the lowest.
+    pub fn nth(&self, mut index: u128) -> Option<IpAddr> {
+        for (low, high) in &self.0 {
+            let width = (high - low).saturating_add(1);
+            if index < width {
+                return Some(address(low + index));
+            }
+            index -= width;
+        }
+        None
+    }
+
+    /// The ranges, ends included.
+    pub fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        self.0.iter().map(|(low, high)| (address(*low), address(*high)))
+    }
+}
+
+/// Whether an address can be routed in the internet: not private (RFC 1918, RFC 4193),
+/// loopback, link-local, shared (RFC 6598) or reserved for documentation and tests.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let benchmark = a == 198 && (18..20).contains(&b);
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_documentation()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || shared
+                || benchmark
+                || a >= 224
+                || a == 0)
+        }
+        IpAddr::V6(v6) => {
+            let first = v6.segments()[0];
+            !(v6.is_loopback() || v6.is_unspecified() || first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80)
+        }
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => MAPPED | u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+fn address(number: u128) -> IpAddr {
+    if number >> 32 == MAPPED >> 32 {
+        return IpAddr::V4(Ipv4Addr::from((number & 0xffff_ffff) as u32));
+    }
+    IpAddr::V6(Ipv6Addr::from(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ranges: &[(&str, &str)]) -> RangeSet {
+        RangeSet::new(ranges.iter().map(|(low, high)| (low.parse().unwrap(), high.parse().unwrap())))
+    }
+
+    #[test]
+    fn excludes_are_cut_out() {
+        let all = set(&[("10.0.0.0", "10.0.0.255"), ("10.0.1.0", "10.0.1.9")]);
+        let left = all.without(&set(&[("10.0.0.5", "10.0.0.6"), ("10.0.1.9", "10.0.2.0"), ("9.0.0.0", "10.0.0.0")]));
+        assert_eq!(left, set(&[("10.0.0.1", "10.0.0.4"), ("10.0.0.7", "10.0.1.8")]));
+        assert_eq!(left.len(), 4 + 249 + 9);
+        assert_eq!(left.nth(4), Some("10.0.0.7".parse().unwrap()));
+        assert_eq!(left.nth(262), None);
+    }
+
+    #[test]
+    fn private_and_loopback_addresses_are_not_public() {
+        for private in ["10.1.2.3", "172.31.0.1", "192.168.0.1", "127.9.9.9", "fd00::1", "::1", "::ffff:10.0.0.1"] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["8.8.8.8", "172.32.0.1", "2001:4860::1", "::ffff:8.8.8.8"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+}
