@@ -2,8 +2,10 @@
 
 pub mod line;
 pub mod rate;
+pub mod stream;
 pub mod tls;
 pub mod wire;
 
 pub use line::{Line, NotReached};
+pub use stream::{NotOpened, Over, Stream, open};
 pub use wire::Wire;

@@ -4,6 +4,15 @@
 //! outcomes go. It asks [`Look::may`] before it goes deeper. Deliberately absent: anything
 //! that keeps bytes of a target after the function that read them.
 
+pub mod dimse;
+pub mod files;
+pub mod network;
+pub mod product;
+pub mod tls;
+pub mod trail;
+pub mod version;
+pub mod web;
+
 use crate::catalogue::{Check, Depth, Name};
 use crate::evidence::Version;
 use crate::finding::{Notes, State};

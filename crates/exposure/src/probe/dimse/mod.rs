@@ -1,0 +1,1 @@
+//! The DIMSE family (D): what an archive grants to a stranger who speaks DICOM.

@@ -1,0 +1,1 @@
+//! The network family (N): ports, databases, remote administration, file transports.

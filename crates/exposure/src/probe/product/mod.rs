@@ -1,0 +1,1 @@
+//! Consoles of known products (A), and the two credential tries.

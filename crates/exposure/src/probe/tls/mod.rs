@@ -1,0 +1,1 @@
+//! The TLS family (T): versions, suites, certificates, who is asked for one.

@@ -1,0 +1,1 @@
+//! Known versions against the dated rule base (V).
