@@ -17,6 +17,8 @@ pub mod probe;
 pub mod report;
 pub mod run;
 pub mod scope;
+#[doc(hidden)]
+pub mod testing;
 
 /// Calling AE Title, HTTP User-Agent product and mark of every log line of the audit.
 pub const AUDIT_AE_TITLE: &str = "LEADGLASSAUDIT";

@@ -17,6 +17,7 @@ use crate::catalogue::{Check, Depth, Name};
 use crate::evidence::Version;
 use crate::finding::{Notes, State};
 use crate::net::Line;
+use crate::report::Announced;
 use crate::scope::Asset;
 
 /// A look at one port of one host.
@@ -54,6 +55,8 @@ pub struct Known {
     pub open: bool,
     /// Studies (or what the product counts) that a vendor's counter told, when asked.
     pub studies: Option<u64>,
+    /// What the target's own audit trail should hold of us (M-01).
+    pub announced: Vec<Announced>,
 }
 
 /// What is spoken on a port.
@@ -77,6 +80,18 @@ impl Look<'_, '_> {
             self.notes.note(check, State::SkippedByPolicy);
         }
         may
+    }
+
+    /// Notes down what the target's own audit trail should hold: who called, when, for which check.
+    pub fn announce(&mut self, check: &'static Check, calling_ae: &str) {
+        self.known.announced.push(Announced {
+            label: self.asset.label.clone(),
+            address: self.line.address(),
+            port: self.port,
+            calling_ae: calling_ae.to_owned(),
+            at: self.line.run().now(),
+            check: check.id.to_owned(),
+        });
     }
 }
 
