@@ -15,7 +15,7 @@ use crate::net::rate::Rate;
 use crate::probe::{Known, Look};
 use crate::run::{Limits, Run, RunKey};
 use crate::scope::range::RangeSet;
-use crate::scope::{Asset, AssetClass, Labels, Scope, Validity, Vantage};
+use crate::scope::{Asset, AssetClass, Labels, Pace, Scope, Validity, Vantage};
 
 /// Where the tests' targets are.
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -32,6 +32,7 @@ pub fn scope() -> Scope {
         label: "loopback".to_owned(),
         class: AssetClass::Server,
         addresses: loopback,
+        listed: RangeSet::default(),
         hosts: Vec::new(),
         ports: Vec::new(),
         expected_ports: Vec::new(),
@@ -56,12 +57,15 @@ pub fn scope() -> Scope {
         vantage: Vantage::ServerVlan,
         contacts: vec!["soc@hospital.example".to_owned()],
         depth: Depth::Credentials,
+        depth_reason: Some("to test".to_owned()),
         firewall_exempt: false,
         credentials: None,
+        pace: Pace { rate_per_second: 0, spacing: Duration::ZERO, modality_spacing: Duration::ZERO, hosts_at_once: 50 },
         assets: vec![asset],
         excluded: RangeSet::default(),
         excluded_paths: Vec::new(),
         trusted_keys: Vec::new(),
+        signed_by: None,
         sha256: [0; 32],
     }
 }

@@ -70,10 +70,11 @@ impl<'run> Line<'run> {
         if self.run.stop.is_cancelled() {
             return Err(NotReached::Stopped);
         }
-        self.run.scope.permits(self.address, self.run.now())?;
+        let asset = self.run.scope.permits(self.address, self.run.now())?;
+        let spacing = self.run.limits.spacing.max(self.run.scope.spacing_of(asset));
         let started = Instant::now();
         let connected = timeout(self.run.limits.connect, connect(SocketAddr::new(self.address, port))).await;
-        self.rested = Some(Instant::now() + self.run.limits.spacing);
+        self.rested = Some(Instant::now() + spacing);
         self.connects += 1;
         match connected {
             Ok(Ok(stream)) => {

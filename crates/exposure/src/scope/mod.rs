@@ -4,16 +4,30 @@
 //! else asks it: [`Scope::permits`] at every connect, after name resolution.
 //! Deliberately absent: any way to widen it while a run goes on.
 
+mod address;
+mod draft;
+pub mod faults;
+mod file;
+pub mod link;
 pub mod range;
+mod section;
+pub mod target;
+mod trusted;
+mod when;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use leadglass_dicom::AeTitle;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Depth;
+use crate::signature::PublicKey;
+pub use faults::{Fault, ScopeFaults};
+pub use file::FORMAT;
 use range::RangeSet;
+pub use target::{DEFAULT_PORTS, Targets};
 
 /// What may be looked at.
 #[derive(Clone, Debug)]
@@ -34,11 +48,15 @@ pub struct Scope {
     pub contacts: Vec<String>,
     /// The deepest look anywhere.
     pub depth: Depth,
+    /// Why it goes as deep as counts or credential tries, when it does.
+    pub depth_reason: Option<String>,
     /// Whether the firewalls between are told to let the audit pass without keeping state:
     /// lifts the ceiling of 2,000 connects a second.
     pub firewall_exempt: bool,
     /// The credential tries, when the owner opted in.
     pub credentials: Option<CredentialOptIn>,
+    /// How fast.
+    pub pace: Pace,
     /// What there is.
     pub assets: Vec<Asset>,
     /// Addresses that are never touched.
@@ -47,6 +65,8 @@ pub struct Scope {
     pub excluded_paths: Vec<PathBuf>,
     /// SHA-256 of certificates (DER) or their public keys that the owner issued or trusts.
     pub trusted_keys: Vec<[u8; 32]>,
+    /// Who signed the file, when a signature was beside it and holds.
+    pub signed_by: Option<PublicKey>,
     /// SHA-256 of the file, in every report.
     pub sha256: [u8; 32],
 }
@@ -58,6 +78,19 @@ pub struct Validity {
     pub from: i64,
     /// The first second after.
     pub until: i64,
+}
+
+/// How fast a run may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Connects a second, all hosts together.
+    pub rate_per_second: u32,
+    /// Pause between two connections to the same host.
+    pub spacing: Duration,
+    /// The same for modalities: never under a second in a scope file.
+    pub modality_spacing: Duration,
+    /// Hosts that are looked at side by side.
+    pub hosts_at_once: usize,
 }
 
 /// Hours of the week in which connections may be made.
@@ -114,6 +147,8 @@ pub struct Asset {
     pub class: AssetClass,
     /// Its addresses and ranges.
     pub addresses: RangeSet,
+    /// Those of them that are written one by one.
+    pub listed: RangeSet,
     /// Names, resolved at the time; what they resolve to must lie in some asset's `addresses`.
     pub hosts: Vec<String>,
     /// Ports to look at; none given means the defaults.
@@ -170,6 +205,20 @@ pub struct CredentialOptIn {
     pub lockout: u8,
 }
 
+/// Why a scope does not hold at an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotHolding {
+    /// The authorisation begins later.
+    #[error("the authorisation does not hold yet; wait, or have valid_from changed by who authorised it")]
+    NotYet,
+    /// The authorisation is over.
+    #[error("the authorisation has expired; have it given anew, and write the new valid_until")]
+    Expired,
+    /// The authorisation holds, but not at this hour.
+    #[error("no [[window]] is open at this hour; wait for the next")]
+    OutsideWindow,
+}
+
 /// Why a connection may not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPermitted {
@@ -194,12 +243,30 @@ impl Scope {
     /// Whether this address may be connected to at this second (since 1970), and as which asset.
     /// When several assets hold the address, the one with the smallest range speaks for it.
     pub fn permits(&self, address: IpAddr, now: i64) -> Result<&Asset, NotPermitted> {
-        if now < self.validity.from || now >= self.validity.until {
-            return Err(NotPermitted::NotValid);
+        self.holds_at(now).map_err(|not_holding| match not_holding {
+            NotHolding::NotYet | NotHolding::Expired => NotPermitted::NotValid,
+            NotHolding::OutsideWindow => NotPermitted::OutsideWindow,
+        })?;
+        self.speaks_for(address)
+    }
+
+    /// Whether the scope holds at this second (since 1970).
+    pub fn holds_at(&self, now: i64) -> Result<(), NotHolding> {
+        if now < self.validity.from {
+            return Err(NotHolding::NotYet);
+        }
+        if now >= self.validity.until {
+            return Err(NotHolding::Expired);
         }
         if !self.windows.is_empty() && !self.windows.iter().any(|window| window.holds(now)) {
-            return Err(NotPermitted::OutsideWindow);
+            return Err(NotHolding::OutsideWindow);
         }
+        Ok(())
+    }
+
+    /// Whether this address is one to look at, at whatever hour, and as which asset. To connect,
+    /// ask [`Scope::permits`].
+    pub fn speaks_for(&self, address: IpAddr) -> Result<&Asset, NotPermitted> {
         if self.excluded.contains(address) {
             return Err(NotPermitted::Excluded);
         }
@@ -222,6 +289,25 @@ impl Scope {
         let usual = if asset.class == AssetClass::Modality { Depth::Handshake } else { self.depth };
         asset.depth.unwrap_or(usual).min(self.depth)
     }
+
+    /// The pause between two connections to a host of an asset.
+    pub fn spacing_of(&self, asset: &Asset) -> Duration {
+        if asset.class == AssetClass::Modality { self.pace.modality_spacing } else { self.pace.spacing }
+    }
+}
+
+impl Pace {
+    /// A pace at which modalities are never asked more than once a second.
+    pub fn new(rate_per_second: u32, spacing: Duration, hosts_at_once: usize) -> Pace {
+        let modality_spacing = spacing.max(Duration::from_secs(1));
+        Pace { rate_per_second, spacing, modality_spacing, hosts_at_once }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace::new(200, Duration::from_secs(1), 50)
+    }
 }
 
 impl Window {
@@ -239,3 +325,6 @@ impl Window {
         (begins(today) && minute >= self.from_minute) || (begins(yesterday) && minute < self.until_minute)
     }
 }
+
+#[cfg(test)]
+mod tests;

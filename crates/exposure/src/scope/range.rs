@@ -1,6 +1,7 @@
 //! Sets of addresses, as sorted ranges: excludes are cut out once and never tested again.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 /// A set of addresses: sorted ranges that do not touch. IPv4 as its mapped IPv6 number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,11 @@ impl RangeSet {
         RangeSet::new(self.ranges().chain(other.ranges()))
     }
 
+    /// What is in both this set and the other.
+    pub fn within(&self, other: &RangeSet) -> RangeSet {
+        self.without(&self.without(other))
+    }
+
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.width_around(address).is_some()
@@ -97,30 +103,54 @@ impl RangeSet {
     }
 }
 
-/// Whether an address can be routed in the internet: not private (RFC 1918, RFC 4193),
-/// loopback, link-local, shared (RFC 6598) or reserved for documentation and tests.
+/// Whether an address can be routed in the internet: see [`not_public`].
 pub fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            let benchmark = a == 198 && (18..20).contains(&b);
-            !(v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_documentation()
-                || v4.is_unspecified()
-                || v4.is_broadcast()
-                || shared
-                || benchmark
-                || a >= 224
-                || a == 0)
-        }
-        IpAddr::V6(v6) => {
-            let first = v6.segments()[0];
-            !(v6.is_loopback() || v6.is_unspecified() || first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80)
-        }
-    }
+    !not_public().contains(address)
+}
+
+/// Addresses that are not routed in the internet: private (RFC 1918, RFC 4193), loopback,
+/// link-local, shared (RFC 6598), for documentation and benchmarks, and [`no_hosts`].
+pub fn not_public() -> &'static RangeSet {
+    static NOT_PUBLIC: LazyLock<RangeSet> = LazyLock::new(|| {
+        let ranges = RangeSet::new([
+            v4([10, 0, 0, 0], 8),
+            v4([172, 16, 0, 0], 12),
+            v4([192, 168, 0, 0], 16),
+            v4([127, 0, 0, 0], 8),
+            v4([169, 254, 0, 0], 16),
+            v4([100, 64, 0, 0], 10),
+            v4([192, 0, 2, 0], 24),
+            v4([198, 51, 100, 0], 24),
+            v4([203, 0, 113, 0], 24),
+            v4([198, 18, 0, 0], 15),
+            v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
+            v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
+            v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+            v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32),
+        ]);
+        ranges.union(no_hosts())
+    });
+    &NOT_PUBLIC
+}
+
+/// Addresses that no host has: unspecified (RFC 1122 3.2.1.3), multicast, reserved, broadcast.
+pub fn no_hosts() -> &'static RangeSet {
+    static NO_HOSTS: LazyLock<RangeSet> = LazyLock::new(|| {
+        let unspecified = v6([0; 8], 128);
+        RangeSet::new([v4([0, 0, 0, 0], 8), v4([224, 0, 0, 0], 3), unspecified, v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8)])
+    });
+    &NO_HOSTS
+}
+
+fn v4(network: [u8; 4], length: u32) -> (IpAddr, IpAddr) {
+    let low = u32::from_be_bytes(network);
+    (IpAddr::V4(Ipv4Addr::from(low)), IpAddr::V4(Ipv4Addr::from(low | (u32::MAX >> length))))
+}
+
+fn v6(network: [u16; 8], length: u32) -> (IpAddr, IpAddr) {
+    let low = Ipv6Addr::from(network);
+    let high = u128::from(low) | u128::MAX.checked_shr(length).unwrap_or(0);
+    (IpAddr::V6(low), IpAddr::V6(Ipv6Addr::from(high)))
 }
 
 fn number(address: IpAddr) -> u128 {
