@@ -127,4 +127,5 @@ pub const SPEECHES: &[&str] = &[
     "rsync",
     "webdav",
     "s3",
+    "ssh",
 ];

@@ -1,1 +1,201 @@
-//! The network family (N): ports, databases, remote administration, file transports.
+//! The network family (N): ports, and what is behind those that are no DICOM and no web.
+//!
+//! Which service a port is asked for: what the scope says of the port, else what is usual
+//! there, else, on ports that the scope names, what the first bytes of a server that speaks
+//! first tell. Deliberately absent: passwords, messages, a second guess at a port.
+
+mod backend;
+mod elastic;
+mod ftp;
+mod http;
+mod ldap;
+mod mllp;
+mod mongodb;
+mod mysql;
+mod nfs;
+mod postgres;
+mod rdp;
+mod reach;
+mod redis;
+mod rpc;
+mod rsync;
+mod s3;
+mod service;
+mod smb;
+mod sniff;
+mod talk;
+mod tds;
+mod telnet;
+mod vnc;
+mod webdav;
+mod wildfly;
+
+pub use service::Service;
+
+use crate::catalogue::Depth;
+use crate::catalogue::Name;
+use crate::catalogue::network::N_08;
+use crate::finding::{Facet, Outcome, State};
+use crate::net::Over;
+use crate::probe::{Look, Speech};
+use talk::Unanswered;
+
+/// How a service was spoken to when it was recognised.
+type Answer = Result<Option<Over>, Unanswered>;
+
+/// Looks at a port that is open: whether it was to be (N-01), and, unless it speaks DICOM, which
+/// other service is there. Whether one was recognised; [`crate::probe::Known`] then says which.
+pub async fn audit(look: &mut Look<'_, '_>) -> bool {
+    reach::note(look);
+    if let Some(service) = declared(look) {
+        return audit_as(look, service).await;
+    }
+    let spoken = [look.known.clear, look.known.behind_tls];
+    if spoken.contains(&Some(Speech::Dicom)) {
+        return false;
+    }
+    let usual = Service::usual_on(look.port);
+    if spoken.contains(&Some(Speech::Http)) {
+        return audit_http(look, usual).await;
+    }
+    match usual {
+        Some(service) => audit_service(look, service, false).await,
+        None if look.asset.ports.contains(&look.port) && spoken == [None, None] => audit_greeting(look).await,
+        None => false,
+    }
+}
+
+/// Looks at a port of which the owner says which service it has. A port that has another ends
+/// the service's check in an error.
+pub async fn audit_as(look: &mut Look<'_, '_>, service: Service) -> bool {
+    audit_service(look, service, true).await
+}
+
+/// What the scope says of the port.
+fn declared(_look: &Look<'_, '_>) -> Option<Service> {
+    None
+}
+
+/// A port that speaks HTTP may be any transport over it.
+async fn audit_http(look: &mut Look<'_, '_>, usual: Option<Service>) -> bool {
+    let mut recognised = false;
+    if let Some(service) = usual.filter(|service| matches!(service, Service::Elasticsearch | Service::Wildfly)) {
+        recognised = audit_service(look, service, false).await;
+    }
+    for service in [Service::Webdav, Service::S3] {
+        recognised |= audit_service(look, service, false).await;
+    }
+    recognised
+}
+
+/// A server that speaks first tells what it is.
+async fn audit_greeting(look: &mut Look<'_, '_>) -> bool {
+    match sniff::sniff(look.line, look.port).await {
+        Ok(Some(service)) => audit_service(look, service, false).await,
+        _ => false,
+    }
+}
+
+async fn audit_service(look: &mut Look<'_, '_>, service: Service, declared: bool) -> bool {
+    if look.depth < service.depth() {
+        note_unknown(look, service, State::SkippedByPolicy);
+        return false;
+    }
+    let mut answer = Ok(None);
+    for over in ways(look, service) {
+        answer = ask(look, service, over, declared).await;
+        match &answer {
+            Ok(None) => {}
+            Err(error) if error.is_of_the_other_end() => {}
+            _ => break,
+        }
+    }
+    match answer {
+        Ok(Some(over)) => {
+            recognise(look, service, over);
+            return true;
+        }
+        Ok(None) if declared => note_unknown(look, service, State::Error),
+        Ok(None) => note_unknown(look, service, State::NotApplicable),
+        Err(error) => note_unknown(look, service, error.state()),
+    }
+    false
+}
+
+/// Clear text first, then TLS, as far as the service has them and nothing was learned yet.
+fn ways(look: &Look<'_, '_>, service: Service) -> Vec<Over> {
+    let known_tls = look.known.behind_tls.is_some();
+    if !service.may_be_behind_tls() {
+        return vec![Over::Clear];
+    }
+    match (look.known.clear.is_some(), known_tls) {
+        (true, _) => vec![Over::Clear],
+        (false, true) => vec![Over::Tls],
+        _ if matches!(look.port, 636 | 990) => vec![Over::Tls, Over::Clear],
+        // A server that speaks first has said all it will when it said nothing in clear.
+        _ if service == Service::Ftp => vec![Over::Clear],
+        _ => vec![Over::Clear, Over::Tls],
+    }
+}
+
+async fn ask(look: &mut Look<'_, '_>, service: Service, over: Over, declared: bool) -> Answer {
+    match service {
+        Service::Postgresql => postgres::audit(look).await,
+        Service::Mysql => mysql::audit(look).await,
+        Service::Mssql => tds::audit(look).await,
+        Service::Redis => redis::audit(look, over).await,
+        Service::Elasticsearch => elastic::audit(look, over).await,
+        Service::Mongodb => mongodb::audit(look, over).await,
+        Service::Ldap => ldap::audit(look, over).await,
+        Service::Wildfly => wildfly::audit(look, over).await,
+        Service::Mllp => mllp::audit(look, declared).await,
+        Service::Vnc => vnc::audit(look).await,
+        Service::Rdp => rdp::audit(look).await,
+        Service::Telnet => telnet::audit(look).await,
+        Service::Ftp => ftp::audit(look, over).await,
+        Service::Ssh => Ok(Some(Over::Clear)),
+        Service::Nfs => nfs::audit(look).await,
+        Service::Smb => smb::audit(look).await,
+        Service::Rsync => rsync::audit(look).await,
+        Service::Webdav => webdav::audit(look, over).await,
+        Service::S3 => s3::audit(look, over).await,
+    }
+}
+
+fn recognise(look: &mut Look<'_, '_>, service: Service, over: Over) {
+    let known = match over {
+        Over::Clear => &mut look.known.clear,
+        Over::Tls => &mut look.known.behind_tls,
+    };
+    if known.is_none_or(|speech| speech == Speech::Tls) {
+        *known = Some(Speech::Other(service.name()));
+    }
+}
+
+/// The service's check ends in a state although the service was not recognised. What is spoken
+/// over HTTP notes its own part.
+fn note_unknown(look: &mut Look<'_, '_>, service: Service, state: State) {
+    let Some(check) = service.check() else { return };
+    if check.id == N_08.id {
+        let part = service.name();
+        let noted = look.notes.of(check).any(|outcome| outcome.facet == Facet::Part(part));
+        if !noted {
+            look.notes.note(check, state).facet(Facet::Part(part));
+        }
+        return;
+    }
+    let outcome = look.notes.note(check, state);
+    outcome.with("service", crate::evidence::Fact::Known(service.name()));
+}
+
+/// Notes one transport of N-08.
+fn note_transport<'look>(look: &'look mut Look<'_, '_>, part: &'static str, state: State) -> &'look mut Outcome {
+    look.notes.note(&N_08, state).facet(Facet::Part(Name::fixed(part)))
+}
+
+/// Whether a log-in without a secret may be tried: at the depth of credentials, and when the
+/// owner opted in to blank ones.
+fn may_log_in(look: &Look<'_, '_>) -> bool {
+    let opted_in = look.line.run().scope.credentials.is_some_and(|credentials| credentials.try_blank);
+    opted_in && look.depth >= Depth::Credentials
+}

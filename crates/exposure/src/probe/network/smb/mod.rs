@@ -1,0 +1,126 @@
+//! SMB: dialects, signing, and, when the owner opted in, whether nobody and Guest get a session
+//! and read the shares that the scope names as `smb://host/share` among its URLs.
+//!
+//! Deliberately absent: a list of shares taken from the server, and opening any file.
+
+mod frame;
+mod md5;
+mod ntlm;
+mod session;
+
+use super::talk::Unanswered;
+use super::{Answer, Service, may_log_in};
+use crate::catalogue::Name;
+use crate::catalogue::network::N_07;
+use crate::evidence::Fact;
+use crate::finding::{Facet, Outcome, Severity, State};
+use crate::net::Over;
+use crate::probe::Look;
+use frame::Smb2;
+use session::Who;
+
+/// Shares of the scope that are tried.
+const MOST_SHARES: usize = 16;
+
+/// Looks.
+pub(super) async fn audit(look: &mut Look<'_, '_>) -> Answer {
+    let smb2 = frame::negotiate(look.line, look.port).await;
+    if let Err(error) = &smb2
+        && !error.is_of_the_other_end()
+    {
+        return smb2.map(|_| None);
+    }
+    let smb1 = frame::negotiate_smb1(look.line, look.port).await;
+    let new = smb2.as_ref().ok().copied().flatten();
+    let old = smb1.as_ref().ok().copied().flatten();
+    if new.is_none() && old.is_none() {
+        return smb2.map(|_| None);
+    }
+    note_smb1(look, &smb1, old.is_some());
+    note_signing(look, new, old);
+    audit_sessions(look, new.is_some()).await;
+    Ok(Some(Over::Clear))
+}
+
+fn note_smb1(look: &mut Look<'_, '_>, asked: &Result<Option<bool>, Unanswered>, spoken: bool) {
+    let state = match asked {
+        _ if spoken => State::Finding,
+        // A server without SMB 1 hangs up on it, or answers in SMB 2.
+        Err(error) if !error.is_of_the_other_end() => State::Error,
+        _ => State::Pass,
+    };
+    part(look, "smb1", state);
+}
+
+fn note_signing(look: &mut Look<'_, '_>, new: Option<Smb2>, old: Option<bool>) {
+    let required = new.map_or(old == Some(true), |smb2| smb2.signing_required);
+    let outcome = part(look, "signing", if required { State::Pass } else { State::Finding });
+    outcome.with("signing-required", Fact::Flag(required));
+    if let Some(smb2) = new {
+        outcome.with("dialect", Fact::Code(u32::from(smb2.dialect)));
+    }
+}
+
+async fn audit_sessions(look: &mut Look<'_, '_>, is_smb2: bool) {
+    let shares = shares(look);
+    if !may_log_in(look) || !is_smb2 {
+        // Nobody logs in to SMB 1: there is enough to mend already.
+        let state = if is_smb2 { State::SkippedByPolicy } else { State::NotApplicable };
+        part(look, "session", state);
+        part(look, "shares", if shares.is_empty() { State::NotApplicable } else { state });
+        return;
+    }
+    let (mut granted, mut readable, mut refused, mut failed) = (Vec::new(), 0, None, None);
+    for who in [Who::Nobody, Who::Guest] {
+        match session::open(look.line, look.port, who, &shares).await {
+            Ok(session) if session.granted => {
+                granted.push(who.name());
+                readable = session.readable.max(readable);
+            }
+            Ok(session) => refused = Some(session.status),
+            Err(error) => failed = Some(error),
+        }
+    }
+    let state = match (&granted[..], refused, &failed) {
+        ([_, ..], ..) => State::Finding,
+        ([], Some(_), None) => State::Pass,
+        ([], _, Some(error)) => error.state(),
+        ([], None, None) => State::Error,
+    };
+    let has_session = !granted.is_empty();
+    let outcome = part(look, "session", state);
+    if has_session {
+        outcome.severity(Severity::High).with("session-kind", Fact::Names(granted));
+    }
+    if let Some(status) = refused {
+        outcome.with("status", Fact::Code(status));
+    }
+    note_shares(look, state, shares.len(), readable);
+}
+
+fn note_shares(look: &mut Look<'_, '_>, session: State, named: usize, readable: u64) {
+    let state = match (named, readable, session) {
+        (0, ..) => State::NotApplicable,
+        (_, 1.., _) => State::Finding,
+        (_, 0, State::Finding | State::Pass) => State::Pass,
+        (_, 0, state) => state,
+    };
+    let outcome = part(look, "shares", state);
+    if state == State::Finding {
+        outcome.severity(Severity::Critical);
+    }
+    outcome.with("tried", Fact::Count(named as u64)).with("readable", Fact::Count(readable));
+}
+
+/// Names of shares that the scope gives for this port.
+fn shares(look: &Look<'_, '_>) -> Vec<String> {
+    let urls = look.asset.urls.iter().filter_map(|url| url.parse::<http::Uri>().ok());
+    let here = urls.filter(|url| url.scheme_str() == Some("smb") && url.port_u16().unwrap_or(445) == look.port);
+    let names = here.filter_map(|url| url.path().split('/').find(|part| !part.is_empty()).map(str::to_owned));
+    names.filter(|name| name.len() <= 80).take(MOST_SHARES).collect()
+}
+
+fn part<'look>(look: &'look mut Look<'_, '_>, part: &'static str, state: State) -> &'look mut Outcome {
+    let outcome = look.notes.note(&N_07, state).facet(Facet::Part(Name::fixed(part)));
+    outcome.with("service", Fact::Known(Service::Smb.name()))
+}
