@@ -36,6 +36,8 @@ pub fn scope() -> Scope {
         hosts: Vec::new(),
         ports: Vec::new(),
         expected_ports: Vec::new(),
+        services: Vec::new(),
+        shares: Vec::new(),
         urls: Vec::new(),
         share_links: Vec::new(),
         paths: Vec::new(),

@@ -105,7 +105,7 @@ pub static N_06: Check = Check {
 
 /// SMB. The parts are `smb1`, `signing`, `session` (null or guest; a log-in without a secret,
 /// made only at depth 4 and when the scope opts in to blank credentials) and `shares` (those
-/// that the scope names as `smb://host/share`, in such a session).
+/// that the scope names, in such a session).
 pub static N_07: Check = Check {
     id: "N-07",
     title: "SMB is old, unsigned or takes guests",

@@ -13,6 +13,7 @@ use super::range::RangeSet;
 use super::section::{At, Section, quoted};
 use super::{Asset, AssetClass, Labels, Vantage};
 use crate::catalogue::Depth;
+use crate::probe::network::Service;
 
 /// An asset, and where in the file things are that are looked at once more.
 pub(super) struct Draft {
@@ -39,6 +40,8 @@ pub(super) fn asset(section: Section<'_>) -> Draft {
         hosts: hosts(&section),
         ports: section.ports("ports"),
         expected_ports: section.ports("expected_ports"),
+        services: services(&section),
+        shares: shares(&section),
         urls: base_urls,
         share_links,
         paths: paths(&section),
@@ -183,6 +186,34 @@ fn hosts(section: &Section<'_>) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// Services on ports where they are not usual.
+fn services(section: &Section<'_>) -> Vec<(u16, Service)> {
+    let names: Vec<&str> = Service::all().map(|service| service.name().as_str()).collect();
+    let mend = format!("write a port and a service, as {{ 15432 = \"postgresql\" }}; known are {}", names.join(", "));
+    let mut services = Vec::new();
+    for (port, word) in section.words_of_ports("services", &mend) {
+        match Service::named(word.value) {
+            Some(service) => services.push((port, service)),
+            None => section.faults.at(word.offset, format!("{} is no known service", quoted(word.value)), &mend),
+        }
+    }
+    services
+}
+
+/// Names of SMB shares.
+fn shares(section: &Section<'_>) -> Vec<String> {
+    let mend = "write the name of a share alone, as images";
+    let mut shares = Vec::new();
+    for text in section.texts("shares", mend) {
+        if text.value.contains(['/', '\\']) || text.value.chars().count() > 80 {
+            section.faults.at(text.offset, format!("{} is no name of a share", quoted(text.value)), mend);
+        } else {
+            shares.push(text.value.to_owned());
+        }
+    }
+    shares
 }
 
 fn urls(section: &Section<'_>, key: &'static str) -> (Vec<String>, Vec<At<Link>>) {

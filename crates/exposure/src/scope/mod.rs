@@ -23,6 +23,7 @@ use leadglass_dicom::AeTitle;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Depth;
+use crate::probe::network::Service;
 use crate::signature::PublicKey;
 pub use faults::{Fault, ScopeFaults};
 pub use file::FORMAT;
@@ -155,6 +156,10 @@ pub struct Asset {
     pub ports: Vec<u16>,
     /// Ports that are meant to be open as seen from this vantage.
     pub expected_ports: Vec<u16>,
+    /// Which service is on a port where it is not usual; sorted by port.
+    pub services: Vec<(u16, Service)>,
+    /// SMB shares to try in a session of nobody or of Guest (N-07), by name.
+    pub shares: Vec<String>,
     /// Base URLs of DICOMweb services and portals, links and listings to look at.
     pub urls: Vec<String>,
     /// A share link that should have expired (W-12).

@@ -121,6 +121,25 @@ impl<'d> Section<'d> {
         ports
     }
 
+    /// Ports with a word each, as `{ 15432 = "postgresql" }`; ascending.
+    pub(super) fn words_of_ports(&self, key: &'static str, mend: &str) -> Vec<(u16, At<&'d str>)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            self.faults.at(value.span().start, format!("{key} is no table of ports"), mend);
+            return Vec::new();
+        };
+        let mut words = Vec::new();
+        for (port, word) in table {
+            let number = port.get_ref().parse().ok().filter(|number| *number != 0);
+            if number.is_none() {
+                self.faults.at(port.span().start, format!("{} is no port", quoted(port.get_ref())), mend);
+            }
+            words.extend(number.zip(self.string(key, word, mend)));
+        }
+        words.sort_by_key(|(port, _)| *port);
+        words
+    }
+
     /// A date or a time, written as TOML has it or as a text.
     pub(super) fn datetime(&self, key: &'static str, mend: &str) -> Option<At<Datetime>> {
         let value = self.value(key)?;

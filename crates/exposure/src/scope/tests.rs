@@ -105,6 +105,25 @@ fn a_right_file_says_what_it_says() {
 }
 
 #[test]
+fn services_and_shares_are_named() {
+    let from = "expected_ports = [104]\n";
+    let with = |line: &str| format!("{from}{line}\n");
+    let right = with("services = { 15432 = \"postgresql\", 2121 = \"ftp\" }\nshares = [\"images\"]");
+    let scope = read(&RIGHT.replacen(from, &right, 1)).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(scope.assets[0].services, [(2121, Service::Ftp), (15432, Service::Postgresql)]);
+    assert_eq!(scope.assets[0].shares, ["images"]);
+    for (line, mistake) in [
+        ("services = { 15432 = \"postgres\" }", "is no known service"),
+        ("services = { 70000 = \"ftp\" }", "is no port"),
+        ("services = [21]", "no table of ports"),
+        ("shares = [\"images/private\"]", "no name of a share"),
+    ] {
+        let told = faults(from, &with(line));
+        assert!(told.iter().any(|fault| fault.contains(mistake)), "{line}: {told:?}");
+    }
+}
+
+#[test]
 fn a_right_file_permits_what_is_in_it() {
     let scope = read(RIGHT).unwrap_or_else(|faults| panic!("{faults}"));
     // NOW is a Sunday.

@@ -72,8 +72,8 @@ pub async fn audit_as(look: &mut Look<'_, '_>, service: Service) -> bool {
 }
 
 /// What the scope says of the port.
-fn declared(_look: &Look<'_, '_>) -> Option<Service> {
-    None
+fn declared(look: &Look<'_, '_>) -> Option<Service> {
+    look.asset.services.iter().find(|(port, _)| *port == look.port).map(|(_, service)| *service)
 }
 
 /// A port that speaks HTTP may be any transport over it.

@@ -75,6 +75,11 @@ impl Service {
         SERVICES.iter().find(|(_, known, _)| *known == name).map(|(service, ..)| *service)
     }
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Service> {
+        SERVICES.iter().map(|(service, ..)| *service)
+    }
+
     /// The service that is usual on a port.
     pub fn usual_on(port: u16) -> Option<Service> {
         SERVICES.iter().find(|(.., ports)| ports.contains(&port)).map(|(service, ..)| *service)

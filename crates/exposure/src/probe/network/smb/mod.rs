@@ -1,5 +1,5 @@
 //! SMB: dialects, signing, and, when the owner opted in, whether nobody and Guest get a session
-//! and read the shares that the scope names as `smb://host/share` among its URLs.
+//! and read the shares that the scope names.
 //!
 //! Deliberately absent: a list of shares taken from the server, and opening any file.
 
@@ -62,7 +62,7 @@ fn note_signing(look: &mut Look<'_, '_>, new: Option<Smb2>, old: Option<bool>) {
 }
 
 async fn audit_sessions(look: &mut Look<'_, '_>, is_smb2: bool) {
-    let shares = shares(look);
+    let shares: Vec<String> = look.asset.shares.iter().take(MOST_SHARES).cloned().collect();
     if !may_log_in(look) || !is_smb2 {
         // Nobody logs in to SMB 1: there is enough to mend already.
         let state = if is_smb2 { State::SkippedByPolicy } else { State::NotApplicable };
@@ -110,14 +110,6 @@ fn note_shares(look: &mut Look<'_, '_>, session: State, named: usize, readable: 
         outcome.severity(Severity::Critical);
     }
     outcome.with("tried", Fact::Count(named as u64)).with("readable", Fact::Count(readable));
-}
-
-/// Names of shares that the scope gives for this port.
-fn shares(look: &Look<'_, '_>) -> Vec<String> {
-    let urls = look.asset.urls.iter().filter_map(|url| url.parse::<http::Uri>().ok());
-    let here = urls.filter(|url| url.scheme_str() == Some("smb") && url.port_u16().unwrap_or(445) == look.port);
-    let names = here.filter_map(|url| url.path().split('/').find(|part| !part.is_empty()).map(str::to_owned));
-    names.filter(|name| name.len() <= 80).take(MOST_SHARES).collect()
 }
 
 fn part<'look>(look: &'look mut Look<'_, '_>, part: &'static str, state: State) -> &'look mut Outcome {
