@@ -1,6 +1,7 @@
 //! A conversation in clear or behind TLS, the same to whoever speaks.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -52,10 +53,15 @@ pub async fn open<'line>(
     if over == Over::Clear {
         return Ok((Stream::Clear(wire), None));
     }
-    let named = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
-    let name = named.unwrap_or(ServerName::IpAddress(address.into()));
-    let (stream, handshake) = tls::open(wire, name, alpn).await.map_err(NotOpened::NoTls)?;
+    let opened = tls::open(wire, server_name(name, address), alpn).await;
+    let (stream, handshake) = opened.map_err(|failed| NotOpened::NoTls(failed.error))?;
     Ok((Stream::Tls(Box::new(stream)), Some(handshake)))
+}
+
+/// The name to ask for: the given one when it is a name, else the address.
+pub fn server_name(name: Option<&str>, address: IpAddr) -> ServerName<'static> {
+    let named = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+    named.unwrap_or(ServerName::IpAddress(address.into()))
 }
 
 impl AsyncRead for Stream<'_> {

@@ -51,6 +51,8 @@ pub struct Known {
     pub toolkit: Option<Name>,
     /// The toolkit's version.
     pub toolkit_version: Option<Version>,
+    /// What its TLS showed.
+    pub tls: Option<tls::Facts>,
     /// Whether a stranger was served patients' data there: what D-07, W-02, A-01 and the like found.
     pub open: bool,
     /// Studies (or what the product counts) that a vendor's counter told, when asked.
