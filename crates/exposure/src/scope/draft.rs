@@ -84,15 +84,14 @@ pub(super) fn check_together(drafts: &[Draft], excluded: &RangeSet, file: &Secti
             }
         }
     }
-    let inside =
-        |address| !excluded.contains(address) && drafts.iter().any(|draft| draft.asset.addresses.contains(address));
+    let all = RangeSet::new(drafts.iter().flat_map(|draft| draft.asset.addresses.ranges()));
+    let inside = |address| all.contains(address) && !excluded.contains(address);
     for link in drafts.iter().flat_map(|draft| &draft.links) {
         if link.value.address().is_some_and(|address| !inside(address)) {
             let mend = "add its address to an asset's addresses, or remove the URL";
             faults.at(link.offset, "a URL leads to an address that is not in the scope", mend);
         }
     }
-    let all = drafts.iter().fold(RangeSet::default(), |all, draft| all.union(&draft.asset.addresses));
     if !all.is_empty() && all.without(excluded).is_empty() {
         faults.at(file.offset, "every address is excluded", "exclude less, or remove the assets");
     }

@@ -163,13 +163,13 @@ fn pace(section: Option<Section<'_>>, firewall_exempt: bool) -> Pace {
 }
 
 fn excludes(file: &Section<'_>) -> (RangeSet, Vec<PathBuf>) {
-    let (mut excluded, mut paths) = (RangeSet::default(), Vec::new());
+    let (mut excluded, mut paths) = (Vec::new(), Vec::new());
     for section in file.tables("exclude", "[[exclude]]") {
         let mut given = false;
         for text in section.texts("addresses", "write addresses, or remove the line") {
             given = true;
             match Written::parse(text.value) {
-                Ok(written) => excluded = excluded.union(&written.set()),
+                Ok(written) => excluded.push((written.low, written.high)),
                 Err(mistake) => draft::fault_of_address(&section, &text, mistake),
             }
         }
@@ -182,7 +182,7 @@ fn excludes(file: &Section<'_>) -> (RangeSet, Vec<PathBuf>) {
         section.required("reason", "write why, for whoever reads the report");
         section.finish();
     }
-    (excluded, paths)
+    (RangeSet::new(excluded), paths)
 }
 
 /// Counts and credential tries are there only for an owner who wrote that they are wanted.
@@ -214,7 +214,7 @@ fn check_depths(
 
 /// Networks side by side are one: a hundred /8 would be the internet all the same.
 fn check_width(drafts: &[Draft], file: &Section<'_>) {
-    let all = drafts.iter().fold(RangeSet::default(), |all, draft| all.union(&draft.asset.addresses));
+    let all = RangeSet::new(drafts.iter().flat_map(|draft| draft.asset.addresses.ranges()));
     let wide = all.ranges().any(|(low, high)| RangeSet::new([(low, high)]).len() > WIDEST);
     if wide && file.faults.is_empty() {
         let mend = "list the networks that you are authorised for, none wider than a /8";

@@ -10,8 +10,11 @@ pub mod faults;
 mod file;
 pub mod link;
 pub mod range;
+pub mod resolve;
 mod section;
+pub mod summary;
 pub mod target;
+mod template;
 mod trusted;
 mod when;
 
@@ -28,7 +31,10 @@ use crate::signature::PublicKey;
 pub use faults::{Fault, ScopeFaults};
 pub use file::FORMAT;
 use range::RangeSet;
+pub use resolve::{Lookup, Resolved, SystemLookup};
+pub use summary::Summary;
 pub use target::{DEFAULT_PORTS, Targets};
+pub use template::template;
 
 /// What may be looked at.
 #[derive(Clone, Debug)]
@@ -331,5 +337,7 @@ impl Window {
     }
 }
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

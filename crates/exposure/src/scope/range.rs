@@ -29,26 +29,20 @@ impl RangeSet {
     /// What is in this set and not in the other.
     pub fn without(&self, other: &RangeSet) -> RangeSet {
         let mut left = Vec::with_capacity(self.0.len());
-        for &(mut low, high) in &self.0 {
-            let mut whole = true;
-            for &(from, to) in &other.0 {
-                if to < low || from > high {
-                    continue;
-                }
-                if from > low {
-                    left.push((low, from - 1));
-                }
-                match to.checked_add(1).filter(|next| *next <= high) {
-                    Some(next) => low = next,
-                    None => {
-                        whole = false;
-                        break;
-                    }
-                }
+        let mut at = 0;
+        for &(low, high) in &self.0 {
+            while other.0.get(at).is_some_and(|(_, to)| *to < low) {
+                at += 1;
             }
-            if whole {
-                left.push((low, high));
+            let mut next = Some(low);
+            for &(from, to) in &other.0[at..] {
+                let Some(start) = next.filter(|_| from <= high) else { break };
+                if from > start {
+                    left.push((start, from - 1));
+                }
+                next = to.checked_add(1).filter(|next| *next <= high);
             }
+            left.extend(next.map(|start| (start, high)));
         }
         RangeSet(left)
     }
@@ -95,6 +89,25 @@ impl RangeSet {
             index -= width;
         }
         None
+    }
+
+    /// This set cut where one of the others begins or ends: each piece lies in each of them
+    /// wholly or not at all. The first address and how many there are.
+    pub fn pieces<'a>(&self, others: impl Iterator<Item = &'a RangeSet>) -> Vec<(IpAddr, u128)> {
+        let bounds = others.flat_map(|other| &other.0).flat_map(|(low, high)| [Some(*low), high.checked_add(1)]);
+        let mut bounds: Vec<u128> = bounds.flatten().collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let mut pieces = Vec::with_capacity(self.0.len());
+        for &(mut low, high) in &self.0 {
+            let first = bounds.partition_point(|bound| *bound <= low);
+            for bound in bounds[first..].iter().take_while(|bound| **bound <= high) {
+                pieces.push((address(low), bound - low));
+                low = *bound;
+            }
+            pieces.push((address(low), (high - low).saturating_add(1)));
+        }
+        pieces
     }
 
     /// The ranges, ends included.

@@ -20,12 +20,25 @@ pub struct Targets {
 impl Scope {
     /// The addresses to go to. Names are not among them: see [`Scope::resolve`].
     pub fn targets(&self) -> Targets {
-        let owned = self.assets.iter().filter(|asset| asset.public_owned);
-        let owned = owned.fold(super::range::not_public().clone(), |owned, asset| owned.union(&asset.addresses));
-        let all = self.assets.iter().fold(RangeSet::default(), |all, asset| all.union(&asset.addresses));
-        let listed = self.assets.iter().fold(RangeSet::default(), |all, asset| all.union(&asset.listed));
+        let owned = self.assets.iter().filter(|asset| asset.public_owned).flat_map(|asset| asset.addresses.ranges());
+        let owned = RangeSet::new(owned.chain(super::range::not_public().ranges()));
+        let all = RangeSet::new(self.assets.iter().flat_map(|asset| asset.addresses.ranges()));
+        let listed = RangeSet::new(self.assets.iter().flat_map(|asset| asset.listed.ranges()));
         let allowed = |set: RangeSet| set.without(&self.excluded).within(&owned);
         Targets { listed: allowed(listed), all: allowed(all) }
+    }
+
+    /// The addresses to go to, each asset's share: what it speaks for (see [`Scope::asset_of`]).
+    pub fn share_of_assets(&self) -> Vec<(&Asset, u128)> {
+        let mut shares: Vec<(&Asset, u128)> = self.assets.iter().map(|asset| (asset, 0)).collect();
+        for (first, count) in self.targets().all.pieces(self.assets.iter().map(|asset| &asset.addresses)) {
+            let speaks = self.asset_of(first);
+            let share = shares.iter_mut().find(|(asset, _)| speaks.is_some_and(|speaks| std::ptr::eq(*asset, speaks)));
+            if let Some((_, sum)) = share {
+                *sum = sum.saturating_add(count);
+            }
+        }
+        shares
     }
 
     /// The ports to look at for an asset, ascending.

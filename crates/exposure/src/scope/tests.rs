@@ -266,3 +266,68 @@ fn a_certificate_is_known_by_itself_and_by_its_key() {
     assert_eq!(scope.trusted_keys.len(), 3);
     assert!(scope.trusted_keys.iter().any(|key| key == digest.as_ref()));
 }
+
+#[test]
+fn a_new_file_names_its_blanks_and_passes_once_they_are_filled() {
+    let told = read(template()).unwrap_err().to_string();
+    let blanks = ["owner", "authorised_by", "reference", "valid_from", "valid_until", "vantage", "contacts"];
+    for blank in blanks.iter().chain(&["label", "class", "addresses"]) {
+        assert!(
+            told.contains(&format!("{blank} is blank")) || told.contains(&format!("{blank} holds a blank")),
+            "{told}"
+        );
+    }
+    assert_eq!(told.lines().count(), 1 + 10, "{told}");
+    let filled = [
+        ("owner = \"\"", "owner = \"H\""),
+        ("authorised_by = \"\"", "authorised_by = \"O\""),
+        ("reference = \"\"", "reference = \"R\""),
+        ("valid_from = \"\"", "valid_from = \"2026-11-22\""),
+        ("valid_until = \"\"", "valid_until = 2026-11-23"),
+        ("vantage = \"\"", "vantage = \"host\""),
+        ("contacts = [\"\"]", "contacts = [\"C\"]"),
+        ("label = \"\" ", "label = \"l\" "),
+        ("class = \"\" ", "class = \"server\" "),
+        ("addresses = [\"\"] ", "addresses = [\"10.0.0.5\"] "),
+    ];
+    let text = filled.iter().fold(template().to_owned(), |text, (blank, filled)| text.replacen(blank, filled, 1));
+    let scope = read(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(scope.pace, Pace::default());
+}
+
+#[test]
+fn what_a_new_file_has_commented_out_is_right_as_well() {
+    let key = |line: &&str| line.starts_with('[') || line.split(' ').nth(1) == Some("=");
+    let lines = template().lines().map(|line| line.strip_prefix("# ").filter(key).unwrap_or(line));
+    let text: String = lines.filter(|line| !line.starts_with("trusted")).map(|line| format!("{line}\n")).collect();
+    let text = text.replace("depth = 2", "depth = 4").replace("valid_from = \"\"", "valid_from = 2026-11-22");
+    let text =
+        text.replace("valid_until = \"\"", "valid_until = 2026-11-22").replace("vantage = \"\"", "vantage = \"host\"");
+    let text =
+        text.replace("class = \"\"", "class = \"server\"").replace("[\"\"]", "[\"10.0.0.5\"]").replace("\"\"", "\"x\"");
+    let scope = read(&text).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(scope.credentials.is_some() && scope.depth_reason.is_some() && scope.windows.len() == 1);
+    assert!(scope.assets[0].called_ae.is_some() && !scope.excluded.is_empty());
+}
+
+#[test]
+fn a_summary_counts_what_would_be_looked_at() {
+    let scope = read(RIGHT).unwrap_or_else(|faults| panic!("{faults}"));
+    let summary = Summary::of(&scope);
+    let shares: Vec<u128> = summary.assets.iter().map(|asset| asset.addresses).collect();
+    assert_eq!(shares, [2 + 65_536 - 256 - 1, 1, 1]);
+    assert_eq!(summary.addresses(), scope.targets().all.len());
+    assert_eq!(summary.probes(), shares[0] * 2 + 11 + 11);
+    assert_eq!(summary.deepest(), Depth::Canary);
+    assert_eq!(summary.sweep(), Duration::from_secs(((65_281 * 2 + 22) / 500) as u64));
+    assert_eq!(summary.listed_hosts(), Duration::from_secs(30));
+    let text = summary.to_string();
+    for line in [
+        "holds       2026-11-01 00:00 UTC to 2026-12-01 00:00 UTC",
+        "hours       mon tue wed thu fri 20:00 to 06:00 (UTC+01:00)",
+        "asset       archive: Server, to depth 2, 65281 addresses at 2 ports, 1 names, 2 URLs, 1 file trees",
+        "signed by   nobody",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}

@@ -8,7 +8,7 @@ use super::{Validity, Window};
 /// Longest validity of an authorisation, in seconds: 400 days.
 const LONGEST: i64 = 400 * DAY;
 const DAY: i64 = 86_400;
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// `valid_from` and `valid_until`. A date alone is the day in UTC, the last day included.
 pub(super) fn validity(file: &Section<'_>) -> Option<Validity> {
