@@ -6,6 +6,6 @@ pub mod stream;
 pub mod tls;
 pub mod wire;
 
-pub use line::{Line, NotReached};
+pub use line::{Line, NotReached, Reach};
 pub use stream::{NotOpened, Over, Stream, open};
 pub use wire::Wire;

@@ -3,12 +3,16 @@
 use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+
+use crate::run::Limits;
 
 /// A connection. It lives no longer than the borrow of the [`super::Line`] it was dialled on:
 /// a second one to the same host cannot be made before this one is dropped. Dropping it resets
@@ -18,13 +22,15 @@ pub struct Wire<'line> {
     until: Pin<Box<Sleep>>,
     bytes_left: u64,
     connected_in: Duration,
+    /// The line's count of resets in a row; taken once it has counted this connection.
+    resets: Option<Arc<AtomicU32>>,
     line: PhantomData<&'line mut ()>,
 }
 
 impl Wire<'_> {
-    pub(super) fn new(stream: TcpStream, conversation: Duration, bytes: u64, connected_in: Duration) -> Self {
-        let until = Box::pin(tokio::time::sleep_until(Instant::now() + conversation));
-        Wire { stream, until, bytes_left: bytes, connected_in, line: PhantomData }
+    pub(super) fn new(stream: TcpStream, limits: &Limits, connected_in: Duration, resets: Arc<AtomicU32>) -> Self {
+        let until = Box::pin(tokio::time::sleep_until(Instant::now() + limits.conversation));
+        Wire { stream, until, bytes_left: limits.bytes, connected_in, resets: Some(resets), line: PhantomData }
     }
 
     /// How long the connect took.
@@ -36,6 +42,24 @@ impl Wire<'_> {
         match self.until.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Tells the line whether the host spoke or reset, whichever came first.
+    fn count(&mut self, outcome: &io::Result<usize>) {
+        match outcome {
+            Ok(0) => {}
+            Ok(_) => {
+                if let Some(resets) = self.resets.take() {
+                    resets.store(0, Relaxed);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                if let Some(resets) = self.resets.take() {
+                    resets.fetch_add(1, Relaxed);
+                }
+            }
+            Err(_) => {}
         }
     }
 }
@@ -52,8 +76,9 @@ impl AsyncRead for Wire<'_> {
         }
         let room = usize::try_from(self.bytes_left).unwrap_or(usize::MAX).min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
-        let read = part.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, &mut part)).map(|()| part.filled().len());
+        self.count(&read);
+        let read = read?;
         self.bytes_left -= read as u64;
         buffer.advance(read);
         Poll::Ready(Ok(()))
@@ -63,7 +88,11 @@ impl AsyncRead for Wire<'_> {
 impl AsyncWrite for Wire<'_> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check_time(context)?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let wrote = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        if wrote.is_err() {
+            self.count(&wrote);
+        }
+        Poll::Ready(wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -117,12 +117,16 @@ pub struct System {
 pub enum Left {
     /// It showed strain: slower and slower, or resets in a row.
     Strain,
+    /// A modality refused: it is not asked a second time.
+    Refused,
     /// Its time was up.
     OutOfTime,
     /// The scope's hours ended, or the authorisation did.
     NotPermitted,
     /// The run was stopped.
     Stopped,
+    /// The audit itself failed there: a mistake of ours, not a property of the host.
+    Fault,
 }
 
 /// One port of a host.
