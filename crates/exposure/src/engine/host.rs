@@ -84,14 +84,8 @@ pub(super) fn failed(address: IpAddr, task: &Task) -> Seen {
 /// All ports: first what each speaks, then the families.
 async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Port<'_>]) {
     for port in &mut *ports {
-        let mut look = Look {
-            line: &mut *line,
-            asset,
-            depth,
-            port: port.number,
-            known: &mut port.known,
-            notes: &mut port.notes,
-        };
+        let mut look =
+            Look { line: &mut *line, asset, depth, port: port.number, known: &mut port.known, notes: &mut port.notes };
         recognise(&mut look).await;
         if look.line.reach(look.port) != Some(Reach::Open) {
             continue;

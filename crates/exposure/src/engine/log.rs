@@ -226,10 +226,7 @@ pub(super) struct End {
 }
 
 /// Reads a log line by line.
-pub(super) fn read(
-    path: &Path,
-    mut take: impl FnMut(u64, Entry) -> Result<(), &'static str>,
-) -> Result<End, BadLog> {
+pub(super) fn read(path: &Path, mut take: impl FnMut(u64, Entry) -> Result<(), &'static str>) -> Result<End, BadLog> {
     let unreadable = |source| BadLog::Unreadable { path: path.to_owned(), source };
     let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut end = End { lines: 0, head: NOTHING, bytes: 0, torn: false };

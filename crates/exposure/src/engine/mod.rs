@@ -7,7 +7,9 @@
 
 mod assemble;
 mod breaker;
+mod families;
 mod host;
+mod journal;
 pub mod log;
 mod merge;
 pub mod order;
@@ -15,6 +17,7 @@ pub mod plan;
 pub mod progress;
 mod state;
 pub mod sweep;
+mod tasks;
 mod walk;
 
 use std::net::SocketAddr;
@@ -32,12 +35,10 @@ use crate::scope::Scope;
 pub use log::{BadLog, Verified, verify_log};
 pub use merge::{MergeError, merge};
 pub use order::Shard;
-pub use plan::{DEFAULT_PORTS, PlanError};
+pub use plan::PlanError;
 pub use progress::{Phase, Progress, Standing};
 pub use walk::audit;
 
-/// Connects a second unless told otherwise.
-pub const DEFAULT_RATE: u32 = 200;
 /// Most connects a second, unless the scope says that the firewalls between keep no state.
 pub const CEILING: u32 = 2_000;
 
@@ -45,13 +46,11 @@ pub const CEILING: u32 = 2_000;
 pub struct Job {
     /// What may be looked at.
     pub scope: Arc<Scope>,
-    /// Public key of the scope's signature, hex, when the signature holds.
-    pub signed_by: Option<String>,
     /// The hour.
     pub clock: Arc<dyn Clock>,
     /// 32 random bytes: the run's key, unless a resumed run has one.
     pub entropy: [u8; 32],
-    /// Bounds of every conversation.
+    /// Bounds of every conversation. Spacing and hosts side by side are the scope's to say.
     pub limits: Limits,
     /// Cancelled when the run is to end: it does within two seconds, and can be resumed.
     pub stop: CancellationToken,
@@ -74,7 +73,7 @@ pub struct Options {
     pub depth: Option<Depth>,
     /// Ports looked at where an asset names none.
     pub ports: Vec<u16>,
-    /// Connects a second; none is [`DEFAULT_RATE`].
+    /// Connects a second; none is what the scope says.
     pub rate: Option<u32>,
     /// Whether more than a /16 may be swept.
     pub allow_large: bool,
@@ -95,7 +94,7 @@ impl Options {
             seed: None,
             shard: Shard::WHOLE,
             depth: None,
-            ports: DEFAULT_PORTS.to_vec(),
+            ports: crate::scope::DEFAULT_PORTS.to_vec(),
             rate: None,
             allow_large: false,
             sweep: true,

@@ -188,6 +188,11 @@ impl Order {
         (self.permutation.at(position), (index / self.hosts) as u32)
     }
 
+    /// Where a host stands in the order of all shards together.
+    pub fn position(&self, host: u64) -> u64 {
+        self.permutation.position(host)
+    }
+
     /// Whether the shard takes a host.
     pub fn takes(&self, host: u64) -> bool {
         self.shard.takes(self.permutation.position(host))

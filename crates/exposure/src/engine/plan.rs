@@ -10,8 +10,6 @@ use super::order::{Order, Shard};
 use crate::catalogue::Depth;
 use crate::scope::{Asset, AssetClass, Scope};
 
-/// Ports of imaging: DICOM, DICOM over TLS, and the web in front of archives.
-pub const DEFAULT_PORTS: &[u16] = &[104, 2345, 2761, 2762, 4242, 11112, 80, 443, 8042, 8080, 8443];
 /// Most hosts of a sweep without a flag: a /16.
 pub const USUAL_HOSTS: u64 = 1 << 16;
 /// Most hosts of any sweep: a /8 beside the other private ranges.
@@ -65,6 +63,8 @@ struct Segment {
     asset: usize,
     /// Not swept: a modality listed by itself is met with its first message, or nothing is sent there.
     spared: bool,
+    /// Each address was written down by itself.
+    listed: bool,
 }
 
 impl Plan {
@@ -137,6 +137,19 @@ impl Plan {
         self.host(address).is_some_and(|host| self.order.takes(host))
     }
 
+    /// The addresses of this shard that were written down one by one.
+    pub fn listed(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let listed = self.segments.iter().filter(|segment| segment.listed);
+        let all = listed.flat_map(|segment| (0..segment.count).map(move |at| (segment.before + at, segment, at)));
+        let ours = all.filter(|(host, ..)| self.order.takes(*host));
+        ours.map(|(_, segment, at)| address(segment.low + u128::from(at)))
+    }
+
+    /// Where a host stands in the order of the run.
+    pub fn position(&self, address: IpAddr) -> Option<u64> {
+        self.host(address).map(|host| self.order.position(host))
+    }
+
     /// Whether the sweep covers a port of an address.
     pub fn sweeps(&self, address: IpAddr, port: u16) -> bool {
         let segment = self.host(address).and_then(|host| self.segment(host));
@@ -173,29 +186,24 @@ impl Plan {
     }
 }
 
-/// Whether an asset lists an address by itself rather than in a range.
-pub fn is_listed(asset: &Asset, address: IpAddr) -> bool {
-    asset.addresses.width_around(address) == Some(1)
-}
-
 /// All addresses of the scope cut where another asset begins to speak, in ascending order.
 fn segments(scope: &Scope) -> Vec<Segment> {
-    let ranges = scope.assets.iter().map(|asset| asset.addresses.without(&scope.excluded));
-    let ranges: Vec<(u128, u128)> =
-        ranges.flat_map(|set| set.ranges().map(|(low, high)| (number(low), number(high))).collect::<Vec<_>>()).collect();
-    let mut cuts: Vec<u128> = ranges.iter().flat_map(|(low, high)| [*low, high.saturating_add(1)]).collect();
+    let targets = scope.targets();
+    let sets = scope.assets.iter().flat_map(|asset| [&asset.addresses, &asset.listed]).chain([&targets.all]);
+    let ranges = sets.flat_map(|set| set.ranges().map(|(low, high)| (number(low), number(high))));
+    let mut cuts: Vec<u128> = ranges.flat_map(|(low, high)| [low, high.saturating_add(1)]).collect();
     cuts.sort_unstable();
     cuts.dedup();
     let mut segments: Vec<Segment> = Vec::new();
     for pair in cuts.windows(2) {
         let (low, width) = (pair[0], pair[1] - pair[0]);
         let first = address(low);
-        let Some(asset) = scope.asset_of(first).filter(|_| !scope.excluded.contains(first)) else { continue };
+        let Some(asset) = scope.asset_of(first).filter(|_| targets.all.contains(first)) else { continue };
         let Some(place) = scope.assets.iter().position(|other| std::ptr::eq(other, asset)) else { continue };
-        let lone_modality = asset.class == AssetClass::Modality && is_listed(asset, first);
-        let spared = lone_modality || scope.depth_of(asset) == Depth::Import;
+        let listed = asset.listed.contains(first);
+        let spared = (listed && asset.class == AssetClass::Modality) || scope.depth_of(asset) == Depth::Import;
         let count = u64::try_from(width).unwrap_or(u64::MAX);
-        segments.push(Segment { low, count, before: 0, asset: place, spared });
+        segments.push(Segment { low, count, before: 0, asset: place, spared, listed });
     }
     segments
 }
@@ -236,6 +244,9 @@ mod tests {
         asset.label = label.to_owned();
         asset.addresses = RangeSet::new([(low.parse().unwrap(), high.parse().unwrap())]);
         asset.ports = ports.to_vec();
+        if low == high {
+            asset.listed = asset.addresses.clone();
+        }
         asset
     }
 

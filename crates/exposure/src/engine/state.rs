@@ -47,7 +47,9 @@ impl State {
             Entry::Host(seen) => self.take_host(*seen, plan)?,
             Entry::Tree(walked) => {
                 let asset = plan.scope().assets.get(walked.asset as usize);
-                asset.and_then(|asset| asset.paths.get(walked.root as usize)).ok_or("a path that is not in the scope")?;
+                asset
+                    .and_then(|asset| asset.paths.get(walked.root as usize))
+                    .ok_or("a path that is not in the scope")?;
                 self.walked.insert((walked.asset, walked.root), *walked);
             }
             Entry::Ended(ended) => self.ended = Some(ended),

@@ -25,21 +25,21 @@ impl Rate {
     /// Waits for its turn. What was not used before now is lost, but for the few milliseconds
     /// that timers are late: there are no bursts.
     pub async fn turn(&self) {
-        if self.gap.is_zero() {
-            return;
+        if let Some(turn) = self.reserve(Instant::now()) {
+            tokio::time::sleep_until(turn).await;
         }
-        let turn = {
-            let mut next = self.next.lock();
-            let now = Instant::now();
-            let late = now.checked_sub(LATE).unwrap_or(now);
-            let turn = next.map_or(now, |next| next.max(late));
-            *next = Some(turn + self.gap);
-            if turn <= now {
-                return;
-            }
-            turn
-        };
-        tokio::time::sleep_until(turn).await;
+    }
+
+    /// Takes the next turn; gives when it is, unless it is now.
+    fn reserve(&self, now: Instant) -> Option<Instant> {
+        if self.gap.is_zero() {
+            return None;
+        }
+        let mut next = self.next.lock();
+        let late = now.checked_sub(LATE).unwrap_or(now);
+        let turn = next.map_or(now, |next| next.max(late));
+        *next = Some(turn + self.gap);
+        (turn > now).then_some(turn)
     }
 }
 
@@ -47,20 +47,26 @@ impl Rate {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn the_pace_holds_over_time_and_pauses_earn_nothing() {
+    /// How long so many turns take of somebody whose timers are 1 ms late.
+    fn take(rate: &Rate, from: Instant, turns: u32) -> Instant {
+        (0..turns).fold(from, |now, _| rate.reserve(now).map_or(now, |turn| turn + Duration::from_millis(1)))
+    }
+
+    #[test]
+    fn the_pace_holds_over_time_and_pauses_earn_nothing() {
         let rate = Rate::per_second(2_000);
         let began = Instant::now();
-        for _ in 0..2_000 {
-            rate.turn().await;
-        }
-        let took = began.elapsed();
-        assert!((Duration::from_millis(985)..Duration::from_millis(1_010)).contains(&took), "{took:?}");
-        tokio::time::advance(Duration::from_secs(10)).await;
-        let began = Instant::now();
-        for _ in 0..1_000 {
-            rate.turn().await;
-        }
-        assert!(began.elapsed() >= Duration::from_millis(490), "{:?}", began.elapsed());
+        let ended = take(&rate, began, 2_001);
+        let took = ended - began;
+        assert!((Duration::from_millis(990)..Duration::from_millis(1_010)).contains(&took), "{took:?}");
+        let later = ended + Duration::from_secs(10);
+        let took = take(&rate, later, 1_001) - later;
+        assert!((Duration::from_millis(485)..Duration::from_millis(510)).contains(&took), "{took:?}");
+    }
+
+    #[test]
+    fn no_limit_waits_for_nothing() {
+        let rate = Rate::per_second(0);
+        assert!((0..1000).all(|_| rate.reserve(Instant::now()).is_none()));
     }
 }

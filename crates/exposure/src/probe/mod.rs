@@ -8,6 +8,7 @@ pub mod dimse;
 pub mod files;
 pub mod network;
 pub mod product;
+pub mod recognise;
 pub mod tls;
 pub mod trail;
 pub mod version;

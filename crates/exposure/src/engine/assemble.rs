@@ -1,0 +1,135 @@
+//! The report of a run, made of where it stands: the same however often it was interrupted.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::Options;
+use super::log::{Pointer, Seen, Walked};
+use super::plan::Plan;
+use super::state::State;
+use super::tasks;
+use crate::report::{
+    Announced, Coverage, FORMAT, Plan as AskedFor, Report, RunTimes, ScopeSummary, System, Tool, Tree,
+};
+use crate::scope::Scope;
+
+/// The tool, as reports say it.
+pub(super) fn tool() -> Tool {
+    Tool {
+        name: "leadglass".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        rules: super::families::rules_date(),
+    }
+}
+
+/// Makes the report.
+pub(super) fn report(plan: &Plan, options: &Options, state: &State, now: i64) -> Report {
+    let named = state.resolved.iter().flatten().filter(|one| matches!(one.what, Pointer::Host(_)));
+    let named: BTreeSet<IpAddr> = named.map(|one| one.address).collect();
+    let systems = state.seen.values().filter_map(|seen| system(plan, &named, seen));
+    let mut report = Report {
+        format: FORMAT,
+        tool: tool(),
+        scope: summary(plan.scope()),
+        plan: AskedFor {
+            depth: state.begun.depth.min(plan.scope().depth),
+            seed: state.begun.seed,
+            shard: (!options.shard.is_whole()).then(|| options.shard.to_string()),
+            ports: state.begun.ports.clone(),
+        },
+        systems: systems.filter(|system| system.is_checked() || system.left.is_some()).collect(),
+        trees: state.walked.values().filter_map(|walked| tree(plan.scope(), walked)).collect(),
+        coverage: coverage(plan, options, state),
+        times: RunTimes {
+            started: state.begun.at,
+            ended: state.ended.map_or(now, |ended| ended.at),
+            resumed: state.resumed,
+            announced: state.seen.values().flat_map(|seen| announced(plan, seen)).collect(),
+        },
+    };
+    finish(&mut report);
+    report
+}
+
+/// What is only known of all systems together, and the canonical order.
+pub(super) fn finish(report: &mut Report) {
+    report.systems.sort_by(|a, b| (&a.label, a.address).cmp(&(&b.label, b.address)));
+    report.trees.sort_by(|a, b| (&a.label, a.root).cmp(&(&b.label, b.root)));
+    report.times.announced.sort();
+    super::families::assemble(report);
+}
+
+fn system(plan: &Plan, named: &BTreeSet<IpAddr>, seen: &Seen) -> Option<System> {
+    let (_, asset) = plan.asset_of(seen.address)?;
+    Some(System {
+        label: asset.label.clone(),
+        address: seen.address,
+        class: asset.class,
+        labels: asset.labels.clone(),
+        listed: plan.scope().lists(seen.address) || named.contains(&seen.address),
+        product: seen.product,
+        studies: seen.studies,
+        services: seen.services.clone(),
+        left: seen.left,
+    })
+}
+
+fn tree(scope: &Scope, walked: &Walked) -> Option<Tree> {
+    let asset = scope.assets.get(walked.asset as usize)?;
+    Some(Tree {
+        label: asset.label.clone(),
+        root: walked.root,
+        labels: asset.labels.clone(),
+        dicom_files: walked.dicom_files,
+        files: walked.files,
+        unreadable: walked.unreadable,
+        outcomes: walked.outcomes.clone(),
+    })
+}
+
+fn announced<'a>(plan: &'a Plan, seen: &'a Seen) -> impl Iterator<Item = Announced> + 'a {
+    let label = plan.asset_of(seen.address).map(|(_, asset)| &asset.label);
+    seen.announced.iter().filter_map(move |spoken| {
+        Some(Announced {
+            label: label?.clone(),
+            address: seen.address,
+            port: spoken.port,
+            calling_ae: spoken.calling_ae.clone(),
+            at: spoken.at,
+            check: spoken.check.id.to_owned(),
+        })
+    })
+}
+
+fn coverage(plan: &Plan, options: &Options, state: &State) -> Coverage {
+    let tasks = tasks::tasks(plan, options, state);
+    let unswept = tasks.values().flat_map(|task| task.ports.values()).filter(|asked| !asked.swept).count() as u64;
+    let mut coverage = Coverage {
+        planned: plan.probes() + unswept,
+        open: state.opens.values().map(|ports| ports.len() as u64).sum(),
+        refused: state.swept.refused,
+        silent: state.swept.silent,
+        hosts: tasks.len() as u64,
+        hosts_done: state.seen.values().filter(|seen| seen.left.is_none()).count() as u64,
+        dropped: tasks::dropped(plan, options),
+        ..Coverage::default()
+    };
+    for reached in state.seen.values().map(|seen| seen.reached) {
+        coverage.open += reached.open;
+        coverage.refused += reached.refused;
+        coverage.silent += reached.silent;
+    }
+    coverage.tried = coverage.open + coverage.refused + coverage.silent;
+    coverage
+}
+
+fn summary(scope: &Scope) -> ScopeSummary {
+    ScopeSummary {
+        sha256: hex::encode(scope.sha256),
+        owner: scope.owner.clone(),
+        authorised_by: scope.authorised_by.clone(),
+        reference: scope.reference.clone(),
+        vantage: scope.vantage,
+        signed_by: scope.signed_by.map(|key| hex::encode(key.0)),
+    }
+}
