@@ -1,5 +1,6 @@
 //! The only way out: connections within scope, pace, time and bytes.
 
+pub mod http;
 pub mod line;
 pub mod rate;
 pub mod stream;
