@@ -40,6 +40,8 @@ pub struct Limits {
     pub bytes: u64,
     /// Pause between two connections to the same host.
     pub spacing: Duration,
+    /// Pause between the two credential tries on one host, where the owner opted in.
+    pub between_log_ins: Duration,
     /// For all that is done with one host.
     pub host: Duration,
     /// Hosts that are looked at side by side.
@@ -53,6 +55,7 @@ impl Default for Limits {
             conversation: Duration::from_secs(10),
             bytes: 256 * 1024,
             spacing: Duration::from_secs(1),
+            between_log_ins: Duration::from_secs(60),
             host: Duration::from_secs(300),
             hosts_at_once: 50,
         }

@@ -58,6 +58,8 @@ pub struct Known {
     pub open: bool,
     /// Studies (or what the product counts) that a vendor's counter told, when asked.
     pub studies: Option<u64>,
+    /// What the web family saw of it.
+    pub web: Option<web::Facts>,
     /// What the target's own audit trail should hold of us (M-01).
     pub announced: Vec<Announced>,
 }
@@ -100,7 +102,8 @@ impl Look<'_, '_> {
 
 /// Fixed names that probes use beside those of the checks: products, toolkits, signatures.
 pub fn signature_names() -> impl Iterator<Item = &'static str> {
-    let families: [&[&str]; 1] = [SPEECHES];
+    let families: [&[&str]; 5] =
+        [SPEECHES, web::signature::NAMES, web::listing::NAMES, web::dicomweb::NAMES, product::NAMES];
     families.into_iter().flatten().copied()
 }
 

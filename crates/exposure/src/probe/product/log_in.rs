@@ -1,0 +1,192 @@
+//! The two credential tries, where the owner opted in.
+//!
+//! One blank try, and one of the pair that the recognised product is delivered with: at most
+//! two on a host, a minute apart, fewer where accounts lock early, none after a sign of a
+//! lock. What a try is let in to is not looked at.
+
+use std::time::Duration;
+
+use crate::catalogue::product::{A_05, A_06};
+use crate::catalogue::{Check, Name};
+use crate::evidence::Fact;
+use crate::finding::State;
+use crate::net::http::{self, Answer, LogIn, Request, Server, Talk};
+use crate::probe::Look;
+use crate::probe::web::Greeting;
+use crate::probe::web::door::{asks_who, first_byte};
+
+/// Most tries on one host.
+const MAX_TRIES: usize = 2;
+/// Never less than this between two tries, whatever the limits say.
+const LEAST_PAUSE: Duration = Duration::from_secs(60);
+
+static BLANK: LogIn = LogIn { id: "blank", name: "", password: "", form: None };
+
+/// Where a product takes a name and a password.
+struct Way {
+    product: &'static str,
+    path: &'static str,
+    blank: &'static LogIn,
+    /// What it is delivered with, when that is public knowledge.
+    delivered: Option<&'static LogIn>,
+}
+
+static ORTHANC: LogIn = LogIn { id: "orthanc-delivered", name: "orthanc", password: "orthanc", form: None };
+static DICOOGLE_FORM: Option<(&str, &str)> = Some(("username", "password"));
+static DICOOGLE: LogIn =
+    LogIn { id: "dicoogle-delivered", name: "dicoogle", password: "dicoogle", form: DICOOGLE_FORM };
+static DICOOGLE_BLANK: LogIn = LogIn { id: "blank", name: "", password: "", form: DICOOGLE_FORM };
+
+static WAYS: &[Way] = &[
+    Way { product: "orthanc", path: "/system", blank: &BLANK, delivered: Some(&ORTHANC) },
+    Way { product: "dicoogle", path: "/login", blank: &DICOOGLE_BLANK, delivered: Some(&DICOOGLE) },
+];
+/// HTTP Basic of something that is not recognised: the blank try alone.
+static ANY_BASIC: Way = Way { product: "", path: "/", blank: &BLANK, delivered: None };
+
+/// How a try ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    LetIn,
+    Refused,
+    /// Something changed: too many, locked, or another answer than a refusal.
+    Locked,
+}
+
+pub(super) async fn audit(look: &mut Look<'_, '_>, server: &Server, greeting: &Greeting) {
+    let Some(opted) = look.line.run().scope.credentials else {
+        skip(look, &[&A_05, &A_06]);
+        return;
+    };
+    if A_05.depth > look.depth {
+        skip(look, &[&A_05, &A_06]);
+        return;
+    }
+    let Some(way) = way(look, greeting) else {
+        let state = if greeting.asks_who() { State::RefusedBefore } else { State::NotApplicable };
+        look.notes.note(&A_05, state);
+        look.notes.note(&A_06, state);
+        return;
+    };
+    let mut tries: Vec<(&'static Check, &'static LogIn)> = Vec::with_capacity(MAX_TRIES);
+    match opted.try_blank {
+        true => tries.push((&A_05, way.blank)),
+        false => skip(look, &[&A_05]),
+    }
+    match (opted.try_default, way.delivered) {
+        (true, Some(delivered)) => tries.push((&A_06, delivered)),
+        (true, None) => {
+            look.notes.note(&A_06, State::NotApplicable);
+        }
+        (false, _) => skip(look, &[&A_06]),
+    }
+    let allowed = tries_allowed(opted.lockout);
+    let pause = look.line.run().limits.between_log_ins.max(LEAST_PAUSE);
+    let (mut made, mut locked) = (0, false);
+    for (check, log_in) in tries {
+        if locked || made >= allowed {
+            skip(look, &[check]);
+            continue;
+        }
+        if made > 0 && !rest(look, pause).await {
+            look.notes.note(check, State::Error);
+            continue;
+        }
+        made += 1;
+        look.announce(check, crate::AUDIT_AE_TITLE);
+        locked = attempt(look, server, way, check, log_in).await != Some(Tried::Refused);
+    }
+}
+
+/// How many tries leave an account two failures away from its lock, at most [`MAX_TRIES`].
+fn tries_allowed(lockout: u8) -> usize {
+    usize::from(lockout.saturating_sub(2)).min(MAX_TRIES)
+}
+
+fn skip(look: &mut Look<'_, '_>, checks: &[&'static Check]) {
+    for check in checks {
+        look.notes.note(check, State::SkippedByPolicy);
+    }
+}
+
+fn way(look: &Look<'_, '_>, greeting: &Greeting) -> Option<&'static Way> {
+    let product = look.known.product.map(Name::as_str);
+    let known = WAYS.iter().find(|way| Some(way.product) == product);
+    let known = known.filter(|way| way.blank.form.is_some() || greeting.asks_basic);
+    known.or(Some(&ANY_BASIC).filter(|_| greeting.asks_basic))
+}
+
+/// Waits between two tries; false when the run is to end.
+async fn rest(look: &Look<'_, '_>, pause: Duration) -> bool {
+    tokio::select! {
+        () = look.line.run().stop.cancelled() => false,
+        () = tokio::time::sleep(pause) => true,
+    }
+}
+
+async fn attempt(
+    look: &mut Look<'_, '_>,
+    server: &Server,
+    way: &Way,
+    check: &'static Check,
+    log_in: &'static LogIn,
+) -> Option<Tried> {
+    let run = look.line.run();
+    let request = Request::log_in(way.path, log_in);
+    let answer = http::talk(look.line, server, 1, async |mut talk: Talk| talk.ask(request).await).await;
+    let Ok(answer) = answer else {
+        look.notes.note(check, State::Error);
+        return None;
+    };
+    let tried = judge(&answer, log_in, asks_who(&answer, server, run));
+    let state = match tried {
+        Tried::LetIn => State::Finding,
+        Tried::Refused => State::Pass,
+        Tried::Locked => State::Error,
+    };
+    look.known.open |= tried == Tried::LetIn;
+    let outcome = look.notes.note(check, state).with("status", Fact::Code(answer.status.into()));
+    outcome.with("let-in", Fact::Flag(tried == Tried::LetIn));
+    outcome.with("stopped-by-lock", Fact::Flag(tried == Tried::Locked));
+    if check.id == A_06.id {
+        outcome.with("pair", Fact::Known(Name::fixed(log_in.id)));
+    }
+    Some(tried)
+}
+
+fn judge(answer: &Answer, log_in: &LogIn, asks: bool) -> Tried {
+    let told_to_wait = answer.header("retry-after").is_some();
+    match answer.status {
+        _ if told_to_wait => Tried::Locked,
+        401 => Tried::Refused,
+        302 | 303 if asks => Tried::Refused,
+        200 if log_in.form.is_some() => {
+            let session = answer.is_json() && first_byte(&answer.body) == Some(b'{');
+            if session { Tried::LetIn } else { Tried::Refused }
+        }
+        // Let in, to a page that is elsewhere or nowhere: before, it asked who comes.
+        200..=399 | 404 if log_in.form.is_none() => Tried::LetIn,
+        _ => Tried::Locked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_never_brought_near_its_lock() {
+        for (lockout, allowed) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 2), (5, 2), (255, 2)] {
+            assert_eq!(tries_allowed(lockout), allowed, "lock after {lockout}");
+        }
+    }
+
+    #[test]
+    fn pairs_go_by_names_that_can_be_read_back() {
+        for way in WAYS {
+            for log_in in [Some(way.blank), way.delivered].into_iter().flatten() {
+                assert!(super::super::NAMES.contains(&log_in.id));
+            }
+        }
+    }
+}
