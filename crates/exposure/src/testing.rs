@@ -1,5 +1,7 @@
 //! A run over loopback for tests, and names that must never come out of it.
 
+pub mod report;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};

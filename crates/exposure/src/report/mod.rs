@@ -2,6 +2,27 @@
 //!
 //! [`Report`] without [`RunTimes`] is the same for the same systems, scope and options,
 //! however often the run was interrupted or into how many shards it was cut.
+//!
+//! [`format::write`] makes every other form of it; all of them say what [`summary::Summary`]
+//! counts, in the words of [`wording`]. Deliberately absent: anything that is not in the model.
+
+pub mod baseline;
+pub mod csv;
+pub mod defectdojo;
+pub mod diff;
+pub mod format;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod ocsf;
+pub mod prometheus;
+pub mod sarif;
+pub mod subject;
+pub mod summary;
+pub mod table;
+pub mod tally;
+pub mod verdict;
+pub mod wording;
 
 use std::net::IpAddr;
 
