@@ -34,31 +34,46 @@ pub use service::Service;
 
 use crate::catalogue::Depth;
 use crate::catalogue::Name;
-use crate::catalogue::network::N_08;
+use crate::catalogue::network::{N_01, N_08};
 use crate::finding::{Facet, Outcome, State};
 use crate::net::Over;
 use crate::probe::{Look, Speech};
+use crate::scope::Asset;
 use talk::Unanswered;
 
 /// How a service was spoken to when it was recognised.
 type Answer = Result<Option<Over>, Unanswered>;
 
+/// Whether a service of this family is to be expected on a port: then [`audit`] speaks first,
+/// before the families of DICOM, TLS and HTTP try theirs.
+pub fn is_service(asset: &Asset, port: u16) -> bool {
+    Service::usual_on(port).is_some() || asset.services.iter().any(|(known, _)| *known == port)
+}
+
 /// Looks at a port that is open: whether it was to be (N-01), and, unless it speaks DICOM, which
 /// other service is there. Whether one was recognised; [`crate::probe::Known`] then says which.
+///
+/// It may be asked twice of a port, before and after it is known whether HTTP is spoken there:
+/// nothing is done or noted again.
 pub async fn audit(look: &mut Look<'_, '_>) -> bool {
-    reach::note(look);
-    if let Some(service) = declared(look) {
-        return audit_as(look, service).await;
+    let is_first = look.notes.of(&N_01).next().is_none();
+    if is_first {
+        reach::note(look);
     }
     let spoken = [look.known.clear, look.known.behind_tls];
-    if spoken.contains(&Some(Speech::Dicom)) {
-        return false;
+    let recognised = spoken.iter().any(|speech| matches!(speech, Some(Speech::Other(_))));
+    if recognised || spoken.contains(&Some(Speech::Dicom)) {
+        return recognised;
     }
-    let usual = Service::usual_on(look.port);
+    let (declared, usual) = (declared(look), Service::usual_on(look.port));
+    if let Some(service) = declared {
+        return is_first && audit_as(look, service).await;
+    }
     if spoken.contains(&Some(Speech::Http)) {
         return audit_http(look, usual).await;
     }
     match usual {
+        _ if !is_first => false,
         Some(service) => audit_service(look, service, false).await,
         None if look.asset.ports.contains(&look.port) && spoken == [None, None] => audit_greeting(look).await,
         None => false,
@@ -79,17 +94,25 @@ fn declared(look: &Look<'_, '_>) -> Option<Service> {
 /// A port that speaks HTTP may be any transport over it.
 async fn audit_http(look: &mut Look<'_, '_>, usual: Option<Service>) -> bool {
     let mut recognised = false;
-    if let Some(service) = usual.filter(|service| matches!(service, Service::Elasticsearch | Service::Wildfly)) {
-        recognised = audit_service(look, service, false).await;
-    }
-    for service in [Service::Webdav, Service::S3] {
-        recognised |= audit_service(look, service, false).await;
+    for service in usual.into_iter().filter(|service| service.is_http()).chain([Service::Webdav, Service::S3]) {
+        let part = Facet::Part(service.name());
+        let is_noted = match service.check() {
+            Some(check) if check.id == N_08.id => look.notes.of(check).any(|outcome| outcome.facet == part),
+            Some(check) => look.notes.of(check).next().is_some(),
+            None => true,
+        };
+        if !is_noted {
+            recognised |= audit_service(look, service, false).await;
+        }
     }
     recognised
 }
 
 /// A server that speaks first tells what it is.
 async fn audit_greeting(look: &mut Look<'_, '_>) -> bool {
+    if look.depth < Depth::Handshake {
+        return false;
+    }
     match sniff::sniff(look.line, look.port).await {
         Ok(Some(service)) => audit_service(look, service, false).await,
         _ => false,
