@@ -309,6 +309,10 @@ fn worst_first(mut hosts: Vec<HostSum<'_>>) -> Vec<HostSum<'_>> {
     hosts
 }
 
+/// Why hosts were left before the end.
+const LEFT: [Left; 6] =
+    [Left::Strain, Left::Refused, Left::OutOfTime, Left::NotPermitted, Left::Stopped, Left::Fault];
+
 /// What the report cannot say.
 fn limits(report: &Report, states: &BTreeMap<State, u64>) -> Vec<String> {
     let of = |state: State| states.get(&state).copied().unwrap_or(0);
@@ -327,7 +331,7 @@ fn limits(report: &Report, states: &BTreeMap<State, u64>) -> Vec<String> {
     say(untried, format!("{} of {} ports of addresses were not tried.", number(untried), number(coverage.planned)));
     let unfinished = coverage.hosts.saturating_sub(coverage.hosts_done);
     say(unfinished, format!("{} of {} hosts were not looked at to the end.", number(unfinished), number(coverage.hosts)));
-    for reason in [Left::Strain, Left::OutOfTime, Left::NotPermitted, Left::Stopped] {
+    for reason in LEFT {
         let hosts = report.systems.iter().filter(|system| system.left == Some(reason)).count() as u64;
         say(hosts, format!("{}: {}.", counted(hosts, "host", "hosts"), wording::left(reason)));
     }

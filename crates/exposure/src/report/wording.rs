@@ -177,9 +177,11 @@ pub fn class(class: AssetClass) -> &'static str {
 pub fn left(left: Left) -> &'static str {
     match left {
         Left::Strain => "left alone because it showed strain",
+        Left::Refused => "a modality that refused is not asked twice",
         Left::OutOfTime => "its time was up",
         Left::NotPermitted => "the agreed hours or the authorisation ended",
         Left::Stopped => "the run was stopped",
+        Left::Fault => "the audit itself failed there",
     }
 }
 
