@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::evidence::Hash;
 use crate::net::rate::Rate;
+use crate::probe::version::Rules;
 use crate::scope::Scope;
 
 /// One run of the audit.
@@ -25,6 +26,8 @@ pub struct Run {
     pub rate: Rate,
     /// Time limits.
     pub limits: Limits,
+    /// Known versions: [`Rules::built_in`], or a newer file of the same form.
+    pub rules: Arc<Rules>,
     /// Told when the run is to end: nobody begins a connection after it.
     pub stop: CancellationToken,
 }
@@ -44,6 +47,8 @@ pub struct Limits {
     pub between_log_ins: Duration,
     /// For all that is done with one host.
     pub host: Duration,
+    /// Pause before a host that says it is too busy (A-ASSOCIATE-RJ, source 3) is asked once more.
+    pub congestion: Duration,
     /// Hosts that are looked at side by side.
     pub hosts_at_once: usize,
 }
@@ -57,6 +62,7 @@ impl Default for Limits {
             spacing: Duration::from_secs(1),
             between_log_ins: Duration::from_secs(60),
             host: Duration::from_secs(300),
+            congestion: Duration::from_secs(30),
             hosts_at_once: 50,
         }
     }

@@ -14,6 +14,7 @@ use crate::catalogue::Depth;
 use crate::finding::{Notes, Outcome};
 use crate::net::Line;
 use crate::net::rate::Rate;
+use crate::probe::version::Rules;
 use crate::probe::{Known, Look};
 use crate::run::{Limits, Run, RunKey};
 use crate::scope::range::RangeSet;
@@ -83,6 +84,7 @@ pub fn run(scope: Scope) -> Run {
         clock: Arc::new(ManualClock::new(now)),
         rate: Rate::per_second(0),
         limits: Limits { spacing: Duration::ZERO, conversation: Duration::from_secs(3), ..Limits::default() },
+        rules: Rules::built_in(),
         stop: CancellationToken::new(),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn walk(run: &Run, asset: u32, root: u32, progress: &Progress) -> Wal
 
 /// The date of the offline rule base.
 pub(super) fn rules_date() -> String {
-    "none".to_owned()
+    crate::probe::version::Rules::built_in().date()
 }
 
 /// What is only known of all systems together.

@@ -19,6 +19,7 @@ use super::tasks::{self, Tasks};
 use super::{AuditError, Audited, CEILING, Ended, Job, Options, Phase, Progress};
 use crate::catalogue::Depth;
 use crate::net::rate::Rate;
+use crate::probe::version::Rules;
 use crate::report::Left;
 use crate::run::{Limits, Run, RunKey, seconds};
 use crate::scope::Scope;
@@ -36,6 +37,7 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
         clock: job.clock.clone(),
         rate: Rate::per_second(rate),
         limits: Limits { spacing: std::time::Duration::ZERO, ..job.limits.clone() },
+        rules: Rules::built_in(),
         stop: job.stop.child_token(),
     });
     // Who drops the run leaves nobody behind who goes on with it.

@@ -54,6 +54,8 @@ pub struct Known {
     pub toolkit_version: Option<Version>,
     /// What its TLS showed.
     pub tls: Option<tls::Facts>,
+    /// What its DICOM upper layer showed, in clear and behind TLS.
+    pub dicom: Option<dimse::Facts>,
     /// Whether a stranger was served patients' data there: what D-07, W-02, A-01 and the like found.
     pub open: bool,
     /// Studies (or what the product counts) that a vendor's counter told, when asked.
@@ -102,8 +104,15 @@ impl Look<'_, '_> {
 
 /// Fixed names that probes use beside those of the checks: products, toolkits, signatures.
 pub fn signature_names() -> impl Iterator<Item = &'static str> {
-    let families: [&[&str]; 5] =
-        [SPEECHES, web::signature::NAMES, web::listing::NAMES, web::dicomweb::NAMES, product::NAMES];
+    let families: [&[&str]; 7] = [
+        SPEECHES,
+        dimse::SERVICE_NAMES,
+        version::TOOLKITS,
+        web::signature::NAMES,
+        web::listing::NAMES,
+        web::dicomweb::NAMES,
+        product::NAMES,
+    ];
     families.into_iter().flatten().copied()
 }
 
