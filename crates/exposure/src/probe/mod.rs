@@ -113,7 +113,7 @@ pub fn signature_names() -> impl Iterator<Item = &'static str> {
         web::dicomweb::NAMES,
         product::NAMES,
     ];
-    families.into_iter().flatten().copied()
+    families.into_iter().flatten().copied().chain(files::keywords())
 }
 
 /// What a port may speak, as reports say it.

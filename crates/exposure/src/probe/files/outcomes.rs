@@ -1,0 +1,169 @@
+//! From counts to outcomes: one a check.
+
+use std::collections::BTreeMap;
+
+use super::host::{AtRest, Exports};
+use super::naming::Stray;
+use super::profile::profile;
+use super::tally::{Names, Tally};
+use crate::catalogue::files::{F_01, F_02, F_03, F_04, F_05, F_06, F_07, F_08, F_09, F_10, F_11, F_12};
+use crate::catalogue::{Check, Name};
+use crate::evidence::Fact;
+use crate::finding::{Notes, Outcome, Severity, State};
+
+/// Notes what a walk came to. What is closed as far as a stopped walk came is not known to be closed.
+pub(super) fn note(tally: &Tally, exports: &Exports, at_rest: AtRest, reads_headers: bool, notes: &mut Notes) {
+    let mut judge = Judge { tally, notes };
+    judge.inventory();
+    judge.access(exports);
+    if reads_headers {
+        judge.headers();
+    } else {
+        for check in [&F_05, &F_06, &F_07] {
+            judge.notes.note(check, State::SkippedByPolicy);
+        }
+    }
+    judge.at_rest(at_rest);
+    judge.preambles();
+    judge.neighbours();
+}
+
+struct Judge<'a> {
+    tally: &'a Tally,
+    notes: &'a mut Notes,
+}
+
+impl Judge<'_> {
+    /// A finding, a pass, or neither: not without images, not of half a tree.
+    fn judge(&mut self, check: &'static Check, is_finding: bool) -> &mut Outcome {
+        let state = match (is_finding, self.tally.stopped, self.tally.dicom) {
+            (_, false, 0) => State::NotApplicable,
+            (true, ..) => State::Finding,
+            (false, true, _) => State::Error,
+            (false, false, _) => State::Pass,
+        };
+        self.notes.note(check, state)
+    }
+
+    fn inventory(&mut self) {
+        let tally = self.tally;
+        let state = if tally.stopped { State::Error } else { State::Pass };
+        let outcome = self.notes.note(&F_04, state);
+        outcome
+            .with("kinds", of_names(&tally.kinds))
+            .with("headers", of_names(&tally.headers))
+            .with("encodings", of_names(&tally.encodings))
+            .with("not-looked-at", of_names(&tally.missed));
+        if tally.stopped {
+            outcome.with("stopped", Fact::Flag(true));
+        }
+    }
+
+    fn access(&mut self, exports: &Exports) {
+        let tally = self.tally;
+        let outcome = self.judge(&F_01, tally.readable > 0);
+        outcome
+            .with("readable", Fact::Count(tally.readable))
+            .with("by-windows-acl", Fact::Count(tally.by_windows_acl))
+            .with("named-grants", Fact::Count(tally.named_grants))
+            .with("folders", Fact::Count(tally.readable_folders))
+            .with("modes", Fact::Modes(tally.modes.clone()));
+        if let Some((_, folder)) = tally.example_folder {
+            outcome.with("example-folder", Fact::Hash(folder));
+        }
+        self.judge(&F_02, tally.writable + tally.writable_folders > 0)
+            .with("writable", Fact::Count(tally.writable))
+            .with("writable-folders", Fact::Count(tally.writable_folders));
+        let exported = !exports.kinds.is_empty();
+        let outcome = self.judge(&F_03, exported && tally.readable > 0);
+        if outcome.state == State::Pass && !exported && exports.unread > 0 {
+            outcome.state = State::Error;
+        }
+        outcome
+            .with("exports", Fact::Names(exports.kinds.iter().map(|kind| Name::fixed(kind)).collect()))
+            .with("unread-configurations", Fact::Count(exports.unread));
+    }
+
+    fn headers(&mut self) {
+        let tally = self.tally;
+        self.judge(&F_05, tally.identifying > 0)
+            .with("identifying", Fact::Count(tally.identifying))
+            .with("naming-a-patient", Fact::Count(tally.naming))
+            .with("attributes", of_rows(&tally.attributes))
+            .with("median-elements", Fact::Count(tally.median_elements()))
+            .with("records", Fact::Count(tally.records));
+        if tally.claimed == 0 && !tally.stopped {
+            self.notes.note(&F_06, State::NotApplicable);
+        } else {
+            self.judge(&F_06, tally.contradictions > 0)
+                .with("contradictions", Fact::Count(tally.contradictions))
+                .with("claimed", Fact::Count(tally.claimed))
+                .with("attributes", of_rows(&tally.contradicting))
+                .with("manufacturer-uids", Fact::Count(tally.manufacturer_uids));
+        }
+        self.judge(&F_07, tally.at_risk > 0)
+            .with("at-risk", Fact::Count(tally.at_risk))
+            .with("said-so", Fact::Count(tally.said_so))
+            .with("classes", of_names(&tally.risks));
+    }
+
+    fn at_rest(&mut self, at_rest: AtRest) {
+        let tally = self.tally;
+        let objects = tally.records > 0 && tally.encrypted == tally.records;
+        let (state, mechanism) = match at_rest {
+            _ if tally.dicom == 0 => (State::NotApplicable, "unknown"),
+            AtRest::Encrypted(mechanism) => (State::Pass, mechanism),
+            AtRest::Plain if objects => (State::Pass, "none"),
+            AtRest::Plain => (State::Finding, "none"),
+            AtRest::Network => (State::Error, "network"),
+            AtRest::Unknown => (State::Error, "unknown"),
+        };
+        self.notes
+            .note(&F_08, state)
+            .with("mechanism", Fact::Known(Name::fixed(mechanism)))
+            .with("encrypted-attributes", Fact::Count(tally.encrypted));
+    }
+
+    fn preambles(&mut self) {
+        let tally = self.tally;
+        let worst = tally.preambles.keys().filter_map(|preamble| preamble.severity()).max();
+        let outcome = self.judge(&F_09, worst.is_some());
+        if outcome.is_finding() {
+            outcome.severity(worst.unwrap_or(Severity::Low));
+        }
+        let kinds = tally.preambles.iter().map(|(preamble, count)| (Name::fixed(preamble.name()), *count));
+        outcome.with("preambles", Fact::Tally(kinds.collect()));
+        if let Some(hash) = tally.example_preamble {
+            outcome.with("example-preamble", Fact::Hash(hash));
+        }
+    }
+
+    fn neighbours(&mut self) {
+        let tally = self.tally;
+        let stray = tally.stray.iter().sum::<u64>();
+        let kinds = Stray::ALL.iter().zip(&tally.stray).filter(|(_, count)| **count > 0);
+        let kinds: BTreeMap<Name, u64> = kinds.map(|(kind, count)| (Name::fixed(kind.name()), *count)).collect();
+        let outcome = self.judge(&F_10, stray > 0);
+        outcome.with("stray", Fact::Count(stray)).with("classes", Fact::Tally(kinds));
+        if let Some((oldest, newest)) = tally.years {
+            outcome.with("oldest-year", year(oldest)).with("newest-year", year(newest));
+        }
+        self.judge(&F_11, !tally.open_secrets.is_empty())
+            .with("readable", of_names(&tally.open_secrets))
+            .with("closed", Fact::Count(tally.closed_secrets));
+        self.judge(&F_12, !tally.programs.is_empty()).with("programs", of_names(&tally.programs));
+    }
+}
+
+fn of_names(names: &Names) -> Fact {
+    Fact::Tally(names.iter().map(|(name, count)| (Name::fixed(name), *count)).collect())
+}
+
+fn of_rows(counts: &[u64]) -> Fact {
+    let rows = profile().rows().iter().zip(counts).filter(|(_, count)| **count > 0);
+    Fact::Tally(rows.map(|(row, count)| (row.name, *count)).collect())
+}
+
+fn year(year: i32) -> Fact {
+    Fact::Code(u32::try_from(year).unwrap_or(0))
+}
