@@ -34,9 +34,7 @@ pub(super) async fn audit(talk: &mut Talk, place: &Place<'_>, notes: &mut Notes,
     };
     told.open = true;
     told.product = Some(Name::fixed("dcm4chee"));
-    if place.counts {
-        told.studies = studies(talk, &entities).await;
-    }
+    told.studies = studies(talk, &entities).await;
     let outcome = notes.finding(&A_03).with("status", Fact::Code(answer.status.into()));
     outcome.with("entities", Fact::Count(entities.len() as u64));
     if let Some(studies) = told.studies {

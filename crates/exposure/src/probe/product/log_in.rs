@@ -17,8 +17,6 @@ use crate::probe::web::door::{asks_who, first_byte};
 
 /// Most tries on one host.
 const MAX_TRIES: usize = 2;
-/// Never less than this between two tries, whatever the limits say.
-const LEAST_PAUSE: Duration = Duration::from_secs(60);
 
 static BLANK: LogIn = LogIn { id: "blank", name: "", password: "", form: None };
 
@@ -81,7 +79,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, server: &Server, greeting: &G
         (false, _) => skip(look, &[&A_06]),
     }
     let allowed = tries_allowed(opted.lockout);
-    let pause = look.line.run().limits.between_log_ins.max(LEAST_PAUSE);
+    let pause = look.line.run().limits.between_log_ins;
     let (mut made, mut locked) = (0, false);
     for (check, log_in) in tries {
         if locked || made >= allowed {

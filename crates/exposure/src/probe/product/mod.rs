@@ -1,6 +1,7 @@
 //! Products' own interfaces and consoles, and the two opt-in credential tries (A).
 //!
-//! Deliberately absent: a list of passwords, more than two tries, any use of a session that a
+//! A product's own counters are asked for at once: they are integers, no field of a patient
+//! travels. Deliberately absent: a list of passwords, more than two tries, any use of a session that a
 //! try was let in to, any route of a product that answers with patients' data.
 
 pub mod console;
@@ -35,8 +36,6 @@ struct Place<'look> {
     product: Option<Name>,
     /// Whether whoever asks for any path is asked who he is.
     asks_everywhere: bool,
-    /// Whether counts may be asked for.
-    counts: bool,
     vantage: Vantage,
 }
 
@@ -65,7 +64,6 @@ pub async fn audit(look: &mut Look<'_, '_>) {
             greeting,
             product: look.known.product,
             asks_everywhere: facts.asks_everywhere,
-            counts: look.depth >= crate::catalogue::Depth::Counts,
             vantage: run.scope.vantage,
         };
         let notes = &mut *look.notes;

@@ -67,9 +67,7 @@ impl Greeting {
 
     /// Whether whoever comes is sent to a log-in or asked for one.
     pub fn asks_who(&self) -> bool {
-        self.log_in_form
-            || matches!(self.status, 401 | 403 | 407)
-            || self.redirect.is_some_and(|redirect| redirect.log_in)
+        self.log_in_form || matches!(self.status, 401 | 407) || self.redirect.is_some_and(|redirect| redirect.log_in)
     }
 
     /// Whether it does nothing but send the caller to HTTPS.

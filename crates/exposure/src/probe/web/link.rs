@@ -5,11 +5,11 @@ use crate::evidence::Fact;
 use crate::finding::{Facet, Notes, State};
 use crate::net::http::{Request, Server, Talk};
 use crate::probe::web::door::with_status;
-use crate::probe::web::url::Url;
 use crate::run::Run;
+use crate::scope::link::Link;
 
 /// Looks whether the link still opens; whether it does.
-pub async fn audit(talk: &mut Talk, server: &Server, run: &Run, url: &Url, facet: Facet, notes: &mut Notes) -> bool {
+pub async fn audit(talk: &mut Talk, server: &Server, run: &Run, url: &Link, facet: Facet, notes: &mut Notes) -> bool {
     let mut answer = talk.ask(Request::head(&url.path)).await;
     if answer.as_ref().is_ok_and(|answer| matches!(answer.status, 405 | 501)) {
         answer = talk.ask(Request::get(&url.path, 0)).await;

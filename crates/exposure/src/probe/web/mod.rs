@@ -11,13 +11,11 @@ pub mod greeting;
 pub mod link;
 pub mod listing;
 pub mod signature;
-pub mod url;
 pub mod viewer;
 
 use std::collections::BTreeMap;
 
 pub use greeting::Greeting;
-pub use url::Url;
 
 use crate::catalogue::web::{W_02, W_03, W_04, W_05, W_06, W_07, W_10, W_11, W_12};
 use crate::catalogue::{Check, Depth};
@@ -26,7 +24,7 @@ use crate::finding::{Facet, State};
 use crate::net::Over;
 use crate::net::http::{self, Request, Server, Talk};
 use crate::probe::{Look, Speech};
-use crate::scope::Asset;
+use crate::scope::link::Link;
 use dicomweb::Place;
 use door::baseline;
 
@@ -166,10 +164,10 @@ pub async fn audit(look: &mut Look<'_, '_>) {
 
 /// Looks at a URL that the scope lists (`asset.urls`), on the host that it resolved to: as the
 /// base of a DICOMweb service and as a folder that may be listed. `look.port` is the URL's.
-/// Its outcomes carry the URL's place in the list, counted from 1.
-pub async fn audit_url(look: &mut Look<'_, '_>, url: &Url) {
-    let server = url.server();
-    let facet = Facet::Code(place_in_list(&look.asset.urls, url));
+/// Its outcomes carry the URL's place in the list, which is given counted from 0, plus 1.
+pub async fn audit_url(look: &mut Look<'_, '_>, place: u32, url: &Link) {
+    let server = server_of(url);
+    let facet = Facet::Code(place.saturating_add(1));
     if !may_all_of(look, &[&W_02, &W_03, &W_04, &W_05, &W_06, &W_07, &W_10], &facet) {
         return;
     }
@@ -204,7 +202,7 @@ pub async fn audit_url(look: &mut Look<'_, '_>, url: &Url) {
             return open;
         };
         let place = Place { server: &server, run, baseline, product, facet: facet.clone() };
-        let bases = vec![dicomweb::base_of_scope(url.base())];
+        let bases = vec![dicomweb::base_of_scope(base(url))];
         dicomweb::audit(&mut talk, &place, bases, notes).await || open
     })
     .await;
@@ -213,13 +211,13 @@ pub async fn audit_url(look: &mut Look<'_, '_>, url: &Url) {
 }
 
 /// Looks at a share link that the scope lists (`asset.share_links`), on the host that it
-/// resolved to: W-12. Its outcome carries the link's place in the list, counted from 1.
-pub async fn audit_link(look: &mut Look<'_, '_>, url: &Url) {
-    let facet = Facet::Code(place_in_list(&look.asset.share_links, url));
+/// resolved to: W-12. Its outcome carries the link's place in the list plus 1.
+pub async fn audit_link(look: &mut Look<'_, '_>, place: u32, url: &Link) {
+    let facet = Facet::Code(place.saturating_add(1));
     if !may_all_of(look, &[&W_12], &facet) {
         return;
     }
-    let (run, server, notes) = (look.line.run(), url.server(), &mut *look.notes);
+    let (run, server, notes) = (look.line.run(), server_of(url), &mut *look.notes);
     let open = http::talk(look.line, &server, 2, async |mut talk: Talk| {
         link::audit(&mut talk, &server, run, url, facet, notes).await
     })
@@ -227,19 +225,14 @@ pub async fn audit_link(look: &mut Look<'_, '_>, url: &Url) {
     look.known.open |= open;
 }
 
-/// The URLs of an asset, with those that are none left out: the scope was checked before.
-pub fn urls(asset: &Asset) -> Vec<Url> {
-    asset.urls.iter().filter_map(|text| Url::parse(text)).collect()
+fn server_of(url: &Link) -> Server {
+    let over = if url.tls { Over::Tls } else { Over::Clear };
+    Server { port: url.port, over, host: url.host.clone() }
 }
 
-/// The share links of an asset.
-pub fn links(asset: &Asset) -> Vec<Url> {
-    asset.share_links.iter().filter_map(|text| Url::parse(text)).collect()
-}
-
-fn place_in_list(list: &[String], url: &Url) -> u32 {
-    let place = list.iter().position(|text| Url::parse(text).as_ref() == Some(url));
-    place.and_then(|place| u32::try_from(place + 1).ok()).unwrap_or(0)
+/// A URL's path without a query and without a slash at the end: the base of a DICOMweb service.
+fn base(url: &Link) -> &str {
+    url.path.split('?').next().unwrap_or_default().trim_end_matches('/')
 }
 
 /// W-10 on the first page, which was looked at already; four bytes of one file when counts are

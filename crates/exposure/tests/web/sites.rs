@@ -1,14 +1,13 @@
 //! Sites of each kind, and what the web family makes of them.
 
-mod web_site;
-
+use crate::site::{Asked, answer, json, look, nothing, outcome, page, site, state};
 use leadglass_exposure::catalogue::Depth;
 use leadglass_exposure::evidence::Fact;
 use leadglass_exposure::finding::{Confidence, Severity, State};
 use leadglass_exposure::net::Over;
-use leadglass_exposure::probe::web::{self, Url};
+use leadglass_exposure::probe::web;
+use leadglass_exposure::scope::link::Link;
 use leadglass_exposure::testing;
-use web_site::{Asked, answer, json, look, nothing, outcome, page, site, state};
 
 fn open_archive(asked: &Asked) -> String {
     match (asked.method.as_str(), asked.path.split('?').next().unwrap_or_default()) {
@@ -200,10 +199,10 @@ async fn a_url_of_the_scope_is_a_base_and_a_folder() {
     let texts = [format!("http://127.0.0.1:{port}/images/"), format!("http://127.0.0.1:{port}/custom/")];
     scope.assets[0].urls = texts.to_vec();
     let run = testing::run(scope);
-    let urls = web::urls(&run.scope.assets[0]);
+    let urls = run.scope.assets[0].urls.iter().map(|url| Link::parse(url).unwrap());
     let (known, outcomes) = testing::look(&run, port, Depth::Canary, async |look| {
-        for url in &urls {
-            web::audit_url(look, url).await;
+        for (place, url) in (0..).zip(urls) {
+            web::audit_url(look, place, &url).await;
         }
     })
     .await;
@@ -223,10 +222,10 @@ async fn a_share_link_is_looked_at_without_its_body() {
     .await;
     scope.assets[0].share_links = ["1?t=x", "2", "3"].map(|name| format!("http://127.0.0.1:{port}/s/{name}")).to_vec();
     let run = testing::run(scope);
-    let links = web::links(&run.scope.assets[0]);
+    let links = run.scope.assets[0].share_links.iter().map(|url| Link::parse(url).unwrap());
     let (known, outcomes) = testing::look(&run, port, Depth::Canary, async |look| {
-        for link in &links {
-            web::audit_link(look, link).await;
+        for (place, link) in (0..).zip(links) {
+            web::audit_link(look, place, &link).await;
         }
     })
     .await;
@@ -284,7 +283,7 @@ async fn a_look_can_be_sent_between_threads() {
     is_send(web::greet(&mut look, Over::Clear)).await;
     is_send(web::audit(&mut look)).await;
     is_send(leadglass_exposure::probe::product::audit(&mut look)).await;
-    let url = Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
-    is_send(web::audit_url(&mut look, &url)).await;
-    is_send(web::audit_link(&mut look, &url)).await;
+    let url = Link::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
+    is_send(web::audit_url(&mut look, 0, &url)).await;
+    is_send(web::audit_link(&mut look, 0, &url)).await;
 }
