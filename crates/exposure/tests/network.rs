@@ -420,6 +420,12 @@ async fn smb_takes_guests_when_asked() {
         (part(&outcomes, "shares").state, part(&outcomes, "shares").severity),
         (State::Finding, Severity::Critical)
     );
+    // A session in which nothing opens is none.
+    let denied = [smb2(1, 0, 4711, &[9, 0, 2, 0, 72, 0, 0, 0]), Hear, smb2(3, 0xc000_0022, 4711, &[9, 0, 0, 0]), Hear];
+    let opens_nothing = [&greet[..], &denied].concat();
+    let empty = respond_in_turn([&first[..], &[opens_nothing, keeps_out.clone()]].concat()).await;
+    let (_, outcomes) = audited_in(opted_in.clone(), empty, Service::Smb, Depth::Credentials).await;
+    assert_eq!(part(&outcomes, "session").state, State::Pass);
     let closed = respond_in_turn([&first[..], &[keeps_out]].concat()).await;
     let (_, outcomes) = audited_in(opted_in, closed, Service::Smb, Depth::Credentials).await;
     assert_eq!((part(&outcomes, "session").state, part(&outcomes, "shares").state), (State::Pass, State::Pass));

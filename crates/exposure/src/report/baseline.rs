@@ -105,4 +105,3 @@ impl Accepted {
         self.held.iter()
     }
 }
-

@@ -38,10 +38,8 @@ pub const KEYS: [&str; 19] = [
 /// Writes all findings, accepted ones marked so.
 pub fn write(report: &Report, accepted: &Accepted, out: &mut dyn Write) -> io::Result<()> {
     let identities = Identities::of(&[report]);
-    let findings: Vec<Value> = report
-        .findings()
-        .map(|(subject, outcome)| finding(report, &identities, &subject, outcome, accepted))
-        .collect();
+    let findings: Vec<Value> =
+        report.findings().map(|(subject, outcome)| finding(report, &identities, &subject, outcome, accepted)).collect();
     out.write_all(&in_canonical_form(&json!({ "findings": findings })))?;
     out.write_all(b"\n")
 }

@@ -76,14 +76,8 @@ pub enum Change {
 }
 
 /// All changes, in the order in which they are told.
-pub const CHANGES: [Change; 6] = [
-    Change::New,
-    Change::Worse,
-    Change::EvidenceChanged,
-    Change::Better,
-    Change::NotRechecked,
-    Change::Resolved,
-];
+pub const CHANGES: [Change; 6] =
+    [Change::New, Change::Worse, Change::EvidenceChanged, Change::Better, Change::NotRechecked, Change::Resolved];
 
 impl Diff {
     /// Between an earlier and a later report, with what a baseline accepts of the later.

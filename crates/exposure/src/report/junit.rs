@@ -85,7 +85,8 @@ impl<'report> Case<'report> {
         } else {
             attribute(&mut result, "type", wording::severity(self.outcome.severity));
             writer.write_event(Event::Start(result))?;
-            let text = format!("{}\n{}\n{}", wording::evidence(self.outcome), check.remediation, check.clauses.join("; "));
+            let text =
+                format!("{}\n{}\n{}", wording::evidence(self.outcome), check.remediation, check.clauses.join("; "));
             writer.write_event(Event::Text(BytesText::new(&text)))?;
             writer.write_event(Event::End(BytesEnd::new(*kind)))?;
         }

@@ -148,7 +148,8 @@ fn vulnerability(outcome: &Outcome, severity: &str, remediation: &Value) -> Valu
 fn resource(subject: &Subject<'_>) -> Value {
     let label = wording::plain(subject.label).into_owned();
     let mut resource = json!({ "name": label, "uid": subject.uri(), "type": if subject.port().is_some() { "host" } else { "file tree" } });
-    let labels = [("country", &subject.labels.country), ("region", &subject.labels.region), ("site", &subject.labels.site)];
+    let labels =
+        [("country", &subject.labels.country), ("region", &subject.labels.region), ("site", &subject.labels.site)];
     let labels: Vec<_> = labels
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name}:{}", wording::plain(value.as_deref()?))))

@@ -27,7 +27,11 @@ pub fn write(report: &Report, accepted: &Accepted, out: &mut dyn Write) -> io::R
         text.sample("check_findings", &[("check", sum.check.id)], sum.findings);
     }
     text.one("findings_accepted", "Findings that a baseline accepts.", summary.accepted);
-    text.one("acceptances_expired", "Acceptances in the baseline that are past their day.", accepted.expired.len() as u64);
+    text.one(
+        "acceptances_expired",
+        "Acceptances in the baseline that are past their day.",
+        accepted.expired.len() as u64,
+    );
     text.groups("country", &summary.countries);
     text.groups("site", &summary.sites);
     text.one("trees", "File trees that were walked.", summary.trees.roots);
@@ -59,7 +63,8 @@ impl Text {
 
     fn groups(&mut self, label: &str, groups: &[Group]) {
         type Value = fn(&Group) -> u64;
-        let families: [(&str, Value); 2] = [("checked", |group| group.tally.checked), ("open", |group| group.tally.open)];
+        let families: [(&str, Value); 2] =
+            [("checked", |group| group.tally.checked), ("open", |group| group.tally.open)];
         for (what, value) in families {
             let name = format!("{label}_systems_{what}");
             self.family(&name, &format!("Systems {what}, by {label}."));

@@ -169,9 +169,9 @@ impl<'report> Compared<'report> {
     /// What was mended. What was not re-checked is not absent, so it does not stand here.
     fn absent(&self, before: &Report, rules: &[&'static Check]) -> Vec<Value> {
         let own = Identities::of(&[before]);
-        let resolved = before.findings().filter(|(subject, outcome)| {
-            self.change(&self.identities.key(subject, outcome)) == Some(Change::Resolved)
-        });
+        let resolved = before
+            .findings()
+            .filter(|(subject, outcome)| self.change(&self.identities.key(subject, outcome)) == Some(Change::Resolved));
         let absent = resolved.map(|(subject, outcome)| {
             let mut result = result(rules, &own, &subject, outcome, None);
             result["baselineState"] = json!("absent");

@@ -310,8 +310,7 @@ fn worst_first(mut hosts: Vec<HostSum<'_>>) -> Vec<HostSum<'_>> {
 }
 
 /// Why hosts were left before the end.
-const LEFT: [Left; 6] =
-    [Left::Strain, Left::Refused, Left::OutOfTime, Left::NotPermitted, Left::Stopped, Left::Fault];
+const LEFT: [Left; 6] = [Left::Strain, Left::Refused, Left::OutOfTime, Left::NotPermitted, Left::Stopped, Left::Fault];
 
 /// What the report cannot say.
 fn limits(report: &Report, states: &BTreeMap<State, u64>) -> Vec<String> {
@@ -330,27 +329,53 @@ fn limits(report: &Report, states: &BTreeMap<State, u64>) -> Vec<String> {
     let untried = coverage.planned.saturating_sub(coverage.tried);
     say(untried, format!("{} of {} ports of addresses were not tried.", number(untried), number(coverage.planned)));
     let unfinished = coverage.hosts.saturating_sub(coverage.hosts_done);
-    say(unfinished, format!("{} of {} hosts were not looked at to the end.", number(unfinished), number(coverage.hosts)));
+    say(
+        unfinished,
+        format!("{} of {} hosts were not looked at to the end.", number(unfinished), number(coverage.hosts)),
+    );
     for reason in LEFT {
         let hosts = report.systems.iter().filter(|system| system.left == Some(reason)).count() as u64;
         say(hosts, format!("{}: {}.", counted(hosts, "host", "hosts"), wording::left(reason)));
     }
     let silent = coverage.silent;
-    say(silent, format!("{} gave no answer at all: closed by a firewall, or not there.", counted(silent, "port", "ports")));
+    say(
+        silent,
+        format!("{} gave no answer at all: closed by a firewall, or not there.", counted(silent, "port", "ports")),
+    );
     let refused = of(State::RefusedBefore);
-    say(refused, format!("{} ended before the question could be asked, which is no proof of a closed door.", counted(refused, "check", "checks")));
+    say(
+        refused,
+        format!(
+            "{} ended before the question could be asked, which is no proof of a closed door.",
+            counted(refused, "check", "checks")
+        ),
+    );
     let errors = of(State::Error);
-    say(errors, format!("{} got an answer that no protocol allows, or none in time.", counted(errors, "check", "checks")));
+    say(
+        errors,
+        format!("{} got an answer that no protocol allows, or none in time.", counted(errors, "check", "checks")),
+    );
     let skipped = of(State::SkippedByPolicy);
-    say(skipped, format!("{} not asked because depth, class or scope forbid it.", counted(skipped, "check was", "checks were")));
+    say(
+        skipped,
+        format!("{} not asked because depth, class or scope forbid it.", counted(skipped, "check was", "checks were")),
+    );
     let unreadable: u64 = report.trees.iter().map(|tree| tree.unreadable).sum();
     say(unreadable, format!("{} could not be read.", counted(unreadable, "file or folder", "files and folders")));
     let dropped = coverage.dropped;
     say(dropped, format!("{} of imports lay outside of the scope and were dropped.", counted(dropped, "row", "rows")));
     let untold = report.systems.iter().filter(|system| system.is_open() && system.studies.is_none()).count() as u64;
-    say(untold, format!("{} did not tell how many studies: the sum is the least there is.", counted(untold, "open system", "open systems")));
+    say(
+        untold,
+        format!(
+            "{} did not tell how many studies: the sum is the least there is.",
+            counted(untold, "open system", "open systems")
+        ),
+    );
     if report.plan.depth < Depth::Counts {
-        said.push("Studies were counted only where a check met a counter by itself; depth 3 asks for counts.".to_owned());
+        said.push(
+            "Studies were counted only where a check met a counter by itself; depth 3 asks for counts.".to_owned(),
+        );
     }
     if let Some(shard) = &report.plan.shard {
         said.push(format!("This is shard {} of a larger run.", wording::plain(shard)));

@@ -60,18 +60,25 @@ fn picture(text: &mut String, summary: &Summary<'_>) {
     let _ = writeln!(text, "\n  {} of {of} checked {is} OPEN: {share}", number(open));
     let _ = writeln!(text, "  [{}]", bar(share, 60));
     if open > 0 {
-        let _ = writeln!(text, "  {} within reach on the {} that told", counted(studies, "study", "studies"), number(told));
+        let _ =
+            writeln!(text, "  {} within reach on the {} that told", counted(studies, "study", "studies"), number(told));
     }
     if summary.trees.roots > 0 {
         let trees = &summary.trees;
         let roots = counted(trees.roots, "file tree", "file trees");
-        let _ = writeln!(text, "  {} of {roots} exposed, with {}", number(trees.exposed_roots), counted(trees.dicom_files_in_exposed, "DICOM file", "DICOM files"));
+        let _ = writeln!(
+            text,
+            "  {} of {roots} exposed, with {}",
+            number(trees.exposed_roots),
+            counted(trees.dicom_files_in_exposed, "DICOM file", "DICOM files")
+        );
     }
     let said: Vec<_> = SEVERITIES
         .into_iter()
         .map(|severity| format!("{} {}", wording::severity(severity), number(summary.severities.of(severity))))
         .collect();
-    let accepted = if summary.accepted > 0 { format!("   accepted {}", number(summary.accepted)) } else { String::new() };
+    let accepted =
+        if summary.accepted > 0 { format!("   accepted {}", number(summary.accepted)) } else { String::new() };
     let _ = writeln!(text, "\n  findings: {}{accepted}", said.join("  "));
 }
 
@@ -79,7 +86,11 @@ fn worst(text: &mut String, worst: &[HostSum<'_>]) {
     if worst.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{:<43}{:>5}{:>5}{:>5}{:>5}{:>5}{:>12}", "WORST SYSTEMS", "open", "crit", "high", "med", "low", "studies");
+    let _ = writeln!(
+        text,
+        "\n{:<43}{:>5}{:>5}{:>5}{:>5}{:>5}{:>12}",
+        "WORST SYSTEMS", "open", "crit", "high", "med", "low", "studies"
+    );
     for host in worst.iter().take(WORST) {
         let name = format!("{} {}", wording::plain(&host.system.label), host.system.address);
         let studies = host.system.studies.map(number).unwrap_or_else(|| "-".to_owned());
@@ -96,7 +107,11 @@ fn worst(text: &mut String, worst: &[HostSum<'_>]) {
         );
     }
     if worst.len() > WORST {
-        let _ = writeln!(text, "and {} with findings", counted((worst.len() - WORST) as u64, "system more", "systems more"));
+        let _ = writeln!(
+            text,
+            "and {} with findings",
+            counted((worst.len() - WORST) as u64, "system more", "systems more")
+        );
     }
 }
 
@@ -112,7 +127,8 @@ fn remedies(text: &mut String, checks: &[CheckSum]) {
     }
     let more = checks.iter().filter(|sum| sum.findings > 0).count().saturating_sub(REMEDIES);
     if more > 0 {
-        let _ = writeln!(text, "and {}: the HTML report explains each", counted(more as u64, "check more", "checks more"));
+        let _ =
+            writeln!(text, "and {}: the HTML report explains each", counted(more as u64, "check more", "checks more"));
     }
 }
 
@@ -125,7 +141,13 @@ fn group(text: &mut String, title: &str, groups: &[Group]) {
         let name = name.as_deref().unwrap_or("not known");
         let share = tally.share.to_string();
         let studies = number(tally.studies);
-        let _ = writeln!(text, "{:<39}{:>10}{:>8}{share:>9}{studies:>14}", cut(name, 38), number(tally.checked), number(tally.open));
+        let _ = writeln!(
+            text,
+            "{:<39}{:>10}{:>8}{share:>9}{studies:>14}",
+            cut(name, 38),
+            number(tally.checked),
+            number(tally.open)
+        );
     }
     if groups.len() > ROWS {
         let _ = writeln!(text, "and {}", counted((groups.len() - ROWS) as u64, "row more", "rows more"));
@@ -136,17 +158,28 @@ fn trees(text: &mut String, summary: &Summary<'_>) {
     let trees = &summary.trees;
     if trees.roots > 0 {
         let files = counted(trees.files, "file", "files");
-        let _ = writeln!(text, "\nFILE TREES  {} roots, {files}, {} DICOM, {} unreadable", number(trees.roots), number(trees.dicom_files), number(trees.unreadable));
+        let _ = writeln!(
+            text,
+            "\nFILE TREES  {} roots, {files}, {} DICOM, {} unreadable",
+            number(trees.roots),
+            number(trees.dicom_files),
+            number(trees.unreadable)
+        );
     }
 }
 
 fn acceptances(text: &mut String, accepted: &Accepted) {
-    for (title, entries) in [("EXPIRED in the baseline", &accepted.expired), ("Without a finding in the baseline", &accepted.unused)] {
+    for (title, entries) in
+        [("EXPIRED in the baseline", &accepted.expired), ("Without a finding in the baseline", &accepted.unused)]
+    {
         if !entries.is_empty() {
             let _ = writeln!(text, "\n{title}");
         }
         for entry in entries {
-            let said = format!("line {}: {} {}, {}, until {}", entry.line, entry.check, entry.label, entry.owner, entry.expires);
+            let said = format!(
+                "line {}: {} {}, {}, until {}",
+                entry.line, entry.check, entry.label, entry.owner, entry.expires
+            );
             let _ = writeln!(text, "  {}", cut(&said, WIDTH - 2));
         }
     }

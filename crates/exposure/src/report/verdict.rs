@@ -55,7 +55,9 @@ pub enum FailOn {
 
 /// A threshold that cannot be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a threshold: write never, info, low, medium, high or critical, with new: before it for what an earlier report did not have")]
+#[error(
+    "not a threshold: write never, info, low, medium, high or critical, with new: before it for what an earlier report did not have"
+)]
 pub struct NotAThreshold;
 
 /// What is asked of a report.

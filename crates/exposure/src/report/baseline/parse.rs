@@ -105,7 +105,11 @@ impl Reader<'_> {
                     for entry in array.iter() {
                         match entry.get_ref() {
                             DeValue::Table(fields) => entries.extend(self.entry(entry.span(), fields)),
-                            _ => self.mistake(entry.span(), "accept holds something else than tables", "begin each entry with [[accept]]"),
+                            _ => self.mistake(
+                                entry.span(),
+                                "accept holds something else than tables",
+                                "begin each entry with [[accept]]",
+                            ),
                         }
                     }
                 }

@@ -6,8 +6,8 @@ use super::{View, cover};
 use crate::finding::{Outcome, State};
 use crate::report::subject::{Place, Subject};
 use crate::report::summary::HostSum;
-use crate::report::{Service, System, Tree};
 use crate::report::wording::{self, counted, number, plain};
+use crate::report::{Service, System, Tree};
 
 /// Hosts that get a part of their own, worst first; a page of more is no longer read.
 const MAX_HOSTS: usize = 1000;
@@ -131,8 +131,7 @@ fn finding(view: &View<'_>, subject: &Subject<'_>, outcome: &Outcome) -> Markup 
 
 /// What was no finding, by state.
 fn others(outcomes: &[Outcome]) -> Markup {
-    let states =
-        [State::Pass, State::RefusedBefore, State::Error, State::SkippedByPolicy, State::NotApplicable];
+    let states = [State::Pass, State::RefusedBefore, State::Error, State::SkippedByPolicy, State::NotApplicable];
     html! {
         p.others {
             @for state in states {
@@ -170,7 +169,8 @@ pub(super) fn trees(view: &View<'_>) -> Markup {
 fn of_tree(view: &View<'_>, tree: &Tree) -> Markup {
     let subject = Subject { label: &tree.label, labels: &tree.labels, place: Place::Tree(tree.root) };
     let files = counted(tree.files, "file", "files");
-    let caption = format!("{files}, {} of them DICOM, {} unreadable", number(tree.dicom_files), number(tree.unreadable));
+    let caption =
+        format!("{files}, {} of them DICOM, {} unreadable", number(tree.dicom_files), number(tree.unreadable));
     html! {
         article.host {
             h3 {

@@ -29,7 +29,7 @@ impl Who {
 
 /// How it went.
 pub(super) struct Session {
-    /// Whether there was one.
+    /// Whether there was one, and something opened in it.
     pub(super) granted: bool,
     /// The last NTSTATUS of the set-up.
     pub(super) status: u32,
@@ -56,18 +56,23 @@ pub(super) async fn open(line: &mut Line<'_>, port: u16, who: Who, shares: &[Str
     if done.status != 0 {
         return Ok(Session { granted: false, status: done.status, readable: 0 });
     }
-    let (mut readable, mut message) = (0, 3);
-    for share in shares {
+    let (mut opens, mut readable, mut message) = (who == Who::Guest, 0, 3);
+    // Some servers grant a session to nobody and then let nobody open anything in it: that is none.
+    let pipes = (who == Who::Nobody).then_some("IPC$");
+    for share in pipes.into_iter().chain(shares.iter().map(String::as_str)) {
         let path = format!("\\\\{address}\\{share}");
         match tree_connect(&mut talk, message, done.session, &path).await {
-            Ok(may_read) => readable += u64::from(may_read),
+            Ok(tree) => {
+                opens |= tree.opens;
+                readable += u64::from(tree.may_read);
+            }
             Err(_) => break,
         }
         message += 1;
     }
     // StructureSize 4. Whether it is answered is nobody's matter.
     let _ = frame::exchange(&mut talk, LOGOFF, message, done.session, &[4, 0, 0, 0]).await;
-    Ok(Session { granted: true, status: 0, readable })
+    Ok(Session { granted: opens, status: 0, readable })
 }
 
 async fn set_up(talk: &mut Talk<'_>, message: u64, session: u64, token: &[u8]) -> Result<Frame, Unanswered> {
@@ -85,8 +90,14 @@ fn token(answer: &Frame) -> Option<&[u8]> {
     answer.bytes.get(usize::from(offset)..usize::from(offset) + usize::from(length))
 }
 
+/// A share that was asked for.
+struct Tree {
+    opens: bool,
+    may_read: bool,
+}
+
 /// Whether a share opens and may be read (MS-SMB2 2.2.10: MaximalAccess).
-async fn tree_connect(talk: &mut Talk<'_>, message: u64, session: u64, path: &str) -> Result<bool, Unanswered> {
+async fn tree_connect(talk: &mut Talk<'_>, message: u64, session: u64, path: &str) -> Result<Tree, Unanswered> {
     let path: Vec<u8> = path.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut body = vec![9, 0, 0, 0];
     body.extend((HEADER as u16 + 8).to_le_bytes());
@@ -95,5 +106,6 @@ async fn tree_connect(talk: &mut Talk<'_>, message: u64, session: u64, path: &st
     let answer = frame::exchange(talk, TREE_CONNECT, message, session, &body).await?.ok_or(Unanswered::Babble)?;
     let is_disk = answer.bytes.get(HEADER + 2) == Some(&1);
     let access = le32(&answer.bytes, HEADER + 12).unwrap_or(0);
-    Ok(answer.status == 0 && is_disk && access & READ_DATA != 0)
+    let opens = answer.status == 0;
+    Ok(Tree { opens, may_read: opens && is_disk && access & READ_DATA != 0 })
 }
