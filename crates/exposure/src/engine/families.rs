@@ -2,31 +2,36 @@
 
 use super::Progress;
 use super::log::{Pointer, Walked};
-use crate::probe::Look;
 use crate::probe::recognise::Guess;
+use crate::probe::{Look, network, tls};
 use crate::report::Report;
 use crate::run::Run;
+use crate::scope::Asset;
 
-/// Whether a service of the network family is usual on a port.
-pub(super) fn is_service(port: u16) -> bool {
-    let _ = port;
-    false
+/// Whether a service of the network family is expected on a port.
+pub(super) fn is_service(asset: &Asset, port: u16) -> bool {
+    network::Service::usual_on(port).is_some() || asset.services.iter().any(|(known, _)| *known == port)
 }
 
 /// Says the first words of a guess; whether they were understood.
 pub(super) async fn greet(look: &mut Look<'_, '_>, guess: Guess) -> bool {
-    let _ = (look, guess);
-    false
+    match guess {
+        Guess::Dicom(_) => false,
+        Guess::Tls => tls::greet(look).await,
+        Guess::Http(_) => false,
+        Guess::Service => network::audit(look).await,
+    }
 }
 
 /// All looks at a port that is open, after it is known what it speaks.
 pub(super) async fn audit(look: &mut Look<'_, '_>) {
-    let _ = look;
+    network::audit(look).await;
+    tls::audit(look).await;
 }
 
 /// The look at a URL or share link of an asset, on the port that it leads to.
-pub(super) async fn audit_url(look: &mut Look<'_, '_>, asset: u32, pointer: Pointer) {
-    let _ = (look, asset, pointer);
+pub(super) async fn audit_url(look: &mut Look<'_, '_>, pointer: Pointer) {
+    let _ = (look, pointer);
 }
 
 /// Walks one file tree; blocks.
@@ -42,5 +47,10 @@ pub(super) fn rules_date() -> String {
 
 /// What is only known of all systems together.
 pub(super) fn assemble(report: &mut Report) {
-    let _ = report;
+    for system in &mut report.systems {
+        for service in &mut system.services {
+            service.outcomes.retain(|outcome| outcome.check.id != crate::catalogue::tls::T_09.id);
+        }
+    }
+    tls::shared_keys(&mut report.systems);
 }

@@ -92,7 +92,11 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
         }
         families::audit(&mut look).await;
         for (asset, pointer) in &port.asked.urls {
-            families::audit_url(&mut look, *asset, *pointer).await;
+            // The URL may be another asset's, which leads here: the shallower of the two depths holds.
+            let Some(owner) = look.line.run().scope.assets.get(*asset as usize) else { continue };
+            look.depth = depth.min(look.line.run().scope.depth_of(owner));
+            look.asset = owner;
+            families::audit_url(&mut look, *pointer).await;
         }
     }
 }
@@ -100,7 +104,7 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
 /// Finds out what a port speaks, the likeliest first, each guess on a fresh connection.
 async fn recognise(look: &mut Look<'_, '_>) {
     let named_tls = names_tls(look.asset);
-    for guess in guesses(look.port, named_tls, families::is_service(look.port)) {
+    for guess in guesses(look.port, named_tls, families::is_service(look.asset, look.port)) {
         if is_given_up(look) {
             return;
         }

@@ -122,9 +122,9 @@ impl Progress {
         self.count(outcomes);
     }
 
-    /// A file was looked at.
-    pub fn count_files(&self, files: u64) {
-        self.files.fetch_add(files, Relaxed);
+    /// Counts files, wherever they are walked.
+    pub(super) fn files(&self) -> &AtomicU64 {
+        &self.files
     }
 
     fn count<'a>(&self, outcomes: impl Iterator<Item = &'a Outcome>) {

@@ -32,10 +32,10 @@ use window::{Fate, Window};
 const WORKERS: usize = 4;
 /// Indices that a worker takes at once.
 const BATCH: u64 = 32;
-/// How often the progress is brought up to date.
-const TICK: Duration = Duration::from_millis(200);
-/// After how many ticks what is behind the sweep is told.
-const TELL: u32 = 5;
+/// How often the progress is brought up to date, and open ports are told.
+const TICK: Duration = Duration::from_millis(50);
+/// After how many ticks it is told how far the sweep came, when nothing was open.
+const TELL: u32 = 20;
 /// Pause when this machine is out of descriptors or ports.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -90,9 +90,9 @@ pub async fn sweep<E>(
                 Some(_) => {}
             },
             _ = ticks.tick() => {
-                ticked += 1;
+                ticked = ticked.wrapping_add(1);
                 progress.plan_probes(road.window.upto(), plan.indices());
-                if ticked % TELL == 0 {
+                if ticked.is_multiple_of(TELL) || road.window.has_opens() {
                     road.tell(&mut tell)?;
                 }
             }

@@ -13,6 +13,7 @@ use super::state::State;
 use super::{Options, Shard};
 use crate::scope::Scope;
 use crate::scope::link::Link;
+use crate::scope::resolve::SystemLookup;
 
 /// Hosts to be looked at.
 pub(super) type Tasks = BTreeMap<IpAddr, Task>;
@@ -79,16 +80,17 @@ pub(super) fn imported_hash(options: &Options) -> String {
 
 /// Resolves the names and URLs of a scope. What does not resolve, or to an address that the
 /// scope does not hold, is left out.
-pub(super) async fn resolve(plan: &Plan) -> Vec<Resolved> {
+pub(super) async fn resolve(plan: &Plan, now: i64) -> Vec<Resolved> {
+    let found = plan.scope().resolve(&SystemLookup, now).await;
     let mut resolved = Vec::new();
-    for (asset, of_asset) in plan.scope().assets.iter().enumerate() {
-        let asset = asset as u32;
+    for (asset, of_asset) in (0..).zip(&plan.scope().assets) {
         let hosts = (0..).zip(&of_asset.hosts).map(|(at, host)| (Pointer::Host(at), host.clone()));
         let urls = (0..).zip(&of_asset.urls).map(|(at, url)| (Pointer::Url(at), url));
         let share_links = (0..).zip(&of_asset.share_links).map(|(at, url)| (Pointer::ShareLink(at), url));
         let urls = urls.chain(share_links).filter_map(|(what, url)| Some((what, Link::parse(url).ok()?.host)));
         for (what, host) in hosts.chain(urls) {
-            let addresses = addresses_of(&host).await;
+            let literal = host.parse::<IpAddr>().map(|address| vec![address.to_canonical()]);
+            let addresses = literal.unwrap_or_else(|_| found.addresses_of(&host).to_vec());
             let ours = addresses.into_iter().filter(|address| plan.asset_of(*address).is_some());
             resolved.extend(ours.map(|address| Resolved { asset, what, address }));
         }
@@ -116,12 +118,4 @@ pub(super) fn trees(scope: &Scope, shard: Shard) -> Vec<(u32, u32)> {
     };
     let all = (0..).zip(&scope.assets).flat_map(of_asset);
     (0..).zip(all).filter(|(place, _)| shard.takes(*place)).map(|(_, tree)| tree).collect()
-}
-
-async fn addresses_of(host: &str) -> Vec<IpAddr> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return vec![address.to_canonical()];
-    }
-    let found = tokio::net::lookup_host((host, 0)).await;
-    found.map(|found| found.map(|address| address.ip().to_canonical()).collect()).unwrap_or_default()
 }

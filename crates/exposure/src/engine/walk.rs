@@ -125,7 +125,7 @@ impl Walk<'_, '_> {
         }
         for walked in state.walked.values() {
             self.progress.tree_done(walked.outcomes.iter());
-            self.progress.count_files(walked.files);
+            self.progress.files().fetch_add(walked.files, std::sync::atomic::Ordering::Relaxed);
         }
         self.progress.found_open(state.opens.values().map(|ports| ports.len() as u64).sum());
         self.progress.plan_probes(state.swept.upto, self.plan.indices());
@@ -138,7 +138,7 @@ impl Walk<'_, '_> {
     async fn walk(&mut self) -> Result<Ended, AuditError> {
         if self.journal.state.resolved.is_none() {
             let resolved = tokio::select! {
-                resolved = tasks::resolve(self.plan) => resolved,
+                resolved = tasks::resolve(self.plan, self.run.now()) => resolved,
                 () = self.run.stop.cancelled() => return Ok(Ended::Stopped),
             };
             self.journal.note(Entry::Resolved(resolved))?;

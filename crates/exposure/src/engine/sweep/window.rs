@@ -98,6 +98,11 @@ impl Window {
         self.0.lock().first
     }
 
+    /// Whether something open was passed since last asked.
+    pub(super) fn has_opens(&self) -> bool {
+        !self.0.lock().open.is_empty()
+    }
+
     /// What was passed since last asked.
     pub(super) fn passed(&self, plan: &Plan) -> Passed {
         let (mut passed, open) = {
