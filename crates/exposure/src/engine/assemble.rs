@@ -8,28 +8,25 @@ use super::log::{Pointer, Seen, Walked};
 use super::plan::Plan;
 use super::state::State;
 use super::tasks;
+use crate::probe::version::Rules;
 use crate::report::{
     Announced, Coverage, FORMAT, Plan as AskedFor, Report, RunTimes, ScopeSummary, System, Tool, Tree,
 };
 use crate::scope::Scope;
 
 /// The tool, as reports say it.
-pub(super) fn tool() -> Tool {
-    Tool {
-        name: "leadglass".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        rules: super::families::rules_date(),
-    }
+pub(super) fn tool(rules: &Rules) -> Tool {
+    Tool { name: "leadglass".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), rules: rules.date() }
 }
 
 /// Makes the report.
-pub(super) fn report(plan: &Plan, options: &Options, state: &State, now: i64) -> Report {
+pub(super) fn report(plan: &Plan, options: &Options, rules: &Rules, state: &State, now: i64) -> Report {
     let named = state.resolved.iter().flatten().filter(|one| matches!(one.what, Pointer::Host(_)));
     let named: BTreeSet<IpAddr> = named.map(|one| one.address).collect();
     let systems = state.seen.values().filter_map(|seen| system(plan, &named, seen));
     let mut report = Report {
         format: FORMAT,
-        tool: tool(),
+        tool: tool(rules),
         scope: summary(plan.scope()),
         plan: AskedFor {
             depth: state.begun.depth.min(plan.scope().depth),

@@ -2,47 +2,85 @@
 
 use super::Progress;
 use super::log::{Pointer, Walked};
+use crate::net::Over;
 use crate::probe::recognise::Guess;
-use crate::probe::{Look, network, tls};
-use crate::report::Report;
+use crate::probe::{Look, dimse, files, network, product, tls, trail, version, web};
+use crate::report::{Report, Tree};
 use crate::run::Run;
 use crate::scope::Asset;
 
 /// Whether a service of the network family is expected on a port.
 pub(super) fn is_service(asset: &Asset, port: u16) -> bool {
-    network::Service::usual_on(port).is_some() || asset.services.iter().any(|(known, _)| *known == port)
+    network::is_service(asset, port)
 }
 
 /// Says the first words of a guess; whether they were understood.
 pub(super) async fn greet(look: &mut Look<'_, '_>, guess: Guess) -> bool {
     match guess {
-        Guess::Dicom(_) => false,
+        Guess::Dicom(over) => greet_dicom(look, over).await,
         Guess::Tls => tls::greet(look).await,
-        Guess::Http(_) => false,
+        Guess::Http(over) => web::greet(look, over).await,
         Guess::Service => network::audit(look).await,
     }
+}
+
+/// A modality that refused the association is not asked again.
+async fn greet_dicom(look: &mut Look<'_, '_>, over: Over) -> bool {
+    let speaks = dimse::greet(look, over).await;
+    let greeting = look.known.dicom.as_ref().and_then(|facts| match over {
+        Over::Clear => facts.clear.as_ref(),
+        Over::Tls => facts.tls.as_ref(),
+    });
+    if matches!(greeting, Some(dimse::Greeting::Refused(_))) {
+        look.line.refused();
+    }
+    speaks
 }
 
 /// All looks at a port that is open, after it is known what it speaks.
 pub(super) async fn audit(look: &mut Look<'_, '_>) {
     network::audit(look).await;
+    dimse::audit(look).await;
     tls::audit(look).await;
+    web::audit(look).await;
+    product::audit(look).await;
+    version::audit(look).await;
 }
 
 /// The look at a URL or share link of an asset, on the port that it leads to.
 pub(super) async fn audit_url(look: &mut Look<'_, '_>, pointer: Pointer) {
-    let _ = (look, pointer);
+    let place = |list: &[String], at: u32| list.get(at as usize).and_then(|url| web::Url::parse(url));
+    match pointer {
+        Pointer::Host(_) => {}
+        Pointer::Url(at) => {
+            if let Some(url) = place(&look.asset.urls, at) {
+                web::audit_url(look, &url).await;
+            }
+        }
+        Pointer::ShareLink(at) => {
+            if let Some(url) = place(&look.asset.share_links, at) {
+                web::audit_link(look, &url).await;
+            }
+        }
+    }
+}
+
+/// The last look at a port, when everything that was said there is known. No connection is made.
+pub(super) async fn conclude(look: &mut Look<'_, '_>) {
+    trail::audit(look).await;
 }
 
 /// Walks one file tree; blocks.
 pub(super) fn walk(run: &Run, asset: u32, root: u32, progress: &Progress) -> Walked {
-    let _ = (run, progress);
-    Walked { asset, root, dicom_files: 0, files: 0, unreadable: 0, outcomes: Vec::new() }
-}
-
-/// The date of the offline rule base.
-pub(super) fn rules_date() -> String {
-    crate::probe::version::Rules::built_in().date()
+    let walked = Walked { asset, root, dicom_files: 0, files: 0, unreadable: 0, outcomes: Vec::new() };
+    match run.scope.assets.get(asset as usize) {
+        Some(of_asset) => {
+            let tree = files::walk(run, of_asset, root, progress.files());
+            let Tree { dicom_files, files, unreadable, outcomes, .. } = tree;
+            Walked { dicom_files, files, unreadable, outcomes, ..walked }
+        }
+        None => walked,
+    }
 }
 
 /// What is only known of all systems together.

@@ -84,6 +84,9 @@ pub(super) fn failed(address: IpAddr, task: &Task) -> Seen {
 /// All ports: first what each speaks, then the families.
 async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Port<'_>]) {
     for port in &mut *ports {
+        if line.left().is_some() {
+            break;
+        }
         let mut look =
             Look { line: &mut *line, asset, depth, port: port.number, known: &mut port.known, notes: &mut port.notes };
         recognise(&mut look).await;
@@ -98,6 +101,8 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
             look.asset = owner;
             families::audit_url(&mut look, *pointer).await;
         }
+        look.asset = asset;
+        families::conclude(&mut look).await;
     }
 }
 

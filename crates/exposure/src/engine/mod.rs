@@ -28,6 +28,7 @@ use leadglass_dicom::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalogue::Depth;
+use crate::probe::version::Rules;
 use crate::report::Report;
 use crate::run::Limits;
 use crate::scope::Scope;
@@ -46,6 +47,8 @@ pub const CEILING: u32 = 2_000;
 pub struct Job {
     /// What may be looked at.
     pub scope: Arc<Scope>,
+    /// Which versions of which software are known to be vulnerable or out of support.
+    pub rules: Arc<Rules>,
     /// The hour.
     pub clock: Arc<dyn Clock>,
     /// 32 random bytes: the run's key, unless a resumed run has one.

@@ -19,7 +19,6 @@ use super::tasks::{self, Tasks};
 use super::{AuditError, Audited, CEILING, Ended, Job, Options, Phase, Progress};
 use crate::catalogue::Depth;
 use crate::net::rate::Rate;
-use crate::probe::version::Rules;
 use crate::report::Left;
 use crate::run::{Limits, Run, RunKey, seconds};
 use crate::scope::Scope;
@@ -34,10 +33,10 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     let run = Arc::new(Run {
         scope: job.scope.clone(),
         key: RunKey::new(*key),
+        rules: job.rules.clone(),
         clock: job.clock.clone(),
         rate: Rate::per_second(rate),
         limits: Limits { spacing: std::time::Duration::ZERO, ..job.limits.clone() },
-        rules: Rules::built_in(),
         stop: job.stop.child_token(),
     });
     // Who drops the run leaves nobody behind who goes on with it.
@@ -51,7 +50,7 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     }
     progress.begin(Phase::Report);
     let ended = journal.state.ended.map_or(Ended::Stopped, |ended| ended.what);
-    let report = assemble::report(&plan, &job.options, &journal.state, seconds(job.clock.now()));
+    let report = assemble::report(&plan, &job.options, &job.rules, &journal.state, seconds(job.clock.now()));
     progress.begin(Phase::Ended);
     Ok(Audited { report, ended, log_head: journal.head() })
 }
@@ -82,7 +81,7 @@ fn seed(scope: &Scope, options: &Options) -> u64 {
 }
 
 fn begun(job: &Job) -> Begun {
-    let (options, tool) = (&job.options, tool());
+    let (options, tool) = (&job.options, tool(&job.rules));
     let tool = format!("{}\n{}\n{}", tool.name, tool.version, tool.rules);
     Begun {
         format: log::FORMAT,

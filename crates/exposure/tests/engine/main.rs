@@ -12,6 +12,7 @@ use leadglass_dicom::clock::ManualClock;
 use leadglass_exposure::engine::{
     self, AuditError, Audited, BadLog, Ended, Job, MergeError, Options, Progress, Shard, audit, verify_log,
 };
+use leadglass_exposure::probe::version::Rules;
 use leadglass_exposure::report::{Left, Report};
 use leadglass_exposure::run::Limits;
 use leadglass_exposure::scope::{AssetClass, Scope};
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 fn job(scope: &Scope, out: &Path) -> Job {
     Job {
         scope: Arc::new(scope.clone()),
+        rules: Rules::built_in(),
         clock: Arc::new(ManualClock::new(UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()))),
         entropy: [9; 32],
         limits: Limits { conversation: Duration::from_secs(3), ..Limits::default() },
@@ -365,7 +367,10 @@ async fn a_log_that_was_changed_is_refused_with_its_line() {
         ("\"speaks\":\"redis\"", "\"speaks\":\"PLANTED^JANE\""),
         ("\"product\":null", "\"product\":\"PLANTED^JANE\""),
         ("\"left\":null", "\"left\":null,\"note\":\"PLANTED^JANE\""),
-        ("\"announced\":[]", "\"announced\":[{\"port\":1,\"calling_ae\":\"PLANTED^JANE\",\"at\":1,\"check\":\"D-07\"}]"),
+        (
+            "\"announced\":[]",
+            "\"announced\":[{\"port\":1,\"calling_ae\":\"PLANTED^JANE\",\"at\":1,\"check\":\"D-07\"}]",
+        ),
         ("\"address\":\"127.", "\"address\":\"128."),
     ] {
         let line = lines[host].replacen(from, to, 1);
@@ -406,7 +411,10 @@ async fn a_torn_last_line_is_cut_and_the_run_goes_on() {
     let log = std::fs::read(&path).unwrap();
     let lines = log.iter().filter(|byte| **byte == b'\n').count();
     let mut random = numbers(99);
-    for cut in [log.len() - 1, log.len() - 40, 1, 0, 100, 700].into_iter().chain((0..14).map(|_| random(log.len() as u64) as usize)) {
+    for cut in [log.len() - 1, log.len() - 40, 1, 0, 100, 700]
+        .into_iter()
+        .chain((0..14).map(|_| random(log.len() as u64) as usize))
+    {
         std::fs::write(&path, &log[..cut]).unwrap();
         std::fs::write(out.join("run.key"), [9; 32]).unwrap();
         let verified = verify_log(&path).unwrap();
