@@ -8,6 +8,7 @@ use crate::probe::{Look, dimse, files, network, product, tls, trail, version, we
 use crate::report::{Report, Tree};
 use crate::run::Run;
 use crate::scope::Asset;
+use crate::scope::link::Link;
 
 /// Whether a service of the network family is expected on a port.
 pub(super) fn is_service(asset: &Asset, port: u16) -> bool {
@@ -49,17 +50,17 @@ pub(super) async fn audit(look: &mut Look<'_, '_>) {
 
 /// The look at a URL or share link of an asset, on the port that it leads to.
 pub(super) async fn audit_url(look: &mut Look<'_, '_>, pointer: Pointer) {
-    let place = |list: &[String], at: u32| list.get(at as usize).and_then(|url| web::Url::parse(url));
+    let link = |list: &[String], at: u32| list.get(at as usize).and_then(|url| Link::parse(url).ok());
     match pointer {
         Pointer::Host(_) => {}
         Pointer::Url(at) => {
-            if let Some(url) = place(&look.asset.urls, at) {
-                web::audit_url(look, &url).await;
+            if let Some(url) = link(&look.asset.urls, at) {
+                web::audit_url(look, at, &url).await;
             }
         }
         Pointer::ShareLink(at) => {
-            if let Some(url) = place(&look.asset.share_links, at) {
-                web::audit_link(look, &url).await;
+            if let Some(url) = link(&look.asset.share_links, at) {
+                web::audit_link(look, at, &url).await;
             }
         }
     }

@@ -12,6 +12,7 @@ use leadglass_dicom::clock::ManualClock;
 use leadglass_exposure::engine::{
     self, AuditError, Audited, BadLog, Ended, Job, MergeError, Options, Progress, Shard, audit, verify_log,
 };
+use leadglass_exposure::finding::Facet;
 use leadglass_exposure::probe::version::Rules;
 use leadglass_exposure::report::{Left, Report};
 use leadglass_exposure::run::Limits;
@@ -313,6 +314,32 @@ async fn without_a_sweep_only_listed_and_imported_addresses_are_looked_at() {
     let coverage = report.coverage;
     assert_eq!((coverage.planned, coverage.tried, coverage.open, coverage.refused), (5, 5, 2, 3));
     assert_eq!((coverage.hosts, coverage.hosts_done, coverage.dropped), (3, 3, 4));
+}
+
+#[tokio::test]
+async fn urls_and_file_trees_of_the_scope_are_looked_at() {
+    let estate = Estate::begin(15, 3).await;
+    let (folder, out) = folder();
+    std::fs::write(folder.path().join("PLANTED^JANE.dcm"), b"no DICOM").unwrap();
+    let mut scope = estate.scope.clone();
+    scope.assets[0].paths = vec![folder.path().to_owned(), folder.path().join("missing")];
+    scope.assets[0].urls = vec![format!("http://{}/studies", estate.endpoint(2)), "http://127.99.99.99/".to_owned()];
+    scope.assets[0].share_links = vec![format!("http://{}/s/1", estate.endpoint(3))];
+    let progress = Arc::new(Progress::default());
+    let report = audit(job(&scope, &out), progress.clone()).await.unwrap().report;
+    assert_eq!(report.trees.iter().map(|tree| tree.root).collect::<Vec<_>>(), [0, 1]);
+    assert!(report.trees.iter().all(|tree| !tree.outcomes.is_empty()));
+    let standing = progress.now();
+    assert_eq!((standing.trees, standing.trees_planned), (2, 2));
+    assert!(standing.files > 0);
+    let looked = |host, check: &str| {
+        let system = report.systems.iter().find(|system| system.address == estate.host(host)).unwrap();
+        system.outcomes().filter(|(_, outcome)| outcome.check.id == check && outcome.facet == Facet::Code(1)).count()
+    };
+    assert_eq!((looked(1, "W-10"), looked(2, "W-10"), looked(3, "W-10")), (0, 1, 0));
+    assert_eq!((looked(2, "W-12"), looked(3, "W-12")), (0, 1));
+    assert_no_names(&report);
+    assert!(!std::fs::read_to_string(out.join("run.log")).unwrap().contains("PLANTED"));
 }
 
 #[tokio::test]
