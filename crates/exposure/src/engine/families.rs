@@ -92,4 +92,5 @@ pub(super) fn assemble(report: &mut Report) {
         }
     }
     tls::shared_keys(&mut report.systems);
+    trail::coverage(report);
 }

@@ -203,6 +203,9 @@ pub struct Coverage {
     pub hosts_done: u64,
     /// Rows of imports that the scope does not cover.
     pub dropped: u64,
+    /// What the checks of the run as a whole came to (M-02).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<Outcome>,
 }
 
 /// When. Differs between two runs over the same systems, so it is outside of the canonical body.

@@ -69,7 +69,7 @@ pub fn estate() -> Report {
         tree("archive", 0, 120, vec![passed("F-01"), passed("F-05")]),
     ];
     report.coverage =
-        Coverage { planned: 16, tried: 16, open: 4, refused: 12, silent: 0, hosts: 4, hosts_done: 4, dropped: 0 };
+        Coverage { planned: 16, tried: 16, open: 4, refused: 12, silent: 0, hosts: 4, hosts_done: 4, ..Coverage::default() };
     report.sort();
     report
 }
@@ -157,7 +157,7 @@ pub fn public_scan() -> Report {
         silent: 0,
         hosts,
         hosts_done: hosts,
-        dropped: 0,
+        ..Coverage::default()
     };
     report.sort();
     report

@@ -5,10 +5,11 @@
 //! file (`trail_saw_us`), and the next run turns the answer into an outcome.
 
 use crate::catalogue::Name;
-use crate::catalogue::trail::M_01;
+use crate::catalogue::trail::{M_01, M_02};
 use crate::evidence::Fact;
-use crate::finding::State;
+use crate::finding::{Notes, State};
 use crate::probe::Look;
+use crate::report::Report;
 
 /// M-01 for a port on which something was announced: canaries and made-up callers, which a
 /// trail of accesses that succeed and fail should hold. Until the owner has answered it is
@@ -30,6 +31,25 @@ pub async fn audit(look: &mut Look<'_, '_>) {
     };
     let outcome = look.notes.note(&M_01, state);
     outcome.with("announced", Fact::Count(announced)).with("for", Fact::Names(checks));
+}
+
+/// M-02: whether all of the scope was looked at to its end. A finding of a run, not of a host:
+/// it goes into the report's coverage, and what was there from a part of the run is replaced.
+pub fn coverage(report: &mut Report) {
+    let left = report.systems.iter().filter(|system| system.left.is_some()).count() as u64;
+    let seen = &report.coverage;
+    let gaps = [seen.tried < seen.planned, seen.hosts_done < seen.hosts, seen.dropped > 0, left > 0];
+    let state = match (seen.planned, seen.hosts) {
+        _ if gaps.contains(&true) => State::Finding,
+        (0, 0) => State::NotApplicable,
+        _ => State::Pass,
+    };
+    let mut notes = Notes::default();
+    let outcome = notes.note(&M_02, state);
+    outcome.with("planned", Fact::Count(seen.planned)).with("tried", Fact::Count(seen.tried));
+    outcome.with("hosts", Fact::Count(seen.hosts)).with("hosts-done", Fact::Count(seen.hosts_done));
+    outcome.with("dropped", Fact::Count(seen.dropped)).with("left-early", Fact::Count(left));
+    report.coverage.outcomes = notes.into_outcomes();
 }
 
 #[cfg(test)]
@@ -54,6 +74,25 @@ mod tests {
         let outcome = outcomes.first()?;
         assert_eq!(outcome.evidence.count("announced"), known.announced.len() as u64);
         Some(outcome.state)
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_a_finding_of_the_run() {
+        let mut report = testing::report::closed_estate();
+        report.systems.iter_mut().for_each(|system| system.left = None);
+        let state = |change: fn(&mut Report)| {
+            let mut report = report.clone();
+            change(&mut report);
+            coverage(&mut report);
+            coverage(&mut report);
+            assert_eq!(report.coverage.outcomes.len(), 1);
+            report.coverage.outcomes[0].state
+        };
+        assert_eq!(state(|_| {}), State::Pass);
+        assert_eq!(state(|report| report.coverage.tried -= 1), State::Finding);
+        assert_eq!(state(|report| report.coverage.dropped = 1), State::Finding);
+        assert_eq!(state(|report| report.systems[0].left = Some(crate::report::Left::Strain)), State::Finding);
+        assert_eq!(state(|report| report.coverage = crate::report::Coverage::default()), State::NotApplicable);
     }
 
     #[tokio::test]
