@@ -3,13 +3,20 @@
 //! Each plays one script for every association that comes, and puts planted names wherever the
 //! protocol has room for text.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadglass_dimse::pdu::control::{RELEASE_RESPONSE, abort};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::testing::PLANTED;
+
+/// Either end of a connection, in clear or behind TLS.
+pub(super) trait Conversation: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation for S {}
 
 /// What a target does after the A-ASSOCIATE-RQ.
 #[derive(Clone)]
@@ -65,6 +72,39 @@ pub(super) async fn serve(target: Target) -> u16 {
     port
 }
 
+/// As [`serve`], behind TLS; demands a certificate when `mutual`.
+pub(super) async fn serve_tls(target: Target, mutual: bool) -> u16 {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (made.cert.der().to_vec(), made.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider.clone());
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = if mutual {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from(cert.clone())).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        config.with_client_cert_verifier(verifier.build().unwrap())
+    } else {
+        config.with_no_client_auth()
+    };
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key));
+    let config = config.with_single_cert(vec![CertificateDer::from(cert)], key).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, target) = (acceptor.clone(), target.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    play(stream, target, 1).await;
+                }
+            });
+        }
+    });
+    port
+}
+
 /// The body of an A-ASSOCIATE-AC with planted names in the AE title fields.
 pub(super) fn acceptance(results: &[(u8, u8)], max_pdu: u32, class_uid: &[u8], version_name: &[u8]) -> Vec<u8> {
     let mut body = vec![0, 1, 0, 0];
@@ -98,7 +138,7 @@ fn item(out: &mut Vec<u8>, kind: u8, value: &[u8]) {
     out.extend_from_slice(value);
 }
 
-async fn play(mut stream: TcpStream, target: Target, met: u32) {
+async fn play(mut stream: impl Conversation, target: Target, met: u32) {
     let Some(request) = read_pdu(&mut stream).await else { return };
     let title = |at: usize| String::from_utf8_lossy(&request[at..at + 16]).trim().to_owned();
     match target {
@@ -132,7 +172,7 @@ async fn play(mut stream: TcpStream, target: Target, met: u32) {
     }
 }
 
-async fn accept(mut stream: TcpStream, contexts: &[u8], answers: Answers) {
+async fn accept(mut stream: impl Conversation, contexts: &[u8], answers: Answers) {
     let results: Vec<_> = contexts.iter().map(|id| (*id, 0)).collect();
     let body = acceptance(&results, 16_384, b"1.2.276.0.7230010.3.0.3.6.7", PLANTED[3].as_bytes());
     if stream.write_all(&pdu(2, &body)).await.is_err() {
@@ -177,7 +217,7 @@ async fn accept(mut stream: TcpStream, contexts: &[u8], answers: Answers) {
 }
 
 async fn answer(
-    stream: &mut TcpStream,
+    stream: &mut impl Conversation,
     context: u8,
     field: u16,
     message_id: u16,
@@ -258,7 +298,7 @@ fn number(mut command: &[u8], element: u16) -> u16 {
 }
 
 /// A whole PDU without its header.
-async fn read_pdu(stream: &mut TcpStream) -> Option<Vec<u8>> {
+async fn read_pdu(stream: &mut impl Conversation) -> Option<Vec<u8>> {
     let mut header = [0; 6];
     stream.read_exact(&mut header).await.ok()?;
     let [_, _, a, b, c, d] = header;
@@ -268,7 +308,7 @@ async fn read_pdu(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// Until the other end has gone.
-async fn hold(mut stream: TcpStream) {
+async fn hold(mut stream: impl Conversation) {
     let mut buffer = [0; 64];
     while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
 }

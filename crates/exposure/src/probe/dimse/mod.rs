@@ -131,6 +131,7 @@ pub async fn greet(look: &mut Look<'_, '_>, over: Over) -> bool {
 /// All checks of the family, over what [`greet`] found DICOM to be spoken: in clear when it is
 /// spoken both ways. Notes nothing of a port that was not greeted or speaks something else.
 pub async fn audit(look: &mut Look<'_, '_>) {
+    try_clear(look).await;
     let Some(facts) = look.known.dicom.clone() else { return };
     judge::clear_text(look, &facts);
     let clear = facts.clear.as_ref().filter(|greeting| greeting.is_dicom());
@@ -142,6 +143,15 @@ pub async fn audit(look: &mut Look<'_, '_>) {
         (None, Some(greeting)) => refused_stranger(look, Over::Tls, greeting).await,
         (None, None) if judge::keeps_strangers_out(look, &facts) => judge::all_refused_before(look),
         (None, None) => {}
+    }
+}
+
+/// A port that was met behind TLS first is greeted in clear too: D-01 asks for it.
+async fn try_clear(look: &mut Look<'_, '_>) {
+    let Some(facts) = &look.known.dicom else { return };
+    let behind_tls = look.known.behind_tls == Some(Speech::Dicom) || judge::keeps_strangers_out(look, facts);
+    if facts.clear.is_none() && behind_tls && look.depth >= Depth::Canary {
+        greet(look, Over::Clear).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leadglass_dicom::AeTitle;
 
-use super::hostile::{Answers, Target, acceptance, pdu, serve};
+use super::hostile::{Answers, Target, acceptance, pdu, serve, serve_tls};
 use super::*;
 use crate::catalogue::Name;
 use crate::catalogue::dimse::CHECKS;
@@ -293,7 +293,7 @@ async fn a_silent_home_of_dicom_is_an_error() {
 }
 
 #[tokio::test]
-async fn four_associations_at_most_and_never_two_at_once() {
+async fn four_associations_at_most() {
     let run = run();
     for target in [accepts(Answers::Status(0)), accepts(Answers::AbortsFind), accepts(Answers::Aborts)] {
         let port = serve(target).await;
@@ -303,5 +303,47 @@ async fn four_associations_at_most_and_never_two_at_once() {
             assert_eq!(look.line.connects(), 4);
         })
         .await;
+    }
+}
+
+/// As the engine does on a port where TLS is usual: behind TLS first.
+async fn look_behind_tls(target: Target, mutual: bool) -> (Known, Vec<Outcome>) {
+    let port = serve_tls(target, mutual).await;
+    let mut scope = testing::scope();
+    scope.assets[0].called_ae = AeTitle::parse("PACS").ok();
+    scope.assets[0].ports = vec![port];
+    let looked = testing::look(&testing::run(scope), port, Depth::Canary, async |look| {
+        assert_eq!(greet(look, Over::Tls).await, !mutual);
+        audit(look).await;
+    })
+    .await;
+    testing::assert_no_names(&looked.1);
+    looked
+}
+
+#[tokio::test]
+async fn behind_tls_the_same_is_seen_and_clear_is_tried_too() {
+    let (known, outcomes) = look_behind_tls(accepts(Answers::Status(0)), false).await;
+    let facts = known.dicom.unwrap();
+    assert!(facts.accepted_over_tls_without_certificate);
+    assert_eq!(facts.refused_over_tls, None);
+    assert_eq!(of(&outcomes, "D-01").state, State::Pass);
+    for found in ["D-02", "D-03", "D-05", "D-07", "D-08", "D-11"] {
+        assert_eq!(of(&outcomes, found).state, State::Finding, "{found}");
+    }
+    assert_eq!(known.clear, None);
+    assert_eq!(known.behind_tls, Some(Speech::Dicom));
+}
+
+#[tokio::test]
+async fn who_demands_a_certificate_keeps_strangers_out() {
+    let (known, outcomes) = look_behind_tls(accepts(Answers::Status(0)), true).await;
+    let facts = known.dicom.unwrap();
+    assert!(!facts.accepted_over_tls_without_certificate);
+    // RFC 8446 6.2: certificate_required.
+    assert_eq!(facts.refused_over_tls, Some(RefusedOverTls::Alert(116)));
+    assert_eq!(of(&outcomes, "D-01").state, State::Pass);
+    for untold in ["D-02", "D-03", "D-05", "D-07", "D-08", "D-10", "D-11", "D-14"] {
+        assert_eq!(of(&outcomes, untold).state, State::RefusedBefore, "{untold}");
     }
 }

@@ -32,7 +32,7 @@ struct Software {
 /// that is refused-before and not-applicable.
 pub async fn audit(look: &mut Look<'_, '_>) {
     let known = &*look.known;
-    let speaks = known.clear.is_some() || known.behind_tls.is_some();
+    let speaks = known.clear.is_some() || known.behind_tls.is_some() || known.tls.is_some();
     let product = known.product.map(|name| {
         let version = known.product_version;
         Software { name, version, confidence: Confidence::Confirmed }
