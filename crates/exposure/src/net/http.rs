@@ -331,6 +331,12 @@ impl Answer {
         media_type.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
     }
 
+    /// Whether its type is that, whatever its parameters.
+    pub fn is_of_exactly(&self, expected: &str) -> bool {
+        let media_type = self.header("content-type").unwrap_or_default();
+        media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
+    }
+
     /// Whether its type is JSON, or JSON of some kind (`application/dicom+json`).
     pub fn is_json(&self) -> bool {
         let media_type = self.header("content-type").unwrap_or_default();

@@ -92,7 +92,9 @@ async fn raw<Served: Future<Output = std::io::Result<()>> + Send>(
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut some = [0; 4096];
-                stream.read(&mut some).await?;
+                if stream.read(&mut some).await? == 0 {
+                    return Ok(());
+                }
                 serve(stream).await
             });
         }

@@ -67,6 +67,10 @@ async fn who_says_yes_to_everything_is_not_open() {
     let (known, outcomes) = look(&run, port, Depth::Canary).await;
     assert!(!known.open);
     assert_eq!(state(&outcomes, "W-02"), State::Error);
+    let (port, _) = site(|_| answer(200, "Content-Type: application/dicom+json\r\n", "[]")).await;
+    assert!(!look(&run, port, Depth::Canary).await.0.open);
+    let (port, _) = site(|_| answer(200, "Content-Type: application/dicom\r\n", "")).await;
+    assert!(!look(&run, port, Depth::Canary).await.0.open);
     let (port, _) = site(|_| answer(204, "", "")).await;
     assert!(!look(&run, port, Depth::Canary).await.0.open);
 }

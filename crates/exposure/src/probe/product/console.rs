@@ -36,7 +36,7 @@ enum Shows {
 static CONSOLES: &[Console] = &[
     Console { name: "conquest", path: "/cgi-bin/dgate?mode=top", shows: Shows::Page, guessed: true },
     Console { name: "clearcanvas", path: "/ImageServer/", shows: Shows::Page, guessed: true },
-    Console { name: "pacsone", path: "/pacsone/login.php", shows: Shows::LogIn, guessed: true },
+    Console { name: "pacsone", path: "/pacsone/login.php", shows: Shows::LogIn, guessed: false },
     Console { name: "keycloak", path: "/admin/", shows: Shows::LogIn, guessed: true },
     Console { name: "dicoogle", path: "/management/settings/index", shows: Shows::Json, guessed: false },
     Console { name: "meddream", path: "/", shows: Shows::Page, guessed: false },
@@ -53,6 +53,9 @@ pub(super) async fn audit(talk: &mut Talk, place: &Place<'_>, notes: &mut Notes)
     let consoles = if stranger { CONSOLES.iter().filter(|console| console.guessed).collect() } else { own };
     let (mut asked, mut refused, mut failed) = (0, None, false);
     for console in consoles {
+        if talk.left() == 0 {
+            break;
+        }
         let Ok(answer) = talk.ask(Request::get(console.path, LOOK_AT)).await else {
             failed = true;
             continue;

@@ -227,7 +227,8 @@ fn note_retrieve_by_uri(notes: &mut Notes, place: &Place<'_>, answer: Option<Ans
         return;
     };
     let asks = asks_who(&answer, place.server, place.run);
-    let is_image = answer.is_of_type("application/dicom") || answer.is_of_type("image/");
+    let is_image = answer.is_of_exactly("application/dicom") || answer.is_of_type("image/");
+    let is_image = is_image && !place.baseline.serves_all();
     let state = match answer.status {
         _ if asks => State::Pass,
         429 | 500..=999 => State::Error,

@@ -270,7 +270,7 @@ fn note_rest(look: &mut Look<'_, '_>, state: State) {
 }
 
 fn may_all(look: &mut Look<'_, '_>, checks: &[&'static Check]) -> bool {
-    checks.iter().fold(true, |may, check| look.may(check) && may)
+    checks.iter().filter(|check| !look.may(check)).count() == 0
 }
 
 fn may_all_of(look: &mut Look<'_, '_>, checks: &[&'static Check], facet: &Facet) -> bool {

@@ -12,8 +12,8 @@ use crate::probe::web::signature::{self, Kind};
 
 /// Bytes of a page in which a signature is looked for.
 const LOOK_AT: usize = 16 * 1024;
-/// Paths asked for when the product is not known.
-const MAX_GUESSES: usize = 4;
+/// Most paths asked for.
+const MAX_GUESSES: usize = 3;
 
 /// Where viewers are found, and with which product.
 static PATHS: &[(&str, Option<&str>)] = &[
@@ -24,7 +24,7 @@ static PATHS: &[(&str, Option<&str>)] = &[
     ("/ohif/", None),
     ("/viewer", None),
     ("/oviyam2/", None),
-    ("/meddream/", None),
+    ("/meddream/", Some("meddream")),
     ("/dcm4chee-arc/ui2/", Some("dcm4chee")),
     ("/weasis", Some("dcm4chee")),
     ("/oviyam2/", Some("dcm4chee")),
@@ -43,6 +43,9 @@ pub async fn audit(talk: &mut Talk, place: &Place<'_>, greeting: Option<&Greetin
     let paths = PATHS.iter().filter(|(_, of)| if of_product { *of == product } else { of.is_none() });
     let (mut asked, mut refused, mut failed) = (0, 0, 0);
     for (path, _) in paths.take(MAX_GUESSES) {
+        if talk.left() == 0 {
+            break;
+        }
         let Ok(answer) = talk.ask(Request::get(*path, LOOK_AT).accepting("text/html")).await else {
             failed += 1;
             continue;
