@@ -18,6 +18,7 @@ pub mod probe;
 pub mod report;
 pub mod run;
 pub mod scope;
+pub mod self_audit;
 pub mod signature;
 #[doc(hidden)]
 pub mod testing;

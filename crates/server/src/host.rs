@@ -62,6 +62,9 @@ pub enum StartError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// The doors are open to strangers, or could not be looked at.
+    #[error(transparent)]
+    Shut(#[from] crate::gate::Shut),
     /// The kept AE title is damaged.
     #[error("the kept AE title is damaged: set dimse.ae_title")]
     Title,

@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 pub mod dicomweb;
 pub mod first_run;
+pub mod gate;
 pub mod host;
 pub mod listen;
 pub mod logging;

@@ -13,7 +13,7 @@ use crate::host::{Host, StartError};
 use crate::listen::caps::Caps;
 use crate::listen::{self, Threshold};
 use crate::web::WebState;
-use crate::{first_run, scp};
+use crate::{first_run, gate, scp};
 
 /// How often certificates are looked at.
 const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
@@ -33,17 +33,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Opens both doors.
+    /// Opens both doors, after a stranger's look at a rehearsal of them found nothing.
     pub async fn start(host: Arc<Host>) -> Result<Running, StartError> {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let https = threshold(&host, "https", host.config.listen.https, host.tls.https()).await?;
-        let dicom = threshold(&host, "dicom", host.config.listen.dicom, host.tls.dicom()).await?;
-        let (https_address, dicom_address) = (address(&https)?, address(&dicom)?);
-        let (router, web) = crate::router(&host, https_address);
-        tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
-        tasks.spawn(serve_dicom(host.clone(), dicom, stop.clone(), tasks.clone()));
-        tasks.spawn(upkeep(host.clone(), stop.clone()));
-        Ok(Running { https: https_address, dicom: dicom_address, host, web, stop, tasks })
+        let behind = Behind::of(&host);
+        rehearse(&host, &behind).await?;
+        let at = Addresses { https: host.config.listen.https, dicom: host.config.listen.dicom };
+        let doors = Doors::open(&host, &behind, at).await?;
+        doors.tasks.spawn(upkeep(host.clone(), doors.stop.clone()));
+        let Doors { at: Addresses { https, dicom }, web, stop, tasks } = doors;
+        Ok(Running { https, dicom, host, web, stop, tasks })
     }
 
     /// The archive.
@@ -62,6 +60,73 @@ impl Running {
         self.host.archive.close().await;
         finished
     }
+}
+
+/// What is behind the doors: the same at a rehearsal as after it.
+struct Behind {
+    https: Arc<rustls::ServerConfig>,
+    dicom: Arc<rustls::ServerConfig>,
+    router: fn(&Arc<Host>, SocketAddr) -> (Router, WebState),
+}
+
+impl Behind {
+    fn of(host: &Host) -> Behind {
+        Behind { https: host.tls.https(), dicom: host.tls.dicom(), router: crate::router }
+    }
+}
+
+/// Where doors are.
+#[derive(Clone, Copy)]
+struct Addresses {
+    https: SocketAddr,
+    dicom: SocketAddr,
+}
+
+/// Two open doors.
+struct Doors {
+    at: Addresses,
+    web: WebState,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Doors {
+    async fn open(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<Doors, StartError> {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let https = threshold(host, "https", at.https, behind.https.clone()).await?;
+        let dicom = threshold(host, "dicom", at.dicom, behind.dicom.clone()).await?;
+        let at = Addresses { https: address(&https)?, dicom: address(&dicom)? };
+        let (router, web) = (behind.router)(host, at.https);
+        tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
+        tasks.spawn(serve_dicom(host.clone(), dicom, stop.clone(), tasks.clone()));
+        Ok(Doors { at, web, stop, tasks })
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Opens the doors on ports that nobody knows, looks at them as a stranger would, and closes them.
+async fn rehearse(host: &Arc<Host>, behind: &Behind) -> Result<(), StartError> {
+    let hidden = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
+    let at = Addresses { https: hidden(host.config.listen.https), dicom: hidden(host.config.listen.dicom) };
+    let folder = host.config.data.dir.join("self-audit");
+    // What the last start left is of no more use.
+    let _ = tokio::fs::remove_dir_all(&folder).await;
+    let doors = Doors::open(host, behind, at).await?;
+    let look = gate::Look {
+        dicom: doors.at.dicom,
+        https: doors.at.https,
+        ae_title: host.ae_title.clone(),
+        authority_sha256: host.tls.ca_fingerprint(),
+        folder,
+    };
+    let seen = look.look(host.clock.clone()).await;
+    doors.close().await;
+    Ok(gate::judge(&seen?)?)
 }
 
 async fn threshold(
@@ -125,5 +190,40 @@ async fn renew(host: &Host) {
         Ok(true) => tracing::info!("server certificate renewed"),
         Ok(false) => {}
         Err(error) => tracing::error!(%error, "the server certificate could not be renewed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use leadglass_dicom::clock::SystemClock;
+
+    async fn host(folder: &std::path::Path) -> Arc<Host> {
+        let mut config = Config::default();
+        config.data.dir = folder.join("archive");
+        config.listen.https.set_port(0);
+        config.listen.dicom.set_port(0);
+        Host::open(config, Arc::new(SystemClock)).await.unwrap()
+    }
+
+    /// A door with one route that asks nobody who they are.
+    fn forced_open(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
+        let (_, state) = crate::router(host, https);
+        let studies = axum::routing::get(|| async { ([(http::header::CONTENT_TYPE, "application/dicom+json")], "[]") });
+        (Router::new().route("/dicom-web/studies", studies), state)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn closed_doors_pass_and_a_door_forced_open_is_not_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path()).await;
+        rehearse(&host, &Behind::of(&host)).await.unwrap();
+        let behind = Behind { router: forced_open, ..Behind::of(&host) };
+        let refused = rehearse(&host, &behind).await.unwrap_err();
+        let StartError::Shut(gate::Shut::Exposed(gate::Exposed(found))) = &refused else { panic!("{refused}") };
+        assert!(found.iter().any(|exposure| exposure.check == "W-02"), "{found:?}");
+        assert!(refused.to_string().contains("they are not bound"), "{refused}");
+        host.archive.close().await;
     }
 }

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod echo;
 pub mod export;
+pub mod exposure;
 pub mod find;
 pub mod get;
 pub mod import;
@@ -62,6 +63,8 @@ pub enum Command {
     Import(import::Import),
     /// Write a study into a zip file.
     Export(export::Export),
+    /// Look, within a scope, for systems that would hand images to a stranger.
+    Exposure(exposure::Exposure),
     /// Ask an archive whether it is there.
     Echo(echo::Echo),
     /// Ask an archive what it has.
@@ -97,6 +100,7 @@ impl Command {
             Command::Token(command) => command.run(output).await,
             Command::Import(command) => command.run(output).await,
             Command::Export(command) => command.run(output).await,
+            Command::Exposure(command) => command.run(output).await,
             Command::Echo(command) => command.run(output).await,
             Command::Find(command) => command.run(output).await,
             Command::Get(command) => command.run(output).await,

@@ -15,6 +15,8 @@ pub enum Exit {
     Failed,
     /// 3: it ran, and found something wrong (`verify`, `doctor`, refused files).
     Found,
+    /// What the exposure audit says: see docs/EXPOSURE.md.
+    Code(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -23,6 +25,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => ExitCode::SUCCESS,
             Exit::Failed => ExitCode::from(1),
             Exit::Found => ExitCode::from(3),
+            Exit::Code(code) => ExitCode::from(code),
         }
     }
 }

@@ -135,7 +135,12 @@ impl Tls {
 
     /// SHA-256 of our authority's certificate, lower-case hex.
     pub fn ca_sha256(&self) -> String {
-        hex::encode(verify::fingerprint(self.authority.certificate()))
+        hex::encode(self.ca_fingerprint())
+    }
+
+    /// SHA-256 of our authority's certificate.
+    pub fn ca_fingerprint(&self) -> Fingerprint {
+        verify::fingerprint(self.authority.certificate())
     }
 
     /// Mutual TLS for the DICOM door.

@@ -24,6 +24,12 @@ pub fn lines(config: &Config) -> Vec<String> {
         format!("curl -ks -o /dev/null -w '%{{http_code}}\\n' https://{https}/no-such-path"),
         "# Old TLS is refused: an alert, or \"no protocols available\"; never a certificate.".into(),
         format!("openssl s_client -tls1_1 -connect {https} </dev/null"),
+        "# nmap's DICOM script, which speaks in clear, recognises nothing: no \"dicom-ping\" in what it prints.".into(),
+        format!("nmap -Pn -p {port} --script dicom-ping {host}"),
+        "# nmap sees TLS 1.2 and 1.3 with suites of grade A, nothing older.".into(),
+        format!("nmap -Pn -p {} --script ssl-enum-ciphers {}", https.port(), https.ip()),
+        "# The whole look of a stranger, from a machine elsewhere, with a scope of your own: exit code 0.".into(),
+        "leadglass exposure run --scope scope.toml --out look".into(),
         "# Clear HTTP gets no answer.".into(),
         format!("curl -s http://{https}/dicom-web/studies || echo closed"),
     ]

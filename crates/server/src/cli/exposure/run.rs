@@ -1,0 +1,140 @@
+//! `leadglass exposure run`: audits what a scope file allows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use leadglass_dicom::clock::{Clock, SystemClock};
+use leadglass_exposure::catalogue::Depth;
+use leadglass_exposure::engine::{self, AuditError, Ended, Job, Options, Progress, Shard};
+use leadglass_exposure::probe::version::Rules;
+use leadglass_exposure::report::verdict::{self, Verdict};
+use leadglass_exposure::run::{Limits, seconds};
+use leadglass_exposure::scope::Scope;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::watch;
+use super::terms::Judging;
+use super::{Blame, Failure};
+use crate::cli::output::Output;
+use crate::cli::serve::{StopSignal, raise_descriptor_limit};
+
+/// Audit what a scope file allows.
+#[derive(clap::Args, Debug)]
+pub struct Run {
+    /// The scope file; its signature is looked for beside it.
+    #[arg(long, value_name = "FILE")]
+    scope: PathBuf,
+    /// The folder of the run: report, log, and what a resumed run needs.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Go on with the run that is there.
+    #[arg(long)]
+    resume: bool,
+    /// No deeper than this, 0 to 4; never deeper than the scope.
+    #[arg(long, value_name = "DEPTH", value_parser = depth)]
+    depth: Option<Depth>,
+    /// Connects a second, all hosts together, instead of the scope's.
+    #[arg(long, value_name = "N")]
+    rate: Option<u32>,
+    /// The number that the order of the run comes from.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Take one part of the hosts, as 1/4: all parts together, merged, are the whole.
+    #[arg(long, value_name = "K/N", value_parser = shard, default_value = "1/1")]
+    shard: Shard,
+    /// Sweep more than 65,536 addresses.
+    #[arg(long)]
+    allow_large: bool,
+    /// Do not sweep ranges: look at single addresses and at what was imported.
+    #[arg(long)]
+    no_sweep: bool,
+    /// A newer rule base of known versions, instead of the one that is built in.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    #[command(flatten)]
+    judging: Judging,
+}
+
+impl Run {
+    /// Runs it.
+    pub async fn run(self, output: &Output) -> Result<Verdict, Failure> {
+        let judge = self.judging.read()?;
+        let scope = Arc::new(Scope::read(&self.scope).usage()?);
+        scope.holds_at(seconds(SystemClock.now())).usage()?;
+        raise_descriptor_limit();
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_when_told(StopSignal::new()?, stop.clone()));
+        let job = self.job(scope, stop)?;
+        let progress = Arc::new(Progress::default());
+        let watched = watch(output, progress.clone());
+        let audited = engine::audit(job, progress).await.map_err(blame);
+        watched.finish();
+        let audited = audited?;
+        if audited.ended != Ended::Complete {
+            eprintln!("leadglass: {}", audited.ended.reason());
+        }
+        judge.conclude(&audited.report, came(audited.ended), &self.out, output)
+    }
+
+    fn job(&self, scope: Arc<Scope>, stop: CancellationToken) -> Result<Job, Failure> {
+        let mut entropy = [0; 32];
+        SystemRandom::new().fill(&mut entropy).map_err(|_| anyhow!("the system gives no random bytes"))?;
+        let options = Options {
+            resume: self.resume,
+            seed: self.seed,
+            shard: self.shard,
+            depth: self.depth,
+            rate: self.rate,
+            allow_large: self.allow_large,
+            sweep: !self.no_sweep,
+            ..Options::new(&self.out)
+        };
+        let clock = Arc::new(SystemClock);
+        let rules = self.rules()?;
+        Ok(Job { scope, rules, clock, entropy, limits: Limits::default(), stop, options })
+    }
+
+    fn rules(&self) -> Result<Arc<Rules>, Failure> {
+        let Some(path) = &self.rules else { return Ok(Rules::built_in()) };
+        let what = || format!("the rule base {}", path.display());
+        let text = std::fs::read_to_string(path).with_context(what).usage()?;
+        Ok(Arc::new(Rules::parse(&text).with_context(what).usage()?))
+    }
+}
+
+async fn stop_when_told(mut signal: StopSignal, stop: CancellationToken) {
+    signal.wait().await;
+    stop.cancel();
+    // Who asks twice does not wait.
+    signal.wait().await;
+    tokio::time::sleep(Duration::ZERO).await;
+    std::process::exit(i32::from(Verdict::Incomplete.code()));
+}
+
+fn came(ended: Ended) -> verdict::Ended {
+    match ended {
+        Ended::Complete => verdict::Ended::Whole,
+        Ended::Stopped | Ended::Breaker | Ended::NotPermitted => verdict::Ended::Stopped,
+    }
+}
+
+/// Whose fault it is that there was no run.
+fn blame(error: AuditError) -> Failure {
+    match error {
+        AuditError::Files { .. } => Failure::Internal(error.into()),
+        _ => Failure::Usage(error.into()),
+    }
+}
+
+fn depth(text: &str) -> Result<Depth, String> {
+    let number: u8 = text.parse().map_err(|_| "a depth is 0 to 4".to_owned())?;
+    Depth::try_from(number).map_err(str::to_owned)
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    parts.and_then(|(number, of)| Shard::new(number, of)).ok_or_else(|| "a shard is K/N, as 1/4".to_owned())
+}

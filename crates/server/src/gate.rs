@@ -1,0 +1,142 @@
+//! The gate before the doors: they are rehearsed and looked at as a stranger would, by the
+//! exposure audit, and are bound only when it finds nothing.
+//!
+//! The rehearsal is behind the same TLS, the same router and the same DICOM entity, on the
+//! addresses that are configured and ports that nobody knows. Deliberately absent: a way to
+//! open the doors without it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadglass_dicom::AeTitle;
+use leadglass_dicom::clock::Clock;
+use leadglass_exposure::engine::{self, AuditError, Ended, Job, Options, Progress};
+use leadglass_exposure::finding::{Outcome, Severity};
+use leadglass_exposure::probe::version::Rules;
+use leadglass_exposure::report::Report;
+use leadglass_exposure::run::Limits;
+use leadglass_exposure::self_audit::{self, Doors};
+use tokio_util::sync::CancellationToken;
+
+use crate::tls::TlsError;
+use crate::tls::authority::random;
+
+/// For the whole look at one door.
+const DOOR: Duration = Duration::from_secs(60);
+/// For one conversation with a door: it is on this machine.
+const CONVERSATION: Duration = Duration::from_secs(5);
+
+/// What a stranger found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposed(pub Vec<Exposure>);
+
+/// One finding on a door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// The check: docs/EXPOSURE.md has its paragraph.
+    pub check: &'static str,
+    /// What it is about.
+    pub title: &'static str,
+    /// The port it was found on.
+    pub port: u16,
+    /// What to do.
+    pub remediation: &'static str,
+}
+
+/// Why the gate does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Shut {
+    /// A stranger gets in, or could.
+    #[error("{0}")]
+    Exposed(Exposed),
+    /// The look could not be taken to its end.
+    #[error("the archive could not be looked at as a stranger would: {0}")]
+    Unfinished(&'static str),
+    /// The look could not begin.
+    #[error("the archive could not be looked at as a stranger would")]
+    Audit(#[from] AuditError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] TlsError),
+}
+
+/// Doors that are open, and whom they belong to.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Where DICOM over TLS answers.
+    pub dicom: SocketAddr,
+    /// Where HTTPS answers.
+    pub https: SocketAddr,
+    /// Our AE title.
+    pub ae_title: AeTitle,
+    /// SHA-256 of our authority's certificate.
+    pub authority_sha256: [u8; 32],
+    /// A new folder for the look's log.
+    pub folder: PathBuf,
+}
+
+impl Look {
+    /// Looks at the doors as a stranger would.
+    pub async fn look(self, clock: Arc<dyn Clock>) -> Result<Report, Shut> {
+        let doors = Doors {
+            dicom: self.dicom,
+            https: self.https,
+            ae_title: self.ae_title,
+            authority_sha256: self.authority_sha256,
+        };
+        let scope = self_audit::scope(&doors, leadglass_exposure::run::seconds(clock.now()));
+        let job = Job {
+            scope: Arc::new(scope),
+            rules: Rules::built_in(),
+            clock,
+            entropy: random::<32>()?,
+            limits: Limits { conversation: CONVERSATION, host: DOOR, ..Limits::default() },
+            stop: CancellationToken::new(),
+            options: Options { rate: Some(engine::CEILING), ..Options::new(&self.folder) },
+        };
+        let audited = engine::audit(job, Arc::new(Progress::default())).await?;
+        match audited.ended {
+            Ended::Complete => Ok(audited.report),
+            ended => Err(Shut::Unfinished(ended.reason())),
+        }
+    }
+}
+
+/// Whether a report of a look at our own doors lets them be opened.
+pub fn judge(report: &Report) -> Result<(), Shut> {
+    let systems = &report.systems;
+    let unseen = systems.is_empty()
+        || systems.iter().any(|system| system.left.is_some() || system.services.is_empty())
+        || report.coverage.hosts_done < report.coverage.hosts;
+    if unseen {
+        return Err(Shut::Unfinished("a door did not answer its own host"));
+    }
+    let found = systems.iter().flat_map(|system| system.outcomes()).filter(|(_, outcome)| is_exposure(outcome));
+    let exposures: Vec<Exposure> = found
+        .map(|(port, outcome)| Exposure {
+            check: outcome.check.0.id,
+            title: outcome.check.0.title,
+            port,
+            remediation: outcome.check.0.remediation,
+        })
+        .collect();
+    if exposures.is_empty() { Ok(()) } else { Err(Shut::Exposed(Exposed(exposures))) }
+}
+
+/// What is worth knowing is no exposure; everything above is.
+fn is_exposure(outcome: &Outcome) -> bool {
+    outcome.is_finding() && outcome.severity > Severity::Info
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a stranger who looked at the doors found them open; they are not bound")?;
+        for Exposure { check, title, port, remediation } in &self.0 {
+            write!(f, "\n  {check} {title} (port {port} of the rehearsal). {remediation}")?;
+        }
+        f.write_str("\nThe checks are in docs/EXPOSURE.md.")
+    }
+}
