@@ -124,8 +124,10 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind) -> Result<(), StartError> {
         authority_sha256: host.tls.ca_fingerprint(),
         folder,
     };
+    tracing::info!("looking at a rehearsal of the doors as a stranger would; refusals that follow are its");
     let seen = look.look(host.clock.clone()).await;
     doors.close().await;
+    tracing::info!("the look at the rehearsal is over");
     Ok(gate::judge(&seen?)?)
 }
 
