@@ -48,6 +48,9 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
         let ended = walk.walk().await?;
         walk.end(ended)?;
     }
+    if journal.state.is_complete() {
+        journal.forget_key()?;
+    }
     progress.begin(Phase::Report);
     let ended = journal.state.ended.map_or(Ended::Stopped, |ended| ended.what);
     let report = assemble::report(&plan, &job.options, &job.rules, &journal.state, seconds(job.clock.now()));
@@ -150,8 +153,7 @@ impl Walk<'_, '_> {
 
     fn end(&mut self, ended: Ended) -> Result<(), AuditError> {
         self.journal.note(Entry::Ended(Stamped { what: ended, at: self.run.now() }))?;
-        self.journal.sync()?;
-        if ended == Ended::Complete { self.journal.forget_key() } else { Ok(()) }
+        self.journal.sync()
     }
 
     async fn sweep(&mut self) -> Result<Option<Ended>, AuditError> {

@@ -1,5 +1,7 @@
 //! Runs of the engine against hosts made for it: whole, killed, resumed, in shards, broken off.
 
+#![expect(clippy::unwrap_used, reason = "test")]
+
 mod estate;
 
 use std::path::{Path, PathBuf};
@@ -227,7 +229,10 @@ async fn a_run_is_not_gone_on_with_for_another_scope_or_other_options() {
     (other.options.resume, other.options.imported) = (true, vec!["127.0.0.1:1".parse().unwrap()]);
     assert!(matches!(audit(other, Arc::default()).await, Err(AuditError::OtherOptions("imports"))));
     assert_eq!(resume(&estate.scope, &out).await.unwrap().ended, Ended::Complete);
+    // Killed between its last line and the end of its key.
+    std::fs::write(out.join("run.key"), [9; 32]).unwrap();
     let read_again = resume(&estate.scope, &out).await.unwrap();
+    assert!(!out.join("run.key").exists());
     assert_eq!((read_again.ended, read_again.report.systems.len()), (Ended::Complete, 2));
 }
 
