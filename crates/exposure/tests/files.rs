@@ -1,4 +1,5 @@
 //! Trees on disk: what is in them, who may read it, what a hostile one can do. Nothing.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write as _;
@@ -236,7 +237,7 @@ fn text_in_the_pixels_and_programs_in_the_preamble() {
     let ground = Ground::new();
     let ultrasound = explicit(8, 0x16, "UI", b"1.2.840.10008.5.1.4.1.1.6.1");
     let no = explicit(0x28, 0x301, "CS", b"NO");
-    ground.file("1.dcm", &part10(b"", &[ultrasound.clone()]), 0o600);
+    ground.file("1.dcm", &part10(b"", std::slice::from_ref(&ultrasound)), 0o600);
     ground.file("2.dcm", &part10(b"", &[ultrasound, no]), 0o600);
     ground.file("3.dcm", &instance(&[explicit(0x28, 0x301, "CS", b"YES")]), 0o600);
     ground.file("4.dcm", &instance(&[]), 0o600);

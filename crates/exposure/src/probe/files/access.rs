@@ -108,11 +108,10 @@ fn is_everyone(sid: &[u8]) -> bool {
     for (number, bytes) in numbers.iter_mut().zip(rest.chunks_exact(4)) {
         *number = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     }
-    match (*authority, *count, numbers) {
-        (1, 1, [0, ..]) | (5, 1, [11, ..]) | (5, 2, [32, 545, ..]) => true,
-        (5, 5, [21, _, _, _, 513]) => true,
-        _ => false,
-    }
+    matches!(
+        (*authority, *count, numbers),
+        (1, 1, [0, ..]) | (5, 1, [11, ..]) | (5, 2, [32, 545, ..]) | (5, 5, [21, _, _, _, 513])
+    )
 }
 
 #[cfg(test)]

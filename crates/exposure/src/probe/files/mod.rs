@@ -53,6 +53,7 @@ use worker::{Walk, Worker};
 pub type Paths<'a> = dyn Fn(Hash, &Path) + Sync + 'a;
 
 /// How a tree is walked.
+#[derive(Default)]
 pub struct Options<'a> {
     /// The host that the tree is mounted on.
     pub host: Host,
@@ -60,12 +61,6 @@ pub struct Options<'a> {
     pub threads: Option<usize>,
     /// Where paths in clear go; nowhere by default.
     pub paths: Option<&'a Paths<'a>>,
-}
-
-impl Default for Options<'_> {
-    fn default() -> Self {
-        Options { host: Host::default(), threads: None, paths: None }
-    }
 }
 
 /// Walks one of an asset's folders (`asset.paths[root]`) and says what it came to. Blocks; works
