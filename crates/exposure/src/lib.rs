@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod engine;
 pub mod evidence;
 pub mod finding;
+pub mod import;
 pub mod manual;
 pub mod net;
 pub mod probe;

@@ -81,10 +81,8 @@ fn digest_of(bytes: &[u8]) -> [u8; 32] {
 /// Reads everything before it gives up, so that every mistake is told.
 fn from_file(file: Section<'_>, folder: &Path, sha256: [u8; 32]) -> Option<Scope> {
     let format_mend = "write format = 1, or use the leadglass that wrote the file";
-    if file.required_number("format", FORMAT..=FORMAT, format_mend).is_none() {
-        // The rest may mean something else there.
-        return None;
-    }
+    // In another format the rest may mean something else.
+    file.required_number("format", FORMAT..=FORMAT, format_mend)?;
     let owner = file.required("owner", "write whose systems these are");
     let authorised_by = file.required("authorised_by", "write who authorised the audit, name and office");
     let reference = file.required("reference", "write where the authorisation can be looked up: a ticket, a letter");

@@ -95,7 +95,6 @@ proptest! {
     fn nor_by_any_file(assets in prop::collection::vec((ranges(3), any::<bool>()), 1..4), excluded in ranges(3)) {
         if let Ok(scope) = Scope::parse(file(&assets, &excluded).as_bytes(), Path::new(".")) {
             check(&scope, &assets, &excluded)?;
-            if std::env::var("SHOW").is_ok() { eprintln!("PARSED"); }
             // The targets are what is permitted, no more and no less.
             let permitted = (0..COUNT).filter(|index| scope.permits(address(*index), NOW).is_ok()).count();
             prop_assert_eq!(scope.targets().all.len(), permitted as u128);
