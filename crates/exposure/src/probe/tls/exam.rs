@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::ask::{Answer, ask};
 use super::flight::Agreed;
-use super::hello::{Hello, SHORT_GROUPS, SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2, USUAL_GROUPS};
+use super::hello::{ALL_GROUPS, Hello, SHORT_GROUPS, SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2};
 use super::suites::{Exchange, SUITES, Suite, Weakness, suite};
 use crate::finding::State;
 use crate::probe::Look;
@@ -104,7 +104,7 @@ pub async fn examine(look: &mut Look<'_, '_>, left: u32) -> Exam {
 
 /// The hello that a good client of TLS 1.2 would send.
 pub fn usual_hello(look: &Look<'_, '_>) -> Vec<u8> {
-    encode(look, TLS_1_2, &usual_suites(), USUAL_GROUPS)
+    encode(look, TLS_1_2, &usual_suites(), ALL_GROUPS)
 }
 
 fn usual_suites() -> Vec<u16> {
@@ -118,7 +118,7 @@ fn encode(look: &Look<'_, '_>, version: u16, suites: &[u16], groups: &[u16]) -> 
 
 impl Exam {
     async fn usual(&mut self, look: &mut Look<'_, '_>) {
-        match self.ask(look, TLS_1_2, &usual_suites(), USUAL_GROUPS).await {
+        match self.ask(look, TLS_1_2, &usual_suites(), ALL_GROUPS).await {
             Some(Ok(agreed)) => {
                 self.speaks_1_2 = Some(agreed.version == TLS_1_2);
                 if agreed.version != TLS_1_2 {
@@ -131,9 +131,9 @@ impl Exam {
     }
 
     async fn withdrawn(&mut self, look: &mut Look<'_, '_>) {
-        let everything: Vec<u16> = SUITES.iter().map(|suite| suite.id).collect();
         while let Some(top) = WITHDRAWN.into_iter().find(|version| !self.versions.contains_key(version)) {
-            match self.ask(look, top, &everything, USUAL_GROUPS).await {
+            let everything = self.unsettled_first();
+            match self.ask(look, top, &everything, ALL_GROUPS).await {
                 Some(Ok(agreed)) => self.settle_versions(top, &agreed),
                 Some(Err(alert)) => {
                     for version in WITHDRAWN {
@@ -143,6 +143,14 @@ impl Exam {
                 None => return,
             }
         }
+    }
+
+    /// Every suite, those first that would settle a weakness: a version is refused or agreed to
+    /// for its own sake, and what it is agreed with is worth knowing.
+    fn unsettled_first(&self) -> Vec<u16> {
+        let settles = |suite: &&Suite| suite.weak.iter().any(|weak| !self.weak.contains_key(weak));
+        let (first, last): (Vec<&Suite>, Vec<&Suite>) = SUITES.iter().partition(settles);
+        first.into_iter().chain(last).map(|suite| suite.id).collect()
     }
 
     /// A hello up to `top` was answered with a version: those between are not spoken.
@@ -170,7 +178,7 @@ impl Exam {
             }
             let in_question = |suite: &&Suite| suite.weak.iter().any(|weak| open.contains(weak));
             let suites = self.suites(in_question);
-            match self.ask(look, version, &suites, USUAL_GROUPS).await {
+            match self.ask(look, version, &suites, ALL_GROUPS).await {
                 Some(Ok(_)) => {}
                 Some(Err(alert)) => {
                     self.weak.extend(open.into_iter().map(|weak| (weak, Verdict::Refused(alert))));
@@ -189,7 +197,7 @@ impl Exam {
                 _ => false,
             };
             let suites = self.suites(in_question);
-            let groups = if curve { SHORT_GROUPS } else { USUAL_GROUPS };
+            let groups = if curve { SHORT_GROUPS } else { ALL_GROUPS };
             match self.ask(look, version, &suites, groups).await {
                 Some(Ok(agreed)) => self.settle_exchange(&agreed),
                 Some(Err(_)) => {
@@ -201,11 +209,12 @@ impl Exam {
         }
     }
 
-    /// [`Exam::learn`] has taken the length of a Diffie-Hellman group already.
+    /// [`Exam::learn`] has taken the length of a group already.
     fn settle_exchange(&mut self, agreed: &Agreed) {
         match suite(agreed.suite).map(|suite| suite.exchange) {
             Some(Exchange::Ecdhe) if agreed.group.is_some() => {
-                self.short_curve = Some(agreed.group.filter(|group| SHORT_GROUPS.contains(group)));
+                // A curve that was not offered is none of the short ones.
+                self.short_curve.get_or_insert(None);
             }
             Some(Exchange::Dhe) if self.dhe.is_some() => {}
             _ => self.stopped = Some(State::Error),
@@ -266,6 +275,11 @@ impl Exam {
         }
         if let (Exchange::Dhe, Some(bits)) = (suite.exchange, agreed.bits) {
             self.dhe = Some(Group::Bits { bits, suite: agreed.suite });
+        }
+        if let (Exchange::Ecdhe, Some(group)) = (suite.exchange, agreed.group)
+            && SHORT_GROUPS.contains(&group)
+        {
+            self.short_curve = Some(Some(group));
         }
         self.first.get_or_insert_with(|| agreed.clone());
     }

@@ -11,8 +11,8 @@ pub const TLS_1_1: u16 = 0x0302;
 /// TLS 1.2.
 pub const TLS_1_2: u16 = 0x0303;
 
-/// Groups of 256 bits and more, and the one every server has first.
-pub const USUAL_GROUPS: &[u16] = &[0x001d, 0x0017, 0x0018, 0x0019, 0x001e];
+/// Groups of 256 bits and more; then shorter ones, for a server may have a certificate on one.
+pub const ALL_GROUPS: &[u16] = &[0x001d, 0x0017, 0x0018, 0x0019, 0x001e, 0x0015, 0x0013];
 /// Curves of fewer than 256 bits: secp224r1, secp192r1, secp224k1, secp192k1, sect233r1, sect163r2 and the like.
 pub const SHORT_GROUPS: &[u16] = &[
     0x0015, 0x0013, 0x0014, 0x0012, 0x0010, 0x000f, 0x0011, 0x0001, 0x0002, 0x0003, 0x0004, 0x0005, 0x0006, 0x0007,
@@ -115,7 +115,7 @@ mod tests {
 
     fn hello(version: u16, suites: &[u16]) -> Vec<u8> {
         let name = Some("pacs.hospital.example");
-        Hello { version, suites, groups: USUAL_GROUPS, name, random: [7; 32] }.encode()
+        Hello { version, suites, groups: ALL_GROUPS, name, random: [7; 32] }.encode()
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub async fn certificates(look: &mut Look<'_, '_>, facts: &Facts) {
         Some(Speech::Http | Speech::Other(_)) => note(look, State::NotApplicable, State::NotApplicable, asked, None),
         Some(Speech::Tls) | None => match demand(look, facts).await {
             Demand::Made(refusal) => note(look, State::Pass, State::Pass, true, refusal.alert),
+            Demand::NotMade if asked => note(look, State::Pass, State::NotApplicable, asked, None),
             Demand::NotMade => note(look, State::NotApplicable, State::NotApplicable, asked, None),
             Demand::Unclear(state) => note(look, state, state, asked, None),
         },
