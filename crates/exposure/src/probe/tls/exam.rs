@@ -75,6 +75,11 @@ impl Exam {
     pub fn unasked(&self) -> State {
         self.stopped.unwrap_or(State::SkippedByPolicy)
     }
+
+    /// Whether it ended before all was asked that might have been.
+    pub fn was_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
 }
 
 /// Sends at most so many hellos.

@@ -173,3 +173,6 @@ fn both(look: &mut Look<'_, '_>, state: State) {
     look.notes.note(&T_06, state);
     look.notes.note(&T_09, state);
 }
+
+#[cfg(test)]
+mod tests;

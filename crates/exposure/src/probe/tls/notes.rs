@@ -119,7 +119,7 @@ fn mechanisms(notes: &mut Notes, exam: &Exam, facts: &Facts) {
                 }
             }
         }
-        None if exam.speaks_1_2 == Some(false) || facts.handshake.is_some() => {
+        None if exam.speaks_1_2 == Some(false) || (facts.handshake.is_some() && !exam.was_stopped()) => {
             notes.note(&T_05, State::NotApplicable);
         }
         None => {
