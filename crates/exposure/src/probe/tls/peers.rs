@@ -12,9 +12,10 @@ use tokio::time::timeout;
 use super::{Facts, Refusal};
 use crate::catalogue::tls::{T_01, T_07, T_08};
 use crate::evidence::Fact;
-use crate::finding::State;
+use crate::finding::{Severity, State};
 use crate::net::stream::server_name;
 use crate::net::tls;
+use crate::probe::dimse::RefusedOverTls;
 use crate::probe::tls::ask::without_connection;
 use crate::probe::{Look, Speech};
 use crate::{AUDIT_AE_TITLE, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
@@ -39,8 +40,13 @@ pub async fn certificates(look: &mut Look<'_, '_>, facts: &Facts) {
 }
 
 fn note(look: &mut Look<'_, '_>, asks: State, demands: State, asked: bool, alert: Option<u8>) {
+    let only_rejected = look.known.dicom.as_ref().is_some_and(|dicom| !dicom.accepted_over_tls_without_certificate);
     for (check, state) in [(&T_07, asks), (&T_08, demands)] {
         let outcome = look.notes.note(check, state).with("asked", Fact::Flag(asked));
+        if state == State::Finding && only_rejected {
+            // Heard, and turned away for another reason: an AE Title is soon guessed.
+            outcome.severity(Severity::Medium);
+        }
         if let Some(alert) = alert {
             outcome.with("alert", Fact::Code(alert.into()));
         }
@@ -65,6 +71,10 @@ async fn demand(look: &mut Look<'_, '_>, facts: &Facts) -> Demand {
     }
     if !facts.asked_for_certificate {
         return Demand::NotMade;
+    }
+    if let Some(refused) = look.known.dicom.as_ref().and_then(|dicom| dicom.refused_over_tls) {
+        let alert = if let RefusedOverTls::Alert(alert) = refused { Some(alert) } else { None };
+        return Demand::Made(Refusal { alert });
     }
     let name = server_name(super::asked_name(look.asset), look.line.address());
     let patience = look.line.run().limits.connect;
