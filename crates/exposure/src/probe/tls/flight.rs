@@ -168,8 +168,11 @@ impl Flight {
     }
 }
 
-/// The next record: kind, content, what follows. `None` while it is not all there.
-fn record(bytes: &[u8]) -> Result<Option<(u8, &[u8], &[u8])>, Malformed> {
+/// Kind, content, what follows.
+type Record<'a> = (u8, &'a [u8], &'a [u8]);
+
+/// The next record. `None` while it is not all there.
+fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Malformed> {
     if let Some(kind) = bytes.first()
         && !matches!(kind, 21 | 22)
     {
