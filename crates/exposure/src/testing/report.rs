@@ -68,8 +68,16 @@ pub fn estate() -> Report {
         tree("research share", 0, 45_000, vec![readable, finding("F-05"), passed("F-02")]),
         tree("archive", 0, 120, vec![passed("F-01"), passed("F-05")]),
     ];
-    report.coverage =
-        Coverage { planned: 16, tried: 16, open: 4, refused: 12, silent: 0, hosts: 4, hosts_done: 4, ..Coverage::default() };
+    report.coverage = Coverage {
+        planned: 16,
+        tried: 16,
+        open: 4,
+        refused: 12,
+        silent: 0,
+        hosts: 4,
+        hosts_done: 4,
+        ..Coverage::default()
+    };
     report.sort();
     report
 }

@@ -1,5 +1,7 @@
 //! `leadglass exposure run`: audits what a scope file allows.
 
+use std::fs::File;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use leadglass_dicom::clock::{Clock, SystemClock};
 use leadglass_exposure::catalogue::Depth;
 use leadglass_exposure::engine::{self, AuditError, Ended, Job, Options, Progress, Shard};
+use leadglass_exposure::import::{self, Dropped};
 use leadglass_exposure::probe::version::Rules;
 use leadglass_exposure::report::verdict::{self, Verdict};
 use leadglass_exposure::run::{Limits, seconds};
@@ -51,6 +54,16 @@ pub struct Run {
     /// Do not sweep ranges: look at single addresses and at what was imported.
     #[arg(long)]
     no_sweep: bool,
+    /// Endpoints that another tool found: masscan, nmap, zmap, zgrab2, Shodan, Censys, a plain
+    /// list or an inventory's CSV. What the scope does not cover is dropped and counted.
+    #[arg(long, value_name = "FILE")]
+    import: Vec<PathBuf>,
+    /// What the imports are, when their beginning does not tell: masscan-json, nmap-xml, list, ….
+    #[arg(long, value_name = "FORMAT")]
+    import_format: Option<import::Format>,
+    /// The port that rows without one mean; without it, the ports of their asset.
+    #[arg(long, value_name = "PORT")]
+    import_port: Option<u16>,
     /// A newer rule base of known versions, instead of the one that is built in.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -80,6 +93,7 @@ impl Run {
     }
 
     fn job(&self, scope: Arc<Scope>, stop: CancellationToken) -> Result<Job, Failure> {
+        let (imported, dropped) = self.imported(&scope)?;
         let mut entropy = [0; 32];
         SystemRandom::new().fill(&mut entropy).map_err(|_| anyhow!("the system gives no random bytes"))?;
         let options = Options {
@@ -90,11 +104,36 @@ impl Run {
             rate: self.rate,
             allow_large: self.allow_large,
             sweep: !self.no_sweep,
+            imported,
+            dropped,
             ..Options::new(&self.out)
         };
         let clock = Arc::new(SystemClock);
         let rules = self.rules()?;
         Ok(Job { scope, rules, clock, entropy, limits: Limits::default(), stop, options })
+    }
+
+    /// Endpoints of all imports, and how many rows were dropped; what was dropped and why is said.
+    fn imported(&self, scope: &Scope) -> Result<(Vec<SocketAddr>, u64), Failure> {
+        let (mut endpoints, mut dropped) = (Vec::new(), 0);
+        for path in &self.import {
+            let what = || format!("the import {}", path.display());
+            let file = File::open(path).with_context(what).usage()?;
+            let options = import::Options { format: self.import_format, port: self.import_port };
+            let imported = import::read(file, scope, options).with_context(what).usage()?;
+            let Dropped { out_of_scope, excluded, public, malformed, not_open } = imported.dropped;
+            eprintln!(
+                "leadglass: {} as {}: {} rows, {} endpoints in scope; dropped {out_of_scope} out of scope, \
+                 {excluded} excluded, {public} public and not owned, {malformed} malformed, {not_open} not open",
+                path.display(),
+                imported.format,
+                imported.rows,
+                imported.endpoints.len(),
+            );
+            dropped += imported.dropped.total();
+            endpoints.extend(imported.endpoints.into_iter().map(SocketAddr::from));
+        }
+        Ok((endpoints, dropped))
     }
 
     fn rules(&self) -> Result<Arc<Rules>, Failure> {
