@@ -1,6 +1,8 @@
 //! The network family against responders in this process: each service open, closed, lying,
 //! silent, dripping, endless; names planted in all that they say.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a responder that does not start fails the test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -6,6 +6,9 @@ use super::talk::{Talk, Unanswered};
 use super::{Service, ftp, mysql, rsync, telnet, vnc};
 use crate::net::{Line, Over};
 
+/// A greeting's mark and whose it is.
+type Known = (fn(&[u8]) -> bool, Service);
+
 /// How long a server may take to speak first. Nothing waits longer on an idle connection.
 const WAIT: Duration = Duration::from_millis(1200);
 
@@ -20,7 +23,7 @@ fn of_greeting(bytes: &[u8]) -> Option<Service> {
     if bytes.starts_with(b"SSH-2.0-") || bytes.starts_with(b"SSH-1.") {
         return Some(Service::Ssh);
     }
-    let known: [(fn(&[u8]) -> bool, Service); 5] = [
+    let known: [Known; 5] = [
         (vnc::is_greeting, Service::Vnc),
         (rsync::is_greeting, Service::Rsync),
         (telnet::is_greeting, Service::Telnet),
