@@ -13,6 +13,7 @@ pub mod engine;
 pub mod evidence;
 pub mod finding;
 pub mod import;
+pub mod fleet;
 pub mod manual;
 pub mod net;
 pub mod probe;

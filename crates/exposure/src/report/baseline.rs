@@ -105,3 +105,100 @@ impl Accepted {
         self.held.iter()
     }
 }
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::summary::Summary;
+    use crate::testing::NOW;
+    use crate::testing::report::estate;
+
+    const GOOD: &str = r#"
+# agreed with radiology
+[[accept]]
+check = "D-05"
+label = "CT 2"
+port = 104
+owner = "M. Muster"
+reason = "C-ECHO is how the vendor watches it"
+expires = 2027-03-31
+
+[[accept]]
+check = "D-07"
+label = "nobody"
+owner = "M. Muster"
+reason = "gone"
+expires = "2026-11-22"
+"#;
+
+    #[test]
+    fn an_accepted_finding_stays_visible() {
+        let report = estate();
+        let before = Summary::of(&report, &Accepted::default());
+        let accepted = Baseline::parse(GOOD).unwrap().apply(&report, NOW);
+        let after = Summary::of(&report, &accepted);
+        assert_eq!((before.accepted, after.accepted), (0, 1));
+        assert_eq!(before.findings(), after.findings() + 1);
+        assert_eq!(before.systems, after.systems, "what is open stays open");
+        assert_eq!(accepted.unused.len(), 1);
+        assert_eq!(accepted.unused[0].label, "nobody");
+        assert!(accepted.expired.is_empty(), "it holds on its last day");
+    }
+
+    #[test]
+    fn it_ends_with_its_day() {
+        let report = estate();
+        let accepted = Baseline::parse(GOOD).unwrap().apply(&report, NOW + 200 * 86_400);
+        assert_eq!(accepted.expired.len(), 2);
+        assert_eq!(accepted.all().count(), 0);
+    }
+
+    #[test]
+    fn all_mistakes_at_once_with_line_and_mend() {
+        let text = r#"
+[[accept]]
+check = "D-99"
+label = "CT 2"
+prot = 104
+owner = ""
+reason = "x"
+expires = 2027-13-31
+
+[[accept]]
+label = 5
+port = 70000
+owner = "M"
+reason = "y"
+expires = "soon"
+
+[other]
+"#;
+        let mistakes = Baseline::parse(text).unwrap_err().0;
+        let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line).collect();
+        assert!(lines.is_sorted());
+        for (line, word) in [
+            (3, "D-99"),
+            (5, "prot"),
+            (6, "owner"),
+            (8, ""),
+            (10, "check"),
+            (11, "label"),
+            (12, "port"),
+            (15, "expires"),
+            (17, "other"),
+        ] {
+            let found = mistakes.iter().find(|mistake| mistake.line == line);
+            let said = found.unwrap_or_else(|| panic!("nothing said of line {line}: {mistakes:?}")).to_string();
+            assert!(said.contains(word) && said.contains("; "), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_where() {
+        let mistakes = Baseline::parse("[[accept]]\ncheck = \n").unwrap_err().0;
+        assert!(mistakes.iter().any(|mistake| mistake.line == 2), "{mistakes:?}");
+        assert!(Baseline::parse(&" ".repeat(MAX_BYTES + 1)).is_err());
+        assert_eq!(Baseline::parse("").unwrap(), Baseline::default());
+    }
+}

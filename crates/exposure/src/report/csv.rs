@@ -92,3 +92,36 @@ pub fn guarded(cell: &str) -> String {
     let controlled = cell.chars().next().is_some_and(wording::is_unseen);
     if formula || controlled { format!("'{plain}") } else { plain.into_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::report::{estate, hostile};
+
+    fn written(report: &Report) -> Vec<::csv::StringRecord> {
+        let mut bytes = Vec::new();
+        write(report, &Accepted::default(), &mut bytes).unwrap();
+        ::csv::Reader::from_reader(&bytes[..]).records().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_row_for_each_finding() {
+        let report = estate();
+        let rows = written(&report);
+        assert_eq!(rows.len(), report.findings().count());
+        assert!(rows.iter().all(|row| row.len() == COLUMNS.len()));
+        assert!(rows.iter().any(|row| &row[2] == "D-07" && &row[0] == "critical"));
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for text in ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "\x1b[31m"] {
+            assert!(guarded(text).starts_with('\''), "{text:?}");
+        }
+        for cell in written(&hostile()).iter().flat_map(|row| row.iter()) {
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+            assert!(!cell.chars().any(wording::is_unseen), "{cell:?}");
+        }
+        assert_eq!(guarded("CT 2"), "CT 2");
+    }
+}

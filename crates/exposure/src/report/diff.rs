@@ -271,3 +271,108 @@ fn open_share(report: &Report) -> Share {
     }
     Share::of(open, all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::verdict::FailOn;
+    use crate::testing::report::{closed_estate, estate};
+
+    fn between(earlier: &Report, later: &Report) -> Diff {
+        Diff::of(earlier, later, &Accepted::default())
+    }
+
+    fn changes(diff: &Diff) -> BTreeSet<Change> {
+        diff.items.iter().map(|item| item.change).collect()
+    }
+
+    #[test]
+    fn the_same_is_no_change() {
+        let report = estate();
+        let mut again = report.clone();
+        again.times.started += 86_400;
+        let diff = between(&report, &again);
+        assert!(diff.is_empty());
+        assert_eq!(diff.unchanged, report.findings().count() as u64);
+    }
+
+    #[test]
+    fn all_mended_and_all_new() {
+        let (open, closed) = (estate(), closed_estate());
+        let mended = between(&open, &closed);
+        assert_eq!(changes(&mended), [Change::Resolved].into());
+        assert_eq!(mended.items.len(), open.findings().count());
+        let broken = between(&closed, &open);
+        assert_eq!(changes(&broken), [Change::New].into());
+        assert!(broken.fails(FailOn::New(Severity::High)));
+        assert!(!mended.fails(FailOn::New(Severity::Info)));
+    }
+
+    #[test]
+    fn who_did_not_ask_again_mended_nothing() {
+        let open = estate();
+        let mut silent = open.clone();
+        silent.systems.iter_mut().for_each(|system| system.services.clear());
+        silent.coverage.silent = 4;
+        let mut stopped = open.clone();
+        stopped.systems.clear();
+        let mut refused = open.clone();
+        for service in refused.systems.iter_mut().flat_map(|system| &mut system.services) {
+            service.outcomes.iter_mut().for_each(|outcome| outcome.state = State::RefusedBefore);
+        }
+        let mut elsewhere = open.clone();
+        elsewhere.systems.iter_mut().for_each(|system| system.services.clear());
+        elsewhere.scope.vantage = crate::scope::Vantage::Internet;
+        for later in [silent, stopped, refused, elsewhere] {
+            let mut later = later;
+            later.trees.clear();
+            assert_eq!(changes(&between(&open, &later)), [Change::NotRechecked].into());
+        }
+    }
+
+    #[test]
+    fn a_door_that_is_gone_is_resolved_when_all_was_tried() {
+        let open = estate();
+        let mut gone = open.clone();
+        let archive = gone.systems.iter_mut().find(|system| system.label == "archive").unwrap();
+        archive.services.retain(|service| service.port != 8042);
+        let diff = between(&open, &gone);
+        assert_eq!(changes(&diff), [Change::Resolved].into());
+        assert!(diff.items.iter().all(|item| item.key.at.port == Some(8042)));
+        gone.coverage.tried -= 1;
+        assert_eq!(changes(&between(&open, &gone)), [Change::NotRechecked].into());
+    }
+
+    #[test]
+    fn worse_better_and_other_evidence() {
+        let report = estate();
+        let changed = |change: fn(&mut Outcome)| {
+            let mut later = report.clone();
+            let services = later.systems.iter_mut().flat_map(|system| &mut system.services);
+            let mut outcomes = services.flat_map(|service| &mut service.outcomes);
+            change(outcomes.find(|outcome| outcome.check.id == "D-01" && outcome.is_finding()).unwrap());
+            between(&report, &later)
+        };
+        assert_eq!(changes(&changed(|outcome| outcome.severity = Severity::Critical)), [Change::Worse].into());
+        assert_eq!(changes(&changed(|outcome| outcome.severity = Severity::Info)), [Change::Better].into());
+        let seen = changed(|outcome| outcome.confidence = Confidence::Imported);
+        assert_eq!(changes(&seen), [Change::EvidenceChanged].into());
+    }
+
+    #[test]
+    fn a_listed_host_is_its_label_and_one_of_a_range_its_address() {
+        let report = estate();
+        let mut moved = report.clone();
+        moved.systems[0].address = "127.9.9.9".parse().unwrap();
+        assert!(between(&report, &moved).is_empty(), "a new address under the old label");
+        let mut of_range = report.clone();
+        of_range.systems[0].listed = false;
+        let mut moved = of_range.clone();
+        moved.systems[0].address = "127.9.9.9".parse().unwrap();
+        let diff = between(&of_range, &moved);
+        assert_eq!((diff.appeared.len(), diff.vanished.len()), (1, 1));
+        assert!(diff.of_change(Change::Resolved).next().is_none());
+        let text = diff.text();
+        assert!(text.contains("127.9.9.9") && text.contains("Hosts that vanished"), "{text}");
+    }
+}

@@ -9,7 +9,7 @@ mod checks;
 mod cover;
 mod hosts;
 mod method;
-mod places;
+pub(crate) mod places;
 pub mod shell;
 
 use std::io::{self, Write};
@@ -65,4 +65,53 @@ fn contents(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
         (true, "method", "Method and limits"),
     ];
     all.into_iter().filter(|(there, ..)| *there).map(|(_, anchor, title)| (anchor, title)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::report::{ATTACKS, estate, hostile, public_scan};
+
+    fn page(report: &Report) -> String {
+        let mut bytes = Vec::new();
+        write(report, &Accepted::default(), &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn it_says_what_the_scan_of_2019_said() {
+        let page = page(&public_scan());
+        for said in ["590", "2,300", "25.7 %", "24,300,000", "13,700,000", "4,924,141"] {
+            assert!(page.contains(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_fetched_and_nothing_runs() {
+        for report in [estate(), hostile()] {
+            let page = page(&report);
+            assert!(page.contains(shell::POLICY));
+            for outside in ["<script", "url(", "@import", "href=\"http", "onload=\"", "<img", "javascript:", "<link", "<iframe"] {
+                assert!(!page.contains(outside), "{outside}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_are_text() {
+        let page = page(&hostile());
+        for attack in ATTACKS {
+            assert!(attack == "=cmd|' /C calc'!A0" || !page.contains(attack), "{attack:?}");
+        }
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        assert!(!page.chars().any(|c| c != '\n' && wording::is_unseen(c)));
+    }
+
+    #[test]
+    fn every_anchor_leads_somewhere() {
+        let page = page(&estate());
+        for link in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(page.contains(&format!("id=\"{link}\"")), "#{link}");
+        }
+    }
 }

@@ -144,3 +144,72 @@ impl serde_json::ser::Formatter for Canonical {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::report::{estate, hostile};
+
+    #[test]
+    fn what_is_written_is_read_and_written_the_same() {
+        for report in [estate(), hostile()] {
+            let bytes = canonical(&report);
+            let mut sorted = report.clone();
+            sorted.sort();
+            let read = parse(&bytes).unwrap();
+            assert_eq!(read, sorted);
+            assert_eq!(canonical(&read), bytes);
+        }
+    }
+
+    #[test]
+    fn order_and_times_do_not_change_the_body() {
+        let report = estate();
+        let mut other = report.clone();
+        other.systems.reverse();
+        other.plan.ports.reverse();
+        other.trees.reverse();
+        other.systems.iter_mut().for_each(|system| {
+            system.services.reverse();
+            system.services.iter_mut().for_each(|service| service.outcomes.reverse());
+        });
+        assert_eq!(canonical(&report), canonical(&other));
+        other.times.started += 4711;
+        other.times.resumed = 3;
+        assert_ne!(canonical(&report), canonical(&other));
+        assert_eq!(report.body_sha256(), other.body_sha256());
+        other.coverage.tried += 1;
+        assert_ne!(report.body_sha256(), other.body_sha256());
+    }
+
+    #[test]
+    fn the_unknown_is_refused_with_its_place() {
+        let good = String::from_utf8(canonical(&estate())).unwrap();
+        let wrong = |from: &str, to: &str| {
+            assert!(good.contains(from), "{from}");
+            parse(good.replacen(from, to, 1).as_bytes()).unwrap_err().to_string()
+        };
+        assert!(wrong("\"format\":1", "\"format\":2").contains("format 2"));
+        assert!(wrong("\"tool\":", "\"tuul\":").contains("unknown field `tuul`"));
+        assert!(wrong("\"D-07\"", "\"Q-99\"").contains("a check that this version does not know"));
+        assert!(wrong("\"speaks\":\"dicom\"", "\"speaks\":\"DOE^JANE\"").contains("a name that this version"));
+        assert!(!wrong("\"tool\":", "\"\\u001b[31m\":").contains('\x1b'));
+        assert!(parse(b"").is_err());
+        assert!(parse(&good.as_bytes()[..good.len() / 2]).unwrap_err().to_string().starts_with("line 1"));
+    }
+
+    #[test]
+    fn reading_is_bounded() {
+        let endless = io::repeat(b' ');
+        assert!(matches!(read_at_most(endless, 1024), Err(ReadError::TooLong(1024))));
+        let nested = format!("{{\"format\":1,\"tool\":{}", "[".repeat(100_000));
+        assert!(parse(nested.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_label_stays_what_it_is_and_cannot_act() {
+        let bytes = canonical(&hostile());
+        assert!(!bytes.iter().any(|byte| *byte < b' ' && *byte != b'\n'));
+        assert!(!String::from_utf8(bytes).unwrap().chars().any(|c| c != '\n' && wording::is_unseen(c)));
+    }
+}

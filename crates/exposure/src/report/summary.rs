@@ -236,17 +236,20 @@ impl<'report> HostSum<'report> {
 impl Trees {
     fn of(report: &Report) -> Trees {
         let mut sum = Trees::default();
-        for tree in &report.trees {
-            sum.roots += 1;
-            sum.files = sum.files.saturating_add(tree.files);
-            sum.dicom_files = sum.dicom_files.saturating_add(tree.dicom_files);
-            sum.unreadable = sum.unreadable.saturating_add(tree.unreadable);
-            if tree.is_exposed() {
-                sum.exposed_roots += 1;
-                sum.dicom_files_in_exposed = sum.dicom_files_in_exposed.saturating_add(tree.dicom_files);
-            }
-        }
+        report.trees.iter().for_each(|tree| sum.add(tree));
         sum
+    }
+
+    /// Counts one tree.
+    pub fn add(&mut self, tree: &super::Tree) {
+        self.roots += 1;
+        self.files = self.files.saturating_add(tree.files);
+        self.dicom_files = self.dicom_files.saturating_add(tree.dicom_files);
+        self.unreadable = self.unreadable.saturating_add(tree.unreadable);
+        if tree.is_exposed() {
+            self.exposed_roots += 1;
+            self.dicom_files_in_exposed = self.dicom_files_in_exposed.saturating_add(tree.dicom_files);
+        }
     }
 }
 

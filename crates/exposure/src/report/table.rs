@@ -222,3 +222,26 @@ fn wrapped(text: &mut String, sentence: &str, indent: &str) {
     }
     let _ = writeln!(text, "{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::report::{estate, hostile, public_scan};
+
+    #[test]
+    fn the_picture_of_2019_fits_a_terminal() {
+        let text = text(&public_scan(), &Accepted::default());
+        assert!(text.contains("590 of 2,300 systems checked are OPEN: 25.7 %"), "{text}");
+        assert!(text.contains("24,300,000 studies within reach"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
+
+    #[test]
+    fn nothing_in_it_acts_on_the_terminal() {
+        for report in [estate(), hostile()] {
+            let text = text(&report, &Accepted::default());
+            assert!(!text.chars().any(|c| c != '\n' && wording::is_unseen(c)), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        }
+    }
+}

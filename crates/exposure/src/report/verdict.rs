@@ -158,3 +158,61 @@ impl fmt::Display for FailOn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::baseline::Baseline;
+    use crate::testing::NOW;
+    use crate::testing::report::{closed_estate, estate};
+
+    fn verdict(report: &Report, fail_on: &str, before: Option<&Report>, ended: Ended) -> Verdict {
+        let terms = Terms {
+            fail_on: fail_on.parse().unwrap(),
+            min_coverage: Share::of(95, 100),
+            accepted: &Accepted::default(),
+            before,
+        };
+        Verdict::of(report, &terms, ended)
+    }
+
+    #[test]
+    fn each_end_has_its_number() {
+        let (open, closed) = (estate(), closed_estate());
+        let mut short = closed.clone();
+        short.coverage.tried = short.coverage.planned / 2;
+        for (report, fail_on, before, ended, expected) in [
+            (&closed, "info", None, Ended::Whole, 0),
+            (&open, "critical", None, Ended::Whole, 1),
+            (&open, "never", None, Ended::Whole, 0),
+            (&open, "new:info", Some(&open), Ended::Whole, 0),
+            (&open, "new:high", Some(&closed), Ended::Whole, 1),
+            (&open, "new:high", None, Ended::Whole, 1),
+            (&closed, "info", None, Ended::Refused, 2),
+            (&open, "critical", None, Ended::Stopped, 3),
+            (&short, "info", None, Ended::Whole, 3),
+            (&open, "critical", None, Ended::Broken, 4),
+        ] {
+            assert_eq!(verdict(report, fail_on, before, ended).code(), expected, "{fail_on} {ended:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_acceptance_fails_a_clean_run() {
+        let text = "[[accept]]\ncheck = \"D-05\"\nlabel = \"CT 2\"\nowner = \"M\"\nreason = \"x\"\nexpires = 2026-01-01\n";
+        let report = closed_estate();
+        let accepted = Baseline::parse(text).unwrap().apply(&report, NOW);
+        let terms = Terms { fail_on: FailOn::Never, min_coverage: Share::default(), accepted: &accepted, before: None };
+        assert_eq!(Verdict::of(&report, &terms, Ended::Whole), Verdict::Findings);
+    }
+
+    #[test]
+    fn thresholds_are_read_as_they_are_written() {
+        for text in ["never", "info", "low", "medium", "high", "critical", "new:high", "new:critical"] {
+            assert_eq!(text.parse::<FailOn>().unwrap().to_string(), text);
+        }
+        for text in ["", "HIGH", "new:", "new:never", "old:high", "9"] {
+            assert_eq!(text.parse::<FailOn>(), Err(NotAThreshold), "{text}");
+        }
+    }
+}
