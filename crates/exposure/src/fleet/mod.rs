@@ -141,7 +141,6 @@ impl Fleet {
         let systems = systems(&reports, &newest);
         let mut total = Tally::default();
         systems.iter().for_each(|seen| total.add(seen.counted));
-        let grouped = |name: fn(&Seen<'_>) -> Option<&'static str>| tally::groups(systems.iter(), name, |seen| seen.counted);
         let by = |label: fn(&Labels) -> &Option<String>| {
             tally::groups(systems.iter(), |seen: &Seen<'_>| label(seen.labels).as_deref(), |seen| seen.counted)
         };
@@ -154,7 +153,11 @@ impl Fleet {
             countries: by(|labels| &labels.country),
             regions: by(|labels| &labels.region),
             sites: by(|labels| &labels.site),
-            products: grouped(|seen| seen.product.map(Name::as_str)),
+            products: tally::groups(
+                systems.iter(),
+                |seen: &Seen<'_>| seen.product.map(Name::as_str),
+                |seen| seen.counted,
+            ),
             trees: trees(&reports, &newest),
             series: series(&reports),
             runs: runs(&reports, &newest),
@@ -184,9 +187,8 @@ fn newest(reports: &[Report], until: i64) -> Newest<'_> {
 fn systems<'run>(reports: &'run [Report], newest: &Newest<'run>) -> Vec<Seen<'run>> {
     let mut seen: BTreeMap<(&str, &str, IpAddr), Seen<'run>> = BTreeMap::new();
     for (index, report) in reports.iter().enumerate() {
-        let counts = |system: &&System| {
-            system.is_checked() && newest.get(&slot(report, &system.labels, false)) == Some(&index)
-        };
+        let counts =
+            |system: &&System| system.is_checked() && newest.get(&slot(report, &system.labels, false)) == Some(&index);
         for system in report.systems.iter().filter(counts) {
             let counted = Counted { open: system.is_open(), studies: system.studies };
             let first = || Seen { labels: &system.labels, product: system.product, counted };

@@ -66,12 +66,7 @@ pub fn write(fleet: &Fleet, format: Format, out: &mut dyn Write) -> io::Result<(
 
 /// Rows of all groups, told apart by their first cell.
 fn rows(fleet: &Fleet) -> [(&'static str, &[Group]); 4] {
-    [
-        ("country", &fleet.countries),
-        ("region", &fleet.regions),
-        ("site", &fleet.sites),
-        ("product", &fleet.products),
-    ]
+    [("country", &fleet.countries), ("region", &fleet.regions), ("site", &fleet.sites), ("product", &fleet.products)]
 }
 
 fn csv(fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
@@ -102,7 +97,8 @@ fn text(fleet: &Fleet) -> String {
     let _ = writeln!(text, "FLEET  {}, the newest of {} given", counted(runs, "run", "runs"), fleet.runs.len());
     let _ = writeln!(text, "\n  {} of {} checked OPEN: {share}", number(open), counted(checked, "system", "systems"));
     if open > 0 {
-        let _ = writeln!(text, "  {} within reach on the {} that told", counted(studies, "study", "studies"), number(told));
+        let _ =
+            writeln!(text, "  {} within reach on the {} that told", counted(studies, "study", "studies"), number(told));
     }
     for (by, groups) in rows(fleet) {
         if groups.iter().any(|group| group.name.is_some()) {

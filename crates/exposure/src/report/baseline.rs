@@ -106,7 +106,6 @@ impl Accepted {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,7 +91,9 @@ mod tests {
         for report in [estate(), hostile()] {
             let page = page(&report);
             assert!(page.contains(shell::POLICY));
-            for outside in ["<script", "url(", "@import", "href=\"http", "onload=\"", "<img", "javascript:", "<link", "<iframe"] {
+            for outside in
+                ["<script", "url(", "@import", "href=\"http", "onload=\"", "<img", "javascript:", "<link", "<iframe"]
+            {
                 assert!(!page.contains(outside), "{outside}");
             }
         }

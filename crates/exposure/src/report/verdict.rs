@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn an_expired_acceptance_fails_a_clean_run() {
-        let text = "[[accept]]\ncheck = \"D-05\"\nlabel = \"CT 2\"\nowner = \"M\"\nreason = \"x\"\nexpires = 2026-01-01\n";
+        let text =
+            "[[accept]]\ncheck = \"D-05\"\nlabel = \"CT 2\"\nowner = \"M\"\nreason = \"x\"\nexpires = 2026-01-01\n";
         let report = closed_estate();
         let accepted = Baseline::parse(text).unwrap().apply(&report, NOW);
         let terms = Terms { fail_on: FailOn::Never, min_coverage: Share::default(), accepted: &accepted, before: None };
