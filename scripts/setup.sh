@@ -31,6 +31,7 @@ for purpose in "$@"; do
     build) need_debian cc gcc g++ g++ make make perl perl ;;
     interop)
       need_debian echoscu dcmtk openssl openssl sslscan sslscan python3 python3 mkfs.ext4 e2fsprogs
+      need_debian chromium chromium
       if ! [ -x .venv/bin/python ] || ! cmp -s interop/requirements.txt .venv/installed.txt; then
         python3 -m venv .venv 2>/dev/null || { need_debian no-such-command python3-venv; python3 -m venv .venv; }
         .venv/bin/pip install --quiet --disable-pip-version-check -r interop/requirements.txt

@@ -88,7 +88,7 @@ fn event(
             event["resources"] = json!([resource(subject)]);
         }
         Class::DataSecurity => {
-            event["data_security"] = json!({ "category": "Regulated Data", "category_id": 7, "data_lifecycle_state": "Data at-rest", "data_lifecycle_state_id": 1 });
+            event["data_security"] = json!({ "category": "Personal", "category_id": 1, "data_lifecycle_state": "Data at-Rest", "data_lifecycle_state_id": 1 });
             event["confidence_id"] = confidence;
             event["resources"] = json!([resource(subject)]);
         }
@@ -102,9 +102,9 @@ fn event(
 
 impl Class {
     fn of(outcome: &Outcome) -> Class {
-        match (outcome.check.id.as_bytes().first(), &outcome.facet) {
-            (Some(b'F'), _) => Class::DataSecurity,
-            (Some(b'V'), Facet::Rule(_)) => Class::Vulnerability,
+        match (outcome.check.id, &outcome.facet) {
+            (id, _) if id.starts_with('F') => Class::DataSecurity,
+            ("V-01", Facet::Rule(_)) => Class::Vulnerability,
             _ => Class::Compliance,
         }
     }
