@@ -64,7 +64,12 @@ def test_the_canonical_form_keeps_its_schema(report):
 def test_sarif_is_read_by_a_strict_model(report):
     model = pytest.importorskip("pydantic_sarif.model")
     log = json.loads((report / "report.sarif").read_text())
-    (model.Sarif if hasattr(model, "Sarif") else model.StaticAnalysisResultsFormatSarifVersion210JsonSchema)(**log)
+    strict = json.loads(json.dumps(log))
+    for result in strict["runs"][0]["results"]:
+        for suppression in result.get("suppressions", []):
+            # The model has the `state` of an early draft; 2.1.0 calls it `status` (3.35.3).
+            assert suppression.pop("status") == "accepted"
+    model.StaticAnalysisResultsFormatSarifVersion210JsonSchema(**strict)
     run = log["runs"][0]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     present = [result for result in run["results"] if result["baselineState"] != "absent"]
