@@ -17,6 +17,16 @@ need_debian() { # COMMAND PACKAGE pairs
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# Servers that the tests run themselves, on loopback and for their time only: Debian must not start them.
+need_servers() { # COMMAND PACKAGE pairs
+  local policy=/usr/sbin/policy-rc.d mine=""
+  if [ "$(id -u)" -eq 0 ] && ! [ -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && mine=yes
+  fi
+  PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin)" need_debian "$@"
+  [ -z "$mine" ] || rm -f "$policy"
+}
+
 need_cargo_tool() { # COMMAND CRATE
   command -v "$1" >/dev/null || cargo install --quiet --locked "$2"
 }
@@ -32,18 +42,19 @@ for purpose in "$@"; do
     interop)
       need_debian echoscu dcmtk openssl openssl sslscan sslscan python3 python3 mkfs.ext4 e2fsprogs
       need_debian chromium chromium
+      need_servers Orthanc orthanc nginx nginx-light lighttpd lighttpd initdb postgresql redis-server redis-server \
+        vsftpd vsftpd rsync rsync slapd slapd smbd samba Xtigervnc tigervnc-standalone-server \
+        tigervncpasswd tigervnc-tools xrdp xrdp mariadbd mariadb-server-core telnetd inetutils-telnetd
+      [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_servers no-such-command orthanc-dicomweb
+      [ -f /usr/lib/lighttpd/mod_webdav.so ] || need_servers no-such-command lighttpd-mod-webdav
       if ! [ -x .venv/bin/python ] || ! cmp -s interop/requirements.txt .venv/installed.txt; then
         python3 -m venv .venv 2>/dev/null || { need_debian no-such-command python3-venv; python3 -m venv .venv; }
         .venv/bin/pip install --quiet --disable-pip-version-check -r interop/requirements.txt
         cp interop/requirements.txt .venv/installed.txt
       fi ;;
     bench)
-      # Debian starts Orthanc as a service when it is installed; the bench runs its own.
-      if ! command -v Orthanc >/dev/null; then
-        need_debian Orthanc orthanc storescu dcmtk
-        (systemctl stop orthanc || service orthanc stop) >/dev/null 2>&1 || true
-      fi
-      [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_debian no-such-command orthanc-dicomweb ;;
+      need_servers Orthanc orthanc storescu dcmtk
+      [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_servers no-such-command orthanc-dicomweb ;;
     lint) need_cargo_tool cargo-deny cargo-deny ;;
     fuzz) need_cargo_tool cargo-fuzz cargo-fuzz ;;
     *) echo "setup: unknown purpose $purpose" >&2; exit 2 ;;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use leadglass_exposure::engine::{merge, verify_log};
 use leadglass_exposure::report::diff::Diff as Difference;
+use leadglass_exposure::report::json;
 use leadglass_exposure::report::verdict::{Ended, FailOn, Verdict};
 use leadglass_exposure::signature::Purpose;
 
@@ -111,7 +112,8 @@ impl Report {
 impl Sign {
     /// Runs it.
     pub fn run(self, output: &Output) -> Result<Verdict, Failure> {
-        read_report(&self.report)?;
+        // An old signature beside it need not hold: this makes a new one.
+        json::parse(&fs::read(&self.report).usage()?).usage()?;
         super::scope::sign(&self.report, &self.key, self.new_key, Purpose::Report, output)
     }
 }

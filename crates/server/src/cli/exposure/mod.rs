@@ -5,6 +5,7 @@
 
 mod checks;
 mod compare;
+mod fleet;
 mod progress;
 mod run;
 mod scope;
@@ -35,6 +36,8 @@ enum ExposureCommand {
     Diff(compare::Diff),
     /// Make one report of the reports of all shards of a run.
     Merge(compare::Merge),
+    /// Make one picture of many runs.
+    Fleet(fleet::FleetCommand),
     /// Sign a report.
     Sign(compare::Sign),
     /// Check the chain of a run's log and the signature of its report.
@@ -80,6 +83,7 @@ impl Exposure {
             ExposureCommand::Report(command) => command.run(output),
             ExposureCommand::Diff(command) => command.run(output),
             ExposureCommand::Merge(command) => command.run(output),
+            ExposureCommand::Fleet(command) => command.run(output),
             ExposureCommand::Sign(command) => command.run(output),
             ExposureCommand::Verify(command) => command.run(output),
             ExposureCommand::SelfAudit(command) => command.run(output).await,

@@ -1,6 +1,6 @@
 //! `leadglass exposure scope`: begin a scope file, look at what it comes to, sign it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -67,7 +67,9 @@ impl ScopeCommand {
                 Ok(Verdict::Clean)
             }
             Action::Sign { file, key, new_key } => {
-                Scope::read(&file).usage()?;
+                // An old signature beside it need not hold: this makes a new one.
+                let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display())).usage()?;
+                Scope::parse(&bytes, file.parent().unwrap_or(Path::new("."))).usage()?;
                 sign(&file, &key, new_key, Purpose::Scope, output)
             }
         }
@@ -75,13 +77,7 @@ impl ScopeCommand {
 }
 
 /// Signs a file and puts the signature beside it.
-pub fn sign(
-    file: &std::path::Path,
-    key: &std::path::Path,
-    new_key: bool,
-    purpose: Purpose,
-    output: &Output,
-) -> Result<Verdict, Failure> {
+pub fn sign(file: &Path, key: &Path, new_key: bool, purpose: Purpose, output: &Output) -> Result<Verdict, Failure> {
     let signing = if new_key {
         let made = SigningKey::generate(&aws_lc_rs::rand::SystemRandom::new())?;
         made.write(key).with_context(|| format!("cannot write the new key {}", key.display())).usage()?;
