@@ -406,7 +406,7 @@ async fn smb_old_and_unsigned() {
 async fn smb_takes_guests_when_asked() {
     let mut opted_in = opted_in();
     opted_in.assets[0].shares = vec!["images".to_owned()];
-    let greet = vec![Hear, smb2_negotiated(1), Hear, ntlm_challenge(), Hear];
+    let greet = [Hear, smb2_negotiated(1), Hear, ntlm_challenge(), Hear];
     let read = [&[16, 0, 1, 0][..], &[0; 8], &0x0012_00a9u32.to_le_bytes()].concat();
     let granted = [smb2(1, 0, 4711, &[9, 0, 1, 0, 72, 0, 0, 0]), Hear, smb2(3, 0, 4711, &read), Hear];
     let lets_in = [&greet[..], &granted].concat();
