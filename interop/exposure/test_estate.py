@@ -2,13 +2,18 @@
 import json
 import signal
 import subprocess
+import tempfile
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from audit import CLEAN, FINDINGS, INCOMPLETE, Audit, stamp
 from leadglass import BINARY, EXAMPLES
 
 RUN_TIMEOUT_S = 900
+# Runs with one seed and one key come to the same bytes.
+KEY = Path(tempfile.mkdtemp(prefix="leadglass-audit-")) / "key"
+SAME = ("--seed", "7", "--key-file", str(KEY))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +35,7 @@ def estate(tmp_path_factory):
 @pytest.fixture(scope="module")
 def audited(estate, tmp_path_factory):
     manifest, scope = estate
-    return manifest, Audit(tmp_path_factory.mktemp("audit"), scope, "--seed", "7",
-                           expect=(FINDINGS,), timeout=RUN_TIMEOUT_S)
+    return manifest, Audit(tmp_path_factory.mktemp("audit"), scope, *SAME, expect=(FINDINGS,), timeout=RUN_TIMEOUT_S)
 
 
 def fleet(audit):
@@ -110,7 +114,7 @@ class Interrupted:
     def start(self):
         resume = ["--resume"] if self.out.exists() else []
         self.process = subprocess.Popen([str(BINARY), "exposure", "run", "--scope", str(self.scope), "--out",
-                                         str(self.out), "--seed", "7", *resume],
+                                         str(self.out), *SAME, *resume],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def size(self):
@@ -133,7 +137,7 @@ class Interrupted:
 def test_two_shards_merged_are_one_run(estate, audited, tmp_path):
     _, whole = audited
     _, scope = estate
-    shards = [Audit(tmp_path / f"shard{number}", scope, "--seed", "7", "--shard", f"{number}/2",
+    shards = [Audit(tmp_path / f"shard{number}", scope, *SAME, "--shard", f"{number}/2",
                     expect=(FINDINGS,), timeout=RUN_TIMEOUT_S) for number in (1, 2)]
     merged = tmp_path / "merged"
     subprocess.run([str(BINARY), "exposure", "merge", *(str(shard.out / "report.json") for shard in shards),

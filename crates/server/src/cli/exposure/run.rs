@@ -1,8 +1,10 @@
 //! `leadglass exposure run`: audits what a scope file allows.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +56,11 @@ pub struct Run {
     /// Do not sweep ranges: look at single addresses and at what was imported.
     #[arg(long)]
     no_sweep: bool,
+    /// The key that hashes of paths and certificates' names are made with, 32 bytes in hex, mode
+    /// 0600; made when there is none. Runs and shards with one key can be compared and merged;
+    /// without it each run has its own.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Endpoints that another tool found: masscan, nmap, zmap, zgrab2, Shodan, Censys, a plain
     /// list or an inventory's CSV. What the scope does not cover is dropped and counted.
     #[arg(long, value_name = "FILE")]
@@ -94,8 +101,10 @@ impl Run {
 
     fn job(&self, scope: Arc<Scope>, stop: CancellationToken) -> Result<Job, Failure> {
         let (imported, dropped) = self.imported(&scope)?;
-        let mut entropy = [0; 32];
-        SystemRandom::new().fill(&mut entropy).map_err(|_| anyhow!("the system gives no random bytes"))?;
+        let entropy = match &self.key_file {
+            Some(path) => kept_key(path)?,
+            None => fresh_key()?,
+        };
         let options = Options {
             resume: self.resume,
             seed: self.seed,
@@ -141,6 +150,37 @@ impl Run {
         let what = || format!("the rule base {}", path.display());
         let text = std::fs::read_to_string(path).with_context(what).usage()?;
         Ok(Arc::new(Rules::parse(&text).with_context(what).usage()?))
+    }
+}
+
+fn fresh_key() -> Result<[u8; 32], Failure> {
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    Ok(key)
+}
+
+/// The key in a file that only its owner can read; a new one when there is no file.
+fn kept_key(path: &Path) -> Result<[u8; 32], Failure> {
+    let what = || format!("the key file {}", path.display());
+    match File::open(path) {
+        Ok(mut file) => {
+            let mode = file.metadata().with_context(what)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                return Err(Failure::Usage(anyhow!("{} can be read by others: chmod 600 it", what())));
+            }
+            let mut text = String::new();
+            Read::by_ref(&mut file).take(128).read_to_string(&mut text).with_context(what).usage()?;
+            let mut key = [0; 32];
+            hex::decode_to_slice(text.trim(), &mut key).with_context(what).usage()?;
+            Ok(key)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let key = fresh_key()?;
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            writeln!(file.with_context(what).usage()?, "{}", hex::encode(key)).with_context(what)?;
+            Ok(key)
+        }
+        Err(error) => Err(Failure::Usage(anyhow::Error::new(error).context(what()))),
     }
 }
 
