@@ -61,10 +61,10 @@ class Service:
 
 
 class Services:
-    """Starts services, each on the next address of 127.77.0.0/24, and stops them all."""
+    """Starts services, each on the next address of a loopback /24, and stops them all."""
 
-    def __init__(self, directory):
-        self.directory = Path(directory)
+    def __init__(self, directory, network="127.77.0"):
+        self.directory, self.network = Path(directory), network
         self.directory.chmod(0o755)
         for parent in self.directory.parents:
             if parent.owner() == "root" and parent != Path("/") and parent.stat().st_mode & 0o777 == 0o700:
@@ -77,7 +77,7 @@ class Services:
     def place(self, label):
         folder = self.directory / label
         folder.mkdir()
-        address = f"127.77.0.{len(self.running) + 1}"
+        address = f"{self.network}.{len(self.running) + 1}"
         return folder, address, free_port(address)
 
     def run(self, label, kind, command, folder, address, port, user=None, env=None, **more):
