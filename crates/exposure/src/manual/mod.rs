@@ -32,6 +32,13 @@ fn describe(check: &Check, text: &mut String) {
 #[cfg(test)]
 mod tests {
     #[test]
+    fn the_committed_page_is_the_manual() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/EXPOSURE.md");
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert!(committed == super::manual(), "docs/EXPOSURE.md is not what the catalogue says: run `make docs`");
+    }
+
+    #[test]
     fn every_check_has_its_anchor() {
         let manual = super::manual();
         for check in crate::catalogue::checks() {
