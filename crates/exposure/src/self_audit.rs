@@ -56,7 +56,7 @@ pub fn scope(doors: &Doors, now: i64) -> Scope {
         public_owned: true,
         dedicated_vlan: false,
         tls_name: None,
-        trail_saw_us: Some(true),
+        trail_saw_us: None,
         labels: Labels::default(),
     });
     let named = format!("{} {} {}", doors.dicom, doors.https, doors.ae_title);

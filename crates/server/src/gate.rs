@@ -14,9 +14,9 @@ use std::time::Duration;
 use leadglass_dicom::AeTitle;
 use leadglass_dicom::clock::Clock;
 use leadglass_exposure::engine::{self, AuditError, Ended, Job, Options, Progress};
-use leadglass_exposure::finding::{Outcome, Severity};
+use leadglass_exposure::finding::{Outcome, Severity, State};
 use leadglass_exposure::probe::version::Rules;
-use leadglass_exposure::report::Report;
+use leadglass_exposure::report::{Report, Service};
 use leadglass_exposure::run::Limits;
 use leadglass_exposure::self_audit::{self, Doors};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,9 @@ pub enum Shut {
     /// The look could not be taken to its end.
     #[error("the archive could not be looked at as a stranger would: {0}")]
     Unfinished(&'static str),
+    /// A check that has to pass could not be told.
+    #[error("the archive could not be looked at as a stranger would: check {0} could not be told (docs/EXPOSURE.md)")]
+    Unseen(&'static str),
     /// The look could not begin.
     #[error("the archive could not be looked at as a stranger would")]
     Audit(#[from] AuditError),
@@ -105,25 +108,57 @@ impl Look {
     }
 }
 
-/// Whether a report of a look at our own doors lets them be opened.
-pub fn judge(report: &Report) -> Result<(), Shut> {
-    let systems = &report.systems;
-    let unseen = systems.is_empty()
-        || systems.iter().any(|system| system.left.is_some() || system.services.is_empty())
-        || report.coverage.hosts_done < report.coverage.hosts;
-    if unseen {
-        return Err(Shut::Unfinished("a door did not answer its own host"));
-    }
-    let found = systems.iter().flat_map(|system| system.outcomes()).filter(|(_, outcome)| is_exposure(outcome));
-    let exposures: Vec<Exposure> = found
-        .map(|(port, outcome)| Exposure {
+/// What a door must be seen to be: passed, each of them, and none of the others in error.
+struct Demand {
+    speaks: &'static [&'static str],
+    passed: &'static [&'static str],
+}
+
+/// DICOM over TLS: nothing in clear, nothing old, and nobody without a certificate.
+const DICOM: Demand = Demand { speaks: &["tls", "dicom-tls"], passed: &["D-01", "T-01", "T-02", "T-07", "T-08"] };
+/// HTTPS: nothing in clear, nothing old, and no service without a token.
+const HTTPS: Demand =
+    Demand { speaks: &["https"], passed: &["T-02", "W-01", "W-02", "W-03", "W-04", "W-06", "W-10", "W-11"] };
+
+/// Whether a report of a look at our own doors lets them be opened. What was not seen closed is not closed.
+pub fn judge(report: &Report, dicom: SocketAddr, https: SocketAddr) -> Result<(), Shut> {
+    let mut exposures = Vec::new();
+    for (address, demand) in [(dicom, DICOM), (https, HTTPS)] {
+        let service = service(report, address).ok_or(Shut::Unfinished("a door did not answer its own host"))?;
+        exposures.extend(service.outcomes.iter().filter(|outcome| is_exposure(outcome)).map(|outcome| Exposure {
             check: outcome.check.0.id,
             title: outcome.check.0.title,
-            port,
+            port: service.port,
             remediation: outcome.check.0.remediation,
-        })
-        .collect();
+        }));
+        demand.check(service).or_else(|unfinished| if exposures.is_empty() { Err(unfinished) } else { Ok(()) })?;
+    }
     if exposures.is_empty() { Ok(()) } else { Err(Shut::Exposed(Exposed(exposures))) }
+}
+
+/// What was seen of a door.
+fn service(report: &Report, door: SocketAddr) -> Option<&Service> {
+    let whole = report.systems.iter().filter(|system| system.left.is_none() && system.address == door.ip());
+    whole.flat_map(|system| &system.services).find(|service| service.port == door.port())
+}
+
+impl Demand {
+    fn check(&self, service: &Service) -> Result<(), Shut> {
+        if !self.speaks.contains(&service.speaks.as_str()) {
+            return Err(Shut::Unfinished("a door did not speak as it should"));
+        }
+        if let Some(failed) = service.outcomes.iter().find(|outcome| outcome.state == State::Error) {
+            return Err(Shut::Unseen(failed.check.0.id));
+        }
+        let passes = |id: &str| {
+            let mut of = service.outcomes.iter().filter(|outcome| outcome.check.0.id == id).peekable();
+            of.peek().is_some() && of.all(|outcome| matches!(outcome.state, State::Pass | State::NotApplicable))
+        };
+        match self.passed.iter().find(|id| !passes(id)) {
+            Some(id) => Err(Shut::Unseen(id)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What is worth knowing is no exposure; everything above is.

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::Limits;
 use crate::host::{Host, StartError};
 use crate::listen::caps::Caps;
 use crate::listen::{self, Threshold};
@@ -36,10 +37,11 @@ impl Running {
     /// Opens both doors, after a stranger's look at a rehearsal of them found nothing.
     pub async fn start(host: Arc<Host>) -> Result<Running, StartError> {
         let behind = Behind::of(&host);
+        let was_set_up = host.archive.is_set_up();
         rehearse(&host, &behind).await?;
         let at = Addresses { https: host.config.listen.https, dicom: host.config.listen.dicom };
         let doors = Doors::open(&host, &behind, at).await?;
-        doors.tasks.spawn(upkeep(host.clone(), doors.stop.clone()));
+        doors.tasks.spawn(upkeep(host.clone(), doors.stop.clone(), was_set_up));
         let Doors { at: Addresses { https, dicom }, web, stop, tasks } = doors;
         Ok(Running { https, dicom, host, web, stop, tasks })
     }
@@ -63,15 +65,23 @@ impl Running {
 }
 
 /// What is behind the doors: the same at a rehearsal as after it.
+#[derive(Clone)]
 struct Behind {
     https: Arc<rustls::ServerConfig>,
     dicom: Arc<rustls::ServerConfig>,
     router: fn(&Arc<Host>, SocketAddr) -> (Router, WebState),
+    /// How many may come at once, and how long they may take to shake hands.
+    limits: Limits,
 }
 
 impl Behind {
     fn of(host: &Host) -> Behind {
-        Behind { https: host.tls.https(), dicom: host.tls.dicom(), router: crate::router }
+        Behind {
+            https: host.tls.https(),
+            dicom: host.tls.dicom(),
+            router: crate::router,
+            limits: host.config.limits.clone(),
+        }
     }
 }
 
@@ -93,8 +103,9 @@ struct Doors {
 impl Doors {
     async fn open(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<Doors, StartError> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let https = threshold(host, "https", at.https, behind.https.clone()).await?;
-        let dicom = threshold(host, "dicom", at.dicom, behind.dicom.clone()).await?;
+        let limits = &behind.limits;
+        let https = threshold(limits, "https", at.https, behind.https.clone()).await?;
+        let dicom = threshold(limits, "dicom", at.dicom, behind.dicom.clone()).await?;
         let at = Addresses { https: address(&https)?, dicom: address(&dicom)? };
         let (router, web) = (behind.router)(host, at.https);
         tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
@@ -116,7 +127,9 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind) -> Result<(), StartError> {
     let folder = host.config.data.dir.join("self-audit");
     // What the last start left is of no more use.
     let _ = tokio::fs::remove_dir_all(&folder).await;
-    let doors = Doors::open(host, behind, at).await?;
+    // However few the archive lets in, the stranger who looks is not kept out by his own last visit.
+    let behind = Behind { limits: Limits::default(), ..behind.clone() };
+    let doors = Doors::open(host, &behind, at).await?;
     let look = gate::Look {
         dicom: doors.at.dicom,
         https: doors.at.https,
@@ -125,20 +138,20 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind) -> Result<(), StartError> {
         folder,
     };
     tracing::info!("looking at a rehearsal of the doors as a stranger would; refusals that follow are its");
+    let (dicom, https) = (look.dicom, look.https);
     let seen = look.look(host.clock.clone()).await;
     doors.close().await;
     tracing::info!("the look at the rehearsal is over");
-    Ok(gate::judge(&seen?)?)
+    Ok(gate::judge(&seen?, dicom, https)?)
 }
 
 async fn threshold(
-    host: &Host,
+    limits: &Limits,
     name: &'static str,
     address: SocketAddr,
     tls: Arc<rustls::ServerConfig>,
 ) -> Result<Threshold, StartError> {
     let listener = TcpListener::bind(address).await;
-    let limits = &host.config.limits;
     Ok(Threshold {
         name,
         listener: listener.map_err(StartError::io(format!("cannot listen on {address} ({name})")))?,
@@ -167,11 +180,13 @@ async fn serve_dicom(host: Arc<Host>, door: Threshold, stop: CancellationToken, 
 }
 
 /// Renews the server certificate, folds the figures, removes a used setup code.
-async fn upkeep(host: Arc<Host>, stop: CancellationToken) {
+async fn upkeep(host: Arc<Host>, stop: CancellationToken, mut is_set_up: bool) {
     let mut renewal = tokio::time::interval(RENEWAL_CHECK);
     let mut figures = tokio::time::interval(crate::metrics::UPKEEP);
     let mut setup = tokio::time::interval(SETUP_CHECK);
-    let mut is_set_up = false;
+    if is_set_up {
+        first_run::remove_setup_code(&host.config.data.dir);
+    }
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -181,9 +196,18 @@ async fn upkeep(host: Arc<Host>, stop: CancellationToken) {
                 is_set_up = host.archive.is_set_up();
                 if is_set_up {
                     first_run::remove_setup_code(&host.config.data.dir);
+                    look_again(&host, &stop).await;
                 }
             }
         }
+    }
+}
+
+/// Once setup is done more stands behind the doors than was rehearsed: looks again, and closes them on a finding.
+async fn look_again(host: &Arc<Host>, stop: &CancellationToken) {
+    if let Err(error) = rehearse(host, &Behind::of(host)).await {
+        tracing::error!(%error, "the doors are closed");
+        stop.cancel();
     }
 }
 

@@ -48,7 +48,7 @@ impl SelfAudit {
         };
         let report = look.look(Arc::new(SystemClock)).await?;
         let verdict = judging.conclude(&report, Ended::Whole, &out, output)?;
-        match judge(&report) {
+        match judge(&report, serving.dicom, serving.https) {
             Ok(()) => Ok(verdict),
             Err(shut) => {
                 eprintln!("leadglass: {shut}");
