@@ -3,7 +3,7 @@ CARGO ?= cargo
 ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run test test-full unit interop lint bench bench-full fuzz docs clean-data
+.PHONY: run test test-full unit interop lint bench bench-full bench-exposure fuzz docs clean-data
 
 run: ## build release, start a closed demo archive with real sample studies; Ctrl-C ends it
 	scripts/setup.sh build
@@ -34,11 +34,16 @@ lint: ## format, clippy, dependency rules
 
 bench: ## ratios against Orthanc and against the machine's own floor -> docs/BENCHMARKS.md
 	scripts/setup.sh build interop bench
-	$(CARGO) build --release --locked --package leadglass --package leadglass-bench
+	$(CARGO) build --release --locked --package leadglass --package leadglass-bench --package leadglass-exposure --bins --examples
 	.venv/bin/python bench/run.py $(ARGS)
 
 bench-full: ## the same with a million studies in the index
 	$(MAKE) bench ARGS="--full $(ARGS)"
+
+bench-exposure: ## the exposure audit's rows alone, with nmap beside them -> docs/BENCHMARKS-EXPOSURE.md
+	scripts/setup.sh build interop bench
+	$(CARGO) build --release --locked --package leadglass --package leadglass-exposure --bins --examples
+	.venv/bin/python bench/exposure.py $(ARGS)
 
 fuzz: ## each decoder for SECONDS (60) on the kept seeds
 	scripts/setup.sh build fuzz

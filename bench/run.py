@@ -9,7 +9,6 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "interop"))
 os.environ.setdefault("LEADGLASS_BINARY", str(ROOT / "target" / "release" / "leadglass"))
+import exposure  # noqa: E402
 from leadglass import Archive, free_port  # noqa: E402
+from table import Table, machine  # noqa: E402
 
 LOAD = ROOT / "target" / "release" / "leadglass-bench"
 DICOM_WEB_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
@@ -131,27 +132,6 @@ def memory_mib(pid):
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
     raise RuntimeError("no VmRSS")
-
-
-class Table:
-    def __init__(self):
-        self.rows, self.raw = [], {}
-
-    def add(self, work, unit, ours, peer=None, floor=None, higher_is_better=True, note="", **budget):
-        """`budget`: times_peer=, of_floor= (at least) or most= (of ours), set before anything was measured."""
-        def ratio(other):
-            if other in (None, 0) or ours in (None, 0):
-                return None
-            return ours / other if higher_is_better else other / ours
-        row = {"work": work, "unit": unit, "ours": ours, "peer": peer, "floor": floor, "times_peer": ratio(peer), "of_floor": ratio(floor), "note": note}
-        figures = {k: ours if k == "most" else row[k] for k in budget}
-        kept = [None if figures[k] is None else figures[k] <= v if k == "most" else figures[k] >= v for k, v in budget.items()]
-        names = {"times_peer": "≥ {:g} × peer", "of_floor": "≥ {:g} of floor", "most": "≤ {:g} " + unit}
-        row["budget"] = ", ".join(names[k].format(v) for k, v in budget.items())
-        # Without a figure to compare with, a budget is neither kept nor missed; one that is missed decides.
-        row["kept"] = False if False in kept else None if None in kept or not kept else True
-        self.rows.append(row)
-        print("  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items() if v not in (None, "")), flush=True)
 
 
 def store_stock(server, folders):
@@ -312,24 +292,24 @@ class Bench:
 
 
 def report(bench, arguments):
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
-    machine = f"{os.cpu_count()} cores ({cpu}), Linux {platform.release()}"
     full = "--full" in arguments
     command = "make bench-full" if full else "make bench"
-    lines = ["# Benchmarks", "", f"Measured {datetime.date.today()} with `{command}` on {machine}.",
+    lines = ["# Benchmarks", "", f"Measured {datetime.date.today()} with `{command}` on {machine()}.",
              "Both archives run on that machine in the same run, one after the other for each row; load comes from `leadglass-bench`",
              "except where stock DCMTK is named. Leadglass always has mutual TLS, sealing and durable acknowledgement on; Orthanc",
              f"{bench.orthanc_version} (Debian) runs in clear text and without encryption.", "",
              "Ratios first: above 1 is better than the peer. `of floor` is the share of what the machine can do at all. Budgets were set before",
              "anything was measured; a missed one is said so, and so is one that had nothing to be compared with.", "",
              "With a million studies in the index: this page." if full else
-             "With a million studies in the index (`make bench-full`): [BENCHMARKS-MILLION.md](BENCHMARKS-MILLION.md).", "",
-             "| work | × peer | of floor | budget | kept | ours | peer | floor | unit | note |", "|---|---|---|---|---|---|---|---|---|---|"]
-    fmt = lambda v: "" if v is None else f"{v:.3g}" if v < 100 else f"{v:.0f}"  # noqa: E731
-    for row in bench.table.rows:
-        lines.append("| " + " | ".join([row["work"], fmt(row["times_peer"]), fmt(row["of_floor"]), row["budget"], {None: row["budget"] and "not measured", True: "yes", False: "**no**"}[row["kept"]], fmt(row["ours"]), fmt(row["peer"]), fmt(row["floor"]), row["unit"], row["note"]]) + " |")
+             "With a million studies in the index (`make bench-full`): [BENCHMARKS-MILLION.md](BENCHMARKS-MILLION.md).",
+             "The exposure audit alone (`make bench-exposure`): [BENCHMARKS-EXPOSURE.md](BENCHMARKS-EXPOSURE.md).", "",
+             *bench.table.markdown()]
+    if bench.exposure:
+        lines += ["", "## The exposure audit", "", *bench.exposure.markdown()]
+    rows = {"machine": machine(), "command": command, "rows": bench.table.rows}
+    rows |= {"exposure": bench.exposure.json()} if bench.exposure else {}
     (ROOT / "docs" / ("BENCHMARKS-MILLION.md" if full else "BENCHMARKS.md")).write_text("\n".join(lines) + "\n")
-    (ROOT / "bench" / ("results-million.json" if full else "results.json")).write_text(json.dumps({"machine": machine, "command": command, "rows": bench.table.rows}, indent=1) + "\n")
+    (ROOT / "bench" / ("results-million.json" if full else "results.json")).write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def main():
@@ -347,6 +327,8 @@ def main():
             bench.run()
         finally:
             bench.stop()
+        # The audit has nothing to do with how many studies there are.
+        bench.exposure = None if options.full else exposure.measure(folder)
         report(bench, sys.argv[1:])
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -53,6 +53,7 @@ for purpose in "$@"; do
         cp interop/requirements.txt .venv/installed.txt
       fi ;;
     bench)
+      need_debian nmap nmap
       need_servers Orthanc orthanc storescu dcmtk
       [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_servers no-such-command orthanc-dicomweb ;;
     lint) need_cargo_tool cargo-deny cargo-deny ;;
