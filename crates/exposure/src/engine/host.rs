@@ -10,9 +10,10 @@ use super::families;
 use super::log::{Pointer, Reached, Seen, Spoken};
 use super::plan::Plan;
 use crate::catalogue::{self, CheckRef, Depth, Name};
+use crate::evidence;
 use crate::finding::Notes;
-use crate::net::{Line, Reach};
-use crate::probe::recognise::{Guess, behind_tls, guesses};
+use crate::net::{Line, Over, Reach};
+use crate::probe::recognise::{Guess, behind_tls, guesses, is_dicom_of_modality, only_guess};
 use crate::probe::{Known, Look, Speech};
 use crate::report::{Left, Service};
 use crate::run::Run;
@@ -109,7 +110,12 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
 /// Finds out what a port speaks, the likeliest first, each guess on a fresh connection.
 async fn recognise(look: &mut Look<'_, '_>) {
     let named_tls = names_tls(look.asset);
-    for guess in guesses(look.port, named_tls, families::is_service(look.asset, look.port)) {
+    let only_dicom = is_dicom_of_modality(look.asset, look.port);
+    let mut likeliest = guesses(look.port, named_tls, families::is_service(look.asset, look.port)).to_vec();
+    if only_dicom {
+        likeliest = vec![only_guess(look.port, named_tls)];
+    }
+    for guess in likeliest {
         if is_given_up(look) {
             return;
         }
@@ -117,7 +123,8 @@ async fn recognise(look: &mut Look<'_, '_>) {
             continue;
         }
         if guess == Guess::Tls {
-            for guess in behind_tls(look.port) {
+            let behind = behind_tls(look.port).into_iter();
+            for guess in behind.filter(|guess| !only_dicom || *guess == Guess::Dicom(Over::Tls)) {
                 if !is_given_up(look) && families::greet(look, guess).await {
                     break;
                 }
@@ -146,7 +153,7 @@ fn seen(line: &Line<'_>, depth: Depth, ports: Vec<Port<'_>>) -> Seen {
     let mut seen = Seen {
         address: line.address(),
         product: ports.iter().find_map(|port| port.known.product),
-        studies: ports.iter().filter_map(|port| port.known.studies).max(),
+        studies: ports.iter().filter_map(|port| port.known.studies).max().map(evidence::coarse),
         services: Vec::new(),
         left: line.left(),
         reached: Reached::default(),

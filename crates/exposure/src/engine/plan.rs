@@ -15,6 +15,9 @@ pub const USUAL_HOSTS: u64 = 1 << 16;
 /// Most hosts of any sweep: a /8 beside the other private ranges.
 pub const MOST_HOSTS: u64 = 1 << 25;
 
+/// Most modalities of ranges in one sweep: each is met by itself, slowly.
+const MOST_MODALITIES: u64 = 1 << 16;
+
 /// Why a scope cannot be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -27,6 +30,9 @@ pub enum PlanError {
     /// More than can be swept at all.
     #[error("the scope holds more than {MOST_HOSTS} addresses: narrow it, or import what another tool found")]
     TooLarge,
+    /// More modalities than can be met one by one.
+    #[error("the scope's ranges hold more than {MOST_MODALITIES} modalities, which are never swept: narrow them")]
+    TooManyModalities,
     /// No port to look at.
     #[error("there is no port to look at")]
     NoPorts,
@@ -61,10 +67,12 @@ struct Segment {
     /// How many hosts come before it.
     before: u64,
     asset: usize,
-    /// Not swept: a modality listed by itself is met with its first message, or nothing is sent there.
+    /// Not swept: a modality is met with its first message, or nothing is sent there.
     spared: bool,
     /// Each address was written down by itself.
     listed: bool,
+    /// Of a range, and looked at in place of being swept.
+    met: bool,
 }
 
 impl Plan {
@@ -88,6 +96,10 @@ impl Plan {
         }
         if sweep && hosts > USUAL_HOSTS && !allow_large {
             return Err(PlanError::Large { hosts });
+        }
+        let met = segments.iter().filter(|segment| segment.met);
+        if sweep && met.fold(0_u64, |sum, segment| sum.saturating_add(segment.count)) > MOST_MODALITIES {
+            return Err(PlanError::TooManyModalities);
         }
         let of_asset = |asset: &Asset| unique(if asset.ports.is_empty() { ports } else { &asset.ports });
         let ports: Vec<_> = scope.assets.iter().map(of_asset).collect();
@@ -137,9 +149,10 @@ impl Plan {
         self.host(address).is_some_and(|host| self.order.takes(host))
     }
 
-    /// The addresses of this shard that were written down one by one.
+    /// The addresses of this shard that are looked at whatever a sweep finds: those that were
+    /// written down one by one, and modalities of ranges, to which a sweep says nothing.
     pub fn listed(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let listed = self.segments.iter().filter(|segment| segment.listed);
+        let listed = self.segments.iter().filter(|segment| segment.listed || (segment.met && self.swept));
         let all = listed.flat_map(|segment| (0..segment.count).map(move |at| (segment.before + at, segment, at)));
         let ours = all.filter(|(host, ..)| self.order.takes(*host));
         ours.map(|(_, segment, at)| address(segment.low + u128::from(at)))
@@ -201,9 +214,11 @@ fn segments(scope: &Scope) -> Vec<Segment> {
         let Some(asset) = scope.asset_of(first).filter(|_| targets.all.contains(first)) else { continue };
         let Some(place) = scope.assets.iter().position(|other| std::ptr::eq(other, asset)) else { continue };
         let listed = asset.listed.contains(first);
-        let spared = (listed && asset.class == AssetClass::Modality) || scope.depth_of(asset) == Depth::Import;
+        let is_modality = asset.class == AssetClass::Modality;
+        let is_asked = scope.depth_of(asset) > Depth::Import;
+        let (spared, met) = (is_modality || !is_asked, is_modality && is_asked && !listed);
         let count = u64::try_from(width).unwrap_or(u64::MAX);
-        segments.push(Segment { low, count, before: 0, asset: place, spared, listed });
+        segments.push(Segment { low, count, before: 0, asset: place, spared, listed, met });
     }
     segments
 }
@@ -322,5 +337,22 @@ mod tests {
         let walked = walk(&plan);
         assert_eq!((walked.len(), plan.probes()), (15, 15));
         assert!(plan.takes("127.0.0.5".parse().unwrap()));
+    }
+
+    #[test]
+    fn modalities_of_a_range_are_met_and_not_swept() {
+        let scope = |high| {
+            let mut modalities = asset("ct", "127.3.0.0", high, &[]);
+            modalities.class = AssetClass::Modality;
+            Arc::new(scope(vec![asset("net", "127.0.0.0", "127.0.0.15", &[]), modalities]))
+        };
+        let plan = |high, sweep| Plan::new(scope(high), &[104, 11112], 0, Shard::WHOLE, sweep, true);
+        let swept = plan("127.3.0.3", true).unwrap();
+        let walked = walk(&swept);
+        assert_eq!((walked.len(), swept.probes()), (16, 32));
+        assert!(!swept.sweeps("127.3.0.1".parse().unwrap(), 104));
+        assert_eq!(swept.listed().count(), 4);
+        assert_eq!(plan("127.3.0.3", false).unwrap().listed().count(), 0);
+        assert_eq!(plan("127.4.0.0", true).err(), Some(PlanError::TooManyModalities));
     }
 }

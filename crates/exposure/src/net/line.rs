@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::wire::Wire;
+use super::wire::{Heard, Wire};
 use crate::report::Left;
-use crate::run::Run;
+use crate::run::{Limits, Run};
 use crate::scope::{AssetClass, NotPermitted};
 
 /// Connects below this time are never called slow.
@@ -25,6 +24,8 @@ const SLOW_GROWTH: u32 = 3;
 const SLOW_STREAK: u32 = 2;
 /// So many resets or silences in a row are strain.
 const FAILED_STREAK: u32 = 3;
+/// For a whole conversation with a modality: one that is silent is not held longer.
+const GENTLE_CONVERSATION: Duration = Duration::from_secs(3);
 
 /// The line to one host.
 pub struct Line<'run> {
@@ -38,8 +39,8 @@ pub struct Line<'run> {
     first_connect: Option<Duration>,
     slow: u32,
     silent: u32,
-    /// Connections in a row that the host reset before it said anything.
-    resets: Arc<AtomicU32>,
+    /// Conversations that the host reset before it said anything, or that took all their time.
+    heard: Arc<Heard>,
     left: Option<Left>,
     ports: BTreeMap<u16, Answers>,
 }
@@ -98,7 +99,7 @@ impl<'run> Line<'run> {
             first_connect: None,
             slow: 0,
             silent: 0,
-            resets: Arc::default(),
+            heard: Arc::default(),
             left: None,
             ports: BTreeMap::new(),
         }
@@ -118,10 +119,7 @@ impl<'run> Line<'run> {
     /// there is one at a time. Write the first bytes at once: some servers take nobody else
     /// while they wait for them.
     pub async fn dial(&mut self, port: u16) -> Result<Wire<'_>, NotReached> {
-        if self.gentle && self.resets.load(Relaxed) >= FAILED_STREAK {
-            self.leave_alone(Left::Strain);
-        }
-        if self.left.is_some() {
+        if self.left().is_some() {
             return Err(NotReached::LeftAlone);
         }
         if let Some(rested) = self.rested {
@@ -147,7 +145,7 @@ impl<'run> Line<'run> {
         self.connects += 1;
         self.take_note(port, took, &connected);
         match connected {
-            Ok(Ok(stream)) => Ok(Wire::new(stream, &self.run.limits, took, self.resets.clone())),
+            Ok(Ok(stream)) => Ok(Wire::new(stream, &self.limits(), took, self.heard.clone())),
             Ok(Err(error)) if is_refusal(&error) => Err(NotReached::Refused),
             Ok(Err(_)) => Err(NotReached::Unreachable),
             Err(_) => Err(NotReached::TimedOut),
@@ -164,8 +162,11 @@ impl<'run> Line<'run> {
         self.ports.get(&port).map(|answers| answers.first)
     }
 
-    /// Says that a port took a connect before this line began.
+    /// Says that a port took a connect before this line began: the host rests from it first.
     pub fn was_open(&mut self, port: u16) {
+        let spacing = self.run.scope.asset_of(self.address).map(|asset| self.run.scope.spacing_of(asset));
+        let spacing = self.run.limits.spacing.max(spacing.unwrap_or_default());
+        self.rested.get_or_insert_with(|| Instant::now() + spacing);
         self.ports.entry(port).or_insert(Answers { first: Reach::Open, last: Reach::Open });
     }
 
@@ -193,7 +194,17 @@ impl<'run> Line<'run> {
 
     /// Why no more connections are made, when none are.
     pub fn left(&self) -> Option<Left> {
-        self.left
+        let strained = self.gentle && (self.heard.resets() >= FAILED_STREAK || self.heard.timed_out());
+        self.left.or(strained.then_some(Left::Strain))
+    }
+
+    /// Bounds of a conversation with this host.
+    fn limits(&self) -> Limits {
+        let mut limits = self.run.limits.clone();
+        if self.gentle {
+            limits.conversation = limits.conversation.min(GENTLE_CONVERSATION);
+        }
+        limits
     }
 
     /// Notes how a port answered, and whether the host shows strain.
@@ -284,6 +295,40 @@ mod tests {
             provoke(&mut line, port).await.unwrap();
         }
         assert_eq!(line.left(), None, "a server may reset what it does not speak");
+    }
+
+    #[tokio::test]
+    async fn one_conversation_that_takes_all_its_time_and_a_modality_is_left_alone() {
+        let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for (mut run, expected) in [(modality(), Some(Left::Strain)), (testing::run(testing::scope()), None)] {
+            run.limits.conversation = Duration::from_millis(20);
+            let mut line = Line::new(&run, LOOPBACK);
+            provoke(&mut line, port).await.unwrap();
+            assert_eq!(line.left(), expected);
+            assert_eq!(provoke(&mut line, port).await.err(), expected.map(|_| NotReached::LeftAlone));
+        }
+    }
+
+    #[test]
+    fn a_silent_modality_is_held_for_three_seconds_and_a_server_for_ten() {
+        for (mut run, seconds) in [(modality(), 3), (testing::run(testing::scope()), 10)] {
+            run.limits.conversation = Limits::default().conversation;
+            assert_eq!(Line::new(&run, LOOPBACK).limits().conversation.as_secs(), seconds);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_sweep_a_host_rests_before_the_first_word() {
+        let listener = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut run = modality();
+        run.limits.spacing = Duration::from_millis(60);
+        let mut line = Line::new(&run, LOOPBACK);
+        line.was_open(port);
+        let began = Instant::now();
+        line.dial(port).await.unwrap();
+        assert!(began.elapsed() >= run.limits.spacing);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,15 +22,51 @@ pub struct Wire<'line> {
     until: Pin<Box<Sleep>>,
     bytes_left: u64,
     connected_in: Duration,
-    /// The line's count of resets in a row; taken once it has counted this connection.
-    resets: Option<Arc<AtomicU32>>,
+    talk: Talk,
+    /// Whether [`Heard::resets`] has this connection.
+    is_counted: bool,
     line: PhantomData<&'line mut ()>,
 }
 
+/// How the conversations with a host went.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    resets: AtomicU32,
+    timed_out: AtomicBool,
+}
+
+impl Heard {
+    /// Connections in a row that the host reset before it said anything.
+    pub(super) fn resets(&self) -> u32 {
+        self.resets.load(Relaxed)
+    }
+
+    /// Whether any took all the time that it had.
+    pub(super) fn timed_out(&self) -> bool {
+        self.timed_out.load(Relaxed)
+    }
+}
+
+/// One conversation. Its end says whether it took all its time, whoever looked at the clock.
+struct Talk {
+    heard: Arc<Heard>,
+    deadline: Instant,
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        if Instant::now() >= self.deadline {
+            self.heard.timed_out.store(true, Relaxed);
+        }
+    }
+}
+
 impl Wire<'_> {
-    pub(super) fn new(stream: TcpStream, limits: &Limits, connected_in: Duration, resets: Arc<AtomicU32>) -> Self {
-        let until = Box::pin(tokio::time::sleep_until(Instant::now() + limits.conversation));
-        Wire { stream, until, bytes_left: limits.bytes, connected_in, resets: Some(resets), line: PhantomData }
+    pub(super) fn new(stream: TcpStream, limits: &Limits, connected_in: Duration, heard: Arc<Heard>) -> Self {
+        let deadline = Instant::now() + limits.conversation;
+        let (until, talk) = (Box::pin(tokio::time::sleep_until(deadline)), Talk { heard, deadline });
+        let (bytes_left, line) = (limits.bytes, PhantomData);
+        Wire { stream, until, bytes_left, connected_in, talk, is_counted: false, line }
     }
 
     /// How long the connect took.
@@ -47,20 +83,17 @@ impl Wire<'_> {
 
     /// Tells the line whether the host spoke or reset, whichever came first.
     fn count(&mut self, outcome: &io::Result<usize>) {
-        match outcome {
-            Ok(0) => {}
-            Ok(_) => {
-                if let Some(resets) = self.resets.take() {
-                    resets.store(0, Relaxed);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                if let Some(resets) = self.resets.take() {
-                    resets.fetch_add(1, Relaxed);
-                }
-            }
-            Err(_) => {}
+        if self.is_counted {
+            return;
         }
+        match outcome {
+            Ok(1..) => self.talk.heard.resets.store(0, Relaxed),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                self.talk.heard.resets.fetch_add(1, Relaxed);
+            }
+            Ok(0) | Err(_) => return,
+        }
+        self.is_counted = true;
     }
 }
 

@@ -1,7 +1,9 @@
 //! What to say first on a port: the likeliest protocol, then the others, each on a fresh
 //! connection. No guess waits for a server to speak first.
 
+use super::dimse::DICOM_PORTS;
 use crate::net::Over;
+use crate::scope::{Asset, AssetClass};
 
 /// One protocol to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +44,16 @@ pub fn guesses(port: u16, named_tls: bool, service: bool) -> [Guess; 4] {
     if named_tls { [Guess::Tls, dicom, http, Guess::Service] } else { [dicom, Guess::Tls, http, Guess::Service] }
 }
 
+/// Whether a port is a modality's for DICOM: nothing but DICOM is said there.
+pub fn is_dicom_of_modality(asset: &Asset, port: u16) -> bool {
+    asset.class == AssetClass::Modality && DICOM_PORTS.contains(&port)
+}
+
+/// The only guess for a port of which [`is_dicom_of_modality`] is true.
+pub fn only_guess(port: u16, named_tls: bool) -> Guess {
+    if named_tls || port == 2762 { Guess::Tls } else { Guess::Dicom(Over::Clear) }
+}
+
 /// What to try behind TLS, once there is a handshake.
 pub fn behind_tls(port: u16) -> [Guess; 2] {
     let (dicom, http) = (Guess::Dicom(Over::Tls), Guess::Http(Over::Tls));
@@ -74,6 +86,7 @@ mod tests {
                 assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
             }
         }
+        assert_eq!((only_guess(104, false), only_guess(2762, false)), (Guess::Dicom(Over::Clear), Guess::Tls));
         assert_eq!(behind_tls(2762)[0], Guess::Dicom(Over::Tls));
         assert_eq!(behind_tls(8443)[0], Guess::Http(Over::Tls));
     }

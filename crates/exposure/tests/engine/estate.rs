@@ -2,6 +2,7 @@
 //! they say, hosts that say nothing, hosts that die.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use leadglass_exposure::probe::network::Service;
 use leadglass_exposure::scope::range::RangeSet;
@@ -50,6 +51,23 @@ impl Estate {
                 kept.push(stream);
             }
         });
+    }
+
+    /// A host that takes connections, holds them, and never says a word. Of each the first byte
+    /// that came, or none when it ended without.
+    pub async fn holding(host: IpAddr, port: u16) -> Arc<Mutex<Vec<Option<u8>>>> {
+        let listener = TcpListener::bind((host, port)).await.unwrap();
+        let heard: Arc<Mutex<Vec<Option<u8>>>> = Arc::default();
+        let firsts = heard.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut first = [0];
+                let read = stream.read(&mut first).await.unwrap_or(0);
+                firsts.lock().unwrap().push((read == 1).then_some(first[0]));
+                tokio::spawn(async move { while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {} });
+            }
+        });
+        heard
     }
 
     /// A host that takes so many connections and is gone.

@@ -291,6 +291,27 @@ async fn hosts_that_fall_silent_break_the_run_off() {
 }
 
 #[tokio::test]
+async fn a_silent_modality_of_a_range_is_met_once_and_with_its_first_message() {
+    let estate = Estate::begin(18, 0).await;
+    let (_folder, out) = folder();
+    let mut scope = estate.scope.clone();
+    scope.assets[0].class = AssetClass::Modality;
+    scope.assets[0].addresses = estate.range(0, 7);
+    (scope.assets[0].ports, scope.assets[0].services) = (vec![11112, 4242], Vec::new());
+    let heard = [Estate::holding(estate.host(3), 11112).await, Estate::holding(estate.host(3), 4242).await];
+    let mut job = job(&scope, &out);
+    job.limits.conversation = Duration::from_millis(300);
+    let audited = audit(job, Arc::default()).await.unwrap();
+    assert_eq!(audited.ended, Ended::Complete);
+    let heard: Vec<Option<u8>> = heard.iter().flat_map(|heard| heard.lock().unwrap().clone()).collect();
+    assert_eq!(heard, [Some(1)], "an A-ASSOCIATE-RQ, and then nothing on either port");
+    let systems = &audited.report.systems;
+    assert_eq!((systems.len(), systems[0].address, systems[0].left), (1, estate.host(3), Some(Left::Strain)));
+    let coverage = &audited.report.coverage;
+    assert_eq!((coverage.planned, coverage.hosts, coverage.hosts_done), (16, 8, 7));
+}
+
+#[tokio::test]
 async fn when_the_hours_end_so_does_the_run() {
     let estate = Estate::begin(9, 2).await;
     let (_folder, out) = folder();

@@ -37,6 +37,7 @@ use crate::catalogue::Name;
 use crate::catalogue::network::{N_01, N_08};
 use crate::finding::{Facet, Outcome, State};
 use crate::net::Over;
+use crate::probe::recognise::is_dicom_of_modality;
 use crate::probe::{Look, Speech};
 use crate::scope::Asset;
 use talk::Unanswered;
@@ -110,7 +111,7 @@ async fn audit_http(look: &mut Look<'_, '_>, usual: Option<Service>) -> bool {
 
 /// A server that speaks first tells what it is.
 async fn audit_greeting(look: &mut Look<'_, '_>) -> bool {
-    if look.depth < Depth::Handshake {
+    if look.depth < Depth::Handshake || is_dicom_of_modality(look.asset, look.port) {
         return false;
     }
     match sniff::sniff(look.line, look.port).await {
