@@ -10,7 +10,7 @@ import pytest
 from audit import FINDINGS, Audit, scope_text
 from tls_targets import ANY, PLANTED, TLS_1_0, TLS_1_1, ByHand, Targets, said
 
-MOST_TLS_CONNECTIONS = 8
+MOST_TLS_CONNECTIONS = 10
 TOGETHER_TIMEOUT_S = 600
 
 

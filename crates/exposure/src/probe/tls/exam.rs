@@ -1,8 +1,10 @@
 //! The hand-made hellos of T-02 to T-05: which are sent, and what follows from the answers.
 //!
-//! A hello offers all that is still in question, worst first. A refusal settles all of it at
-//! once, so that a well-kept server is asked five times; an agreement settles what the suite
-//! has of it, and the rest is offered again.
+//! A hello offers all suites that are still in question, worst first. A refusal settles all of
+//! them at once; an agreement settles what the suite has of it, and the rest is offered again.
+//! Versions are asked for one by one: who refuses one may still speak an older one. So a
+//! well-kept server is asked seven times. An end without an alert refuses nothing: somebody on
+//! the way, or a fault, may have made it.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +35,31 @@ pub enum Verdict {
         /// The version.
         version: u16,
     },
-    /// Refused, with this alert or none.
+    /// Refused, with this alert; with none when it follows from another answer.
     Refused(Option<u8>),
+    /// The connection ended without a word.
+    Closed,
+}
+
+/// Why there is no agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum No {
+    /// An alert.
+    Alert(u8),
+    /// The end of the connection.
+    Closed,
+    /// Nothing is left to be asked for.
+    NothingLeft,
+}
+
+impl From<No> for Verdict {
+    fn from(no: No) -> Verdict {
+        match no {
+            No::Alert(alert) => Verdict::Refused(Some(alert)),
+            No::Closed => Verdict::Closed,
+            No::NothingLeft => Verdict::Refused(None),
+        }
+    }
 }
 
 /// What was found of the ephemeral Diffie-Hellman group.
@@ -66,6 +91,8 @@ pub struct Exam {
     pub short_curve: Option<Option<u16>>,
     /// The first agreement, and the one about a usual hello when there is one.
     pub first: Option<Agreed>,
+    /// Whether the question of groups was answered by the end of the connection.
+    pub groups_closed: bool,
     /// Whether TLS 1.2 is spoken; none when that did not become clear.
     pub speaks_1_2: Option<bool>,
 }
@@ -92,6 +119,7 @@ pub async fn examine(look: &mut Look<'_, '_>, left: u32) -> Exam {
         dhe: None,
         short_curve: None,
         first: None,
+        groups_closed: false,
         speaks_1_2: None,
     };
     exam.usual(look).await;
@@ -130,7 +158,7 @@ impl Exam {
                     self.settle_versions(TLS_1_1, &agreed);
                 }
             }
-            Some(Err(Some(PROTOCOL_VERSION))) => self.speaks_1_2 = Some(false),
+            Some(Err(No::Alert(PROTOCOL_VERSION))) => self.speaks_1_2 = Some(false),
             Some(Err(_)) | None => {}
         }
     }
@@ -140,11 +168,7 @@ impl Exam {
             let everything = self.unsettled_first();
             match self.ask(look, top, &everything, ALL_GROUPS).await {
                 Some(Ok(agreed)) => self.settle_versions(top, &agreed),
-                Some(Err(alert)) => {
-                    for version in WITHDRAWN {
-                        self.versions.entry(version).or_insert(Verdict::Refused(alert));
-                    }
-                }
+                Some(Err(no)) => _ = self.versions.insert(top, no.into()),
                 None => return,
             }
         }
@@ -185,9 +209,7 @@ impl Exam {
             let suites = self.suites(in_question);
             match self.ask(look, version, &suites, ALL_GROUPS).await {
                 Some(Ok(_)) => {}
-                Some(Err(alert)) => {
-                    self.weak.extend(open.into_iter().map(|weak| (weak, Verdict::Refused(alert))));
-                }
+                Some(Err(no)) => self.weak.extend(open.into_iter().map(|weak| (weak, no.into()))),
                 None => return,
             }
         }
@@ -205,6 +227,10 @@ impl Exam {
             let groups = if curve { SHORT_GROUPS } else { ALL_GROUPS };
             match self.ask(look, version, &suites, groups).await {
                 Some(Ok(agreed)) => self.settle_exchange(&agreed),
+                Some(Err(No::Closed)) => {
+                    self.groups_closed = true;
+                    return;
+                }
                 Some(Err(_)) => {
                     self.dhe.get_or_insert(Group::NotOffered);
                     self.short_curve.get_or_insert(None);
@@ -230,6 +256,12 @@ impl Exam {
         if self.stopped.is_some() {
             return;
         }
+        if self.versions.values().any(|verdict| *verdict == Verdict::Closed) {
+            // Which of them are spoken did not become clear.
+            GRAVE.into_iter().chain(OLD).for_each(|weak| _ = self.weak.entry(weak).or_insert(Verdict::Closed));
+            self.groups_closed = true;
+            return;
+        }
         for weakness in GRAVE.into_iter().chain(OLD) {
             self.weak.entry(weakness).or_insert(Verdict::Refused(Some(PROTOCOL_VERSION)));
         }
@@ -239,21 +271,21 @@ impl Exam {
 
     /// Suites in question without those that are known to be refused.
     fn suites(&self, in_question: impl Fn(&&Suite) -> bool) -> Vec<u16> {
-        let refused = |weak: &Weakness| matches!(self.weak.get(weak), Some(Verdict::Refused(_)));
+        let refused = |weak: &Weakness| matches!(self.weak.get(weak), Some(Verdict::Refused(_) | Verdict::Closed));
         let suites = SUITES.iter().filter(in_question).filter(|suite| !suite.weak.iter().any(refused));
         suites.map(|suite| suite.id).collect()
     }
 
-    /// Sends a hello, when one may still be sent: what was agreed to, or the alert.
+    /// Sends a hello, when one may still be sent: what was agreed to, or why nothing was.
     async fn ask(
         &mut self,
         look: &mut Look<'_, '_>,
         version: u16,
         suites: &[u16],
         groups: &[u16],
-    ) -> Option<Result<Agreed, Option<u8>>> {
+    ) -> Option<Result<Agreed, No>> {
         if suites.is_empty() {
-            return Some(Err(None));
+            return Some(Err(No::NothingLeft));
         }
         if self.stopped.is_some() || self.left == 0 {
             return None;
@@ -265,7 +297,7 @@ impl Exam {
                 self.learn(&agreed);
                 return Some(Ok(agreed));
             }
-            Answer::Refused(alert) => return Some(Err(alert)),
+            Answer::Refused(alert) => return Some(Err(alert.map_or(No::Closed, No::Alert))),
             Answer::Agreed(_) | Answer::Nonsense | Answer::Silent => self.stopped = Some(State::Error),
             Answer::NotAsked(state) => self.stopped = Some(state),
         }

@@ -1,6 +1,6 @@
 //! The TLS family (T): versions, suites, certificates, who is asked for one.
 //!
-//! One handshake by a library, and hellos made by hand for what a library will not say: eight
+//! One handshake by a library, and hellos made by hand for what a library will not say: ten
 //! TLS connections to a port at most. Deliberately absent: anything that completes a handshake
 //! in a withdrawn version, and any text of a certificate.
 
@@ -28,7 +28,7 @@ use crate::net::tls::{self, Failed, Handshake};
 use crate::scope::Asset;
 
 /// Most TLS connections that this family makes to one port.
-const MOST_CONNECTIONS: u32 = 8;
+const MOST_CONNECTIONS: u32 = 10;
 
 /// What is known of a port's TLS.
 #[derive(Clone, Debug, Default)]

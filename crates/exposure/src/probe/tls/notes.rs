@@ -64,12 +64,14 @@ fn verdict<'n>(
             }
             outcome
         }
+        Some(Verdict::Closed) => notes.note(check, State::RefusedBefore),
         None => notes.note(check, unasked),
     };
     outcome.facet(facet)
 }
 
 fn groups(notes: &mut Notes, exam: &Exam, facts: &Facts) {
+    let unasked = if exam.groups_closed { State::RefusedBefore } else { exam.unasked() };
     let dhe = match exam.dhe {
         Some(Group::Bits { bits, suite }) => {
             let short = bits < ENOUGH_BITS;
@@ -81,7 +83,7 @@ fn groups(notes: &mut Notes, exam: &Exam, facts: &Facts) {
             outcome
         }
         Some(Group::NotOffered) => notes.note(&T_04, State::NotApplicable),
-        None => notes.note(&T_04, exam.unasked()),
+        None => notes.note(&T_04, unasked),
     };
     dhe.facet(Facet::Part(Name::fixed("dhe")));
     let used = exam.first.as_ref().and_then(|first| first.group);
@@ -95,7 +97,7 @@ fn groups(notes: &mut Notes, exam: &Exam, facts: &Facts) {
             }
             outcome
         }
-        None => notes.note(&T_04, exam.unasked()),
+        None => notes.note(&T_04, unasked),
     };
     curve.facet(Facet::Part(Name::fixed("curve")));
 }

@@ -1,6 +1,6 @@
 //! Against servers that are right, that are wrong, and that mean harm.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -340,6 +340,65 @@ async fn whatever_a_server_says_ends_in_states_and_without_its_words() {
         if what.starts_with("a suite") || what.starts_with("a version") {
             assert!(outcomes.iter().all(|outcome| !outcome.is_finding()), "{what}: {outcomes:?}");
         }
+    }
+}
+
+/// Answers each TLS hello as `answer` has it for the version that it asks for.
+async fn by_version(answer: impl Fn(u16) -> Vec<u8> + Clone + Send + 'static) -> Responder {
+    Responder::start(move |mut stream| {
+        let answer = answer.clone();
+        async move {
+            let mut hello = [0; 4096];
+            if stream.read(&mut hello).await.is_ok_and(|read| read > 11) && hello[0] == 22 {
+                let _ = stream.write_all(&answer(u16::from_be_bytes([hello[9], hello[10]]))).await;
+                let _ = stream.shutdown().await;
+                let _ = stream.read(&mut [0; 64]).await;
+            }
+        }
+    })
+    .await
+}
+
+fn version_states(outcomes: &[Outcome]) -> BTreeMap<u16, State> {
+    let of = |outcome: &Outcome| match outcome.facet {
+        crate::finding::Facet::Code(version) => Some((version as u16, outcome.state)),
+        _ => None,
+    };
+    outcomes.iter().filter(|outcome| outcome.check.id == T_02.id).filter_map(of).collect()
+}
+
+#[tokio::test]
+async fn who_refuses_one_version_is_asked_for_the_older_ones() {
+    for spoken in exam::WITHDRAWN {
+        let answer = move |version| match version {
+            _ if version == spoken => planted_flight(spoken, 0x002f, b"19601231"),
+            _ => record_of(21, &[2, 70]),
+        };
+        let server = by_version(answer).await;
+        let (known, outcomes) = look_at_tls(&hurried(), server.port).await;
+        is_sound(&known, &outcomes);
+        for (version, state) in version_states(&outcomes) {
+            let expected = if version == spoken { State::Finding } else { State::Pass };
+            assert_eq!(state, expected, "{version:#06x} of a server that speaks {spoken:#06x}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_without_an_alert_refuses_nothing() {
+    let server = by_version(|_| Vec::new()).await;
+    let (known, outcomes) = look_at_tls(&hurried(), server.port).await;
+    is_sound(&known, &outcomes);
+    for check in [&T_02, &T_03, &T_04] {
+        let states = states(&outcomes, check);
+        assert!(states.iter().all(|state| *state == State::RefusedBefore), "{}: {states:?}", check.id);
+    }
+    // Where TLS 1.2 is refused in words and the older ones are not.
+    let server = by_version(|version| if version == 0x0303 { record_of(21, &[2, 70]) } else { Vec::new() }).await;
+    let (known, outcomes) = look_at_tls(&hurried(), server.port).await;
+    is_sound(&known, &outcomes);
+    for check in [&T_02, &T_03, &T_04] {
+        assert!(states(&outcomes, check).iter().all(|state| *state != State::Pass), "{outcomes:?}");
     }
 }
 
