@@ -348,10 +348,38 @@ async fn nfs_exports_to_everyone_and_to_some() {
 }
 
 #[tokio::test]
+async fn nfs_alone_does_not_lead_to_a_port_mapper_that_the_owner_did_not_give() {
+    let nfs = vec![Hear, rpc(1, 1, &[]), Hear, rpc(2, 1, &[]), Hear, rpc(3, 0, &[])];
+    assert_eq!(only(&audited(nfs.clone(), Service::Nfs).await).state, State::RefusedBefore);
+    let mut given = scope();
+    given.assets[0].ports = vec![111];
+    let (_, outcomes) = audited_in(given, respond(nfs).await, Service::Nfs, Depth::Canary).await;
+    assert_eq!(only(&outcomes).state, State::NotApplicable);
+}
+
+#[tokio::test]
+async fn nfs_exports_that_cannot_be_read_to_their_end_are_an_error() {
+    let mut cut = exports("*");
+    cut.truncate(cut.len() - 8);
+    let many: Vec<u8> = [&1u32.to_be_bytes()[..], &4u32.to_be_bytes(), b"/abc", &0u32.to_be_bytes()].concat();
+    let many = [many.repeat(6_000), vec![0; 4]].concat();
+    let odd = [1u32.to_be_bytes(), 2_000u32.to_be_bytes()].concat();
+    for results in [cut, many, odd] {
+        let outcomes = audited(vec![Hear, rpc(1, 0, &results)], Service::Nfs).await;
+        assert_eq!(only(&outcomes).state, State::Error);
+    }
+}
+
+#[tokio::test]
 async fn nfs_through_the_port_mapper() {
     let mount = respond(vec![Hear, rpc(1, 0, &exports("0.0.0.0/0"))]).await;
     let mapper = vec![Hear, rpc(1, 1, &[]), Hear, rpc(2, 0, &u32::from(mount).to_be_bytes())];
-    assert_eq!(only(&audited(mapper, Service::Nfs).await).state, State::Finding);
+    // A port that the owner did not give is not gone to.
+    assert_eq!(only(&audited(mapper.clone(), Service::Nfs).await).state, State::RefusedBefore);
+    let mut given = scope();
+    given.assets[0].ports = vec![mount];
+    let (_, outcomes) = audited_in(given, respond(mapper).await, Service::Nfs, Depth::Canary).await;
+    assert_eq!(only(&outcomes).state, State::Finding);
     let nothing_mounted = vec![Hear, rpc(1, 1, &[]), Hear, rpc(2, 0, &[0; 4])];
     assert_eq!(only(&audited(nothing_mounted, Service::Nfs).await).state, State::NotApplicable);
 }

@@ -1,6 +1,7 @@
 //! NFS: what the mount service lists to anyone (RFC 1813 §5.2.5), found through the port mapper
 //! (RFC 1833 §3) where the port is not the mount service's own. Of each client only its kind is
-//! kept. Deliberately absent: MNT, and anything of NFS itself but its empty procedure.
+//! kept. Nothing is asked at a port that the owner did not give, whatever the port mapper says.
+//! Deliberately absent: MNT, and anything of NFS itself but its empty procedure.
 
 use std::collections::BTreeMap;
 
@@ -27,15 +28,17 @@ const PORT_MAPPER: u16 = 111;
 pub(super) async fn audit(look: &mut Look<'_, '_>) -> Answer {
     let mut found = ask(look.line, look.port).await?;
     if matches!(found, Some(Found::Nfs)) && !look.asset.ports.contains(&PORT_MAPPER) {
-        // Its exports are told elsewhere, and that port has no look of its own.
-        found = match ask(look.line, PORT_MAPPER).await {
-            Ok(Some(Found::Elsewhere(port))) => Some(Found::Elsewhere(port)),
-            _ => found,
-        };
+        // Its exports are told at a port that the owner did not give.
+        found = Some(Found::Refused);
+    }
+    if let Some(Found::Elsewhere(port)) = found
+        && !look.asset.ports.contains(&port)
+    {
+        found = Some(Found::Refused);
     }
     if let Some(Found::Elsewhere(port)) = found {
         found = match ask(look.line, port).await {
-            Ok(Some(exports @ Found::Exports(_))) => Some(exports),
+            Ok(Some(told @ (Found::Exports(_) | Found::Malformed))) => Some(told),
             Ok(_) => Some(Found::Refused),
             Err(error) => {
                 let outcome = look.notes.note(&N_06, error.state());
@@ -48,6 +51,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>) -> Answer {
         None => return Ok(None),
         Some(Found::Exports(exports)) if exports.to_everyone() => (State::Finding, Some(exports)),
         Some(Found::Exports(exports)) => (State::Pass, Some(exports)),
+        Some(Found::Malformed) => (State::Error, None),
         Some(Found::Refused) => (State::RefusedBefore, None),
         Some(Found::Nfs | Found::NoMounts | Found::Elsewhere(_)) => (State::NotApplicable, None),
     };
@@ -62,13 +66,15 @@ pub(super) async fn audit(look: &mut Look<'_, '_>) -> Answer {
 enum Found {
     /// The mount service.
     Exports(Exports),
+    /// The mount service, with a list that cannot be read to its end.
+    Malformed,
     /// The port mapper, which knows the mount service's port.
     Elsewhere(u16),
     /// The port mapper, which knows of no mount service.
     NoMounts,
     /// NFS itself.
     Nfs,
-    /// One of them, and it refuses.
+    /// One of them, and it refuses, or leads where the owner did not send us.
     Refused,
 }
 
@@ -76,7 +82,9 @@ async fn ask(line: &mut Line<'_>, port: u16) -> Result<Option<Found>, Unanswered
     let mut talk = Talk::open(line, port, Over::Clear).await?;
     match call(&mut talk, 1, EXPORT, &[]).await? {
         None => return Ok(None),
-        Some(Reply::Results(results)) => return Ok(Exports::read(&results).map(Found::Exports)),
+        Some(Reply::Results(results)) => {
+            return Ok(Some(Exports::read(&results).map_or(Found::Malformed, Found::Exports)));
+        }
         Some(Reply::Refused) => return Ok(Some(Found::Refused)),
         Some(Reply::NotHere) => {}
     }

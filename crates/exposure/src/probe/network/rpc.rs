@@ -25,19 +25,21 @@ pub(super) async fn call(
     let body: Vec<u8> = words.iter().chain(arguments).flat_map(|word| word.to_be_bytes()).collect();
     let head = (1 << 31 | body.len() as u32).to_be_bytes();
     talk.send(&[&head[..], &body].concat()).await?;
-    let record = record(talk).await?;
+    let record = record(talk, id).await?;
     Ok(record.and_then(|record| reply(&record, id)))
 }
 
-/// A record: fragments until the last (§11), bounded together. `None` when the first cannot begin a reply.
-async fn record(talk: &mut Talk<'_>) -> Result<Option<Vec<u8>>, Unanswered> {
+/// A record: fragments until the last (§11), bounded together. `None` when the first cannot begin a reply;
+/// a reply that is too long is [`Unanswered::Babble`].
+async fn record(talk: &mut Talk<'_>, id: u32) -> Result<Option<Vec<u8>>, Unanswered> {
     let mut record = Vec::new();
     loop {
         let head = talk.take(4).await?;
         let head = be32(&head, 0).unwrap_or(0);
         let (last, length) = (head >> 31 == 1, (head & 0x7fff_ffff) as usize);
         if record.len() + length > MAX_ANSWER || length == 0 {
-            return if record.is_empty() { Ok(None) } else { Err(Unanswered::Babble) };
+            let begun = !record.is_empty() || (length > 0 && is_reply(&talk.take(8).await?, id));
+            return if begun { Err(Unanswered::Babble) } else { Ok(None) };
         }
         record.extend(talk.take(length).await?);
         if last {
@@ -46,9 +48,14 @@ async fn record(talk: &mut Talk<'_>) -> Result<Option<Vec<u8>>, Unanswered> {
     }
 }
 
+/// §9: a reply to this call.
+fn is_reply(record: &[u8], id: u32) -> bool {
+    be32(record, 0) == Some(id) && be32(record, 4) == Some(1)
+}
+
 /// §9: reply, accepted, a verifier that is skipped, how it went.
 fn reply(record: &[u8], id: u32) -> Option<Reply> {
-    if be32(record, 0)? != id || be32(record, 4)? != 1 {
+    if !is_reply(record, id) {
         return None;
     }
     match be32(record, 8)? {
