@@ -86,9 +86,8 @@ pub(super) fn walk(run: &Run, asset: u32, root: u32, progress: &Progress) -> Wal
 
 /// What is only known of all systems together.
 pub(super) fn assemble(report: &mut Report) {
-    // Seen from the host itself, all addresses are its own.
-    if report.scope.vantage != crate::scope::Vantage::Host {
-        tls::shared_keys(&mut report.systems);
-    }
+    // Seen from the host itself, the addresses of one asset are its own.
+    let of_asset = report.scope.vantage == crate::scope::Vantage::Host;
+    tls::shared_keys(&mut report.systems, of_asset);
     trail::coverage(report);
 }
