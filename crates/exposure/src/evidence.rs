@@ -13,6 +13,14 @@ use crate::catalogue::Name;
 
 /// Most entries of a list in one fact: more says nothing more.
 const MAX_ENTRIES: usize = 1024;
+/// Counts from here on are kept to two figures: eight digits have room for a date of birth.
+const COARSE_FROM: u64 = 10_000_000;
+/// No count is larger.
+const MOST: u64 = 1_000_000_000_000;
+/// Most that a code of a protocol is, when it is none of Windows' (MS-ERREF 2.3).
+const MAX_CODE: u32 = 0xffff;
+/// What is kept in place of a code that no protocol has.
+const NO_CODE: u32 = u32::MAX;
 
 /// One thing seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +85,7 @@ pub enum Bucket {
     Millions,
 }
 
-/// A version: up to four numbers, each below 10,000.
+/// A version: up to four numbers, each below 1,000, and together no date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version([u16; 4]);
 
@@ -97,10 +105,16 @@ pub struct RuleId(Box<str>);
 pub struct Evidence(BTreeMap<Name, Fact>);
 
 impl Evidence {
-    /// Keeps a fact. Lists are cut at a bound.
+    /// Keeps a fact. Lists are cut at a bound; numbers that a target chose are made coarse
+    /// where they could be more than numbers.
     pub fn set(&mut self, name: &'static str, mut fact: Fact) {
         match &mut fact {
-            Fact::Codes(codes) => codes.truncate(MAX_ENTRIES),
+            Fact::Codes(codes) => {
+                codes.truncate(MAX_ENTRIES);
+                codes.iter_mut().for_each(|code| *code = known_code(*code));
+            }
+            Fact::Code(code) => *code = known_code(*code),
+            Fact::Count(count) | Fact::Bytes(count) => *count = coarse(*count),
             Fact::Names(names) => names.truncate(MAX_ENTRIES),
             _ => {}
         }
@@ -131,6 +145,22 @@ impl Evidence {
     }
 }
 
+/// A count as it is kept: whole below ten million, two figures above.
+pub fn coarse(count: u64) -> u64 {
+    let count = count.min(MOST);
+    if count < COARSE_FROM {
+        return count;
+    }
+    let unit = 10_u64.pow(count.ilog10() - 1);
+    count / unit * unit
+}
+
+/// A code that a protocol may have: of 16 bits, or a warning or error of Windows'.
+fn known_code(code: u32) -> u32 {
+    let of_windows = matches!(code >> 16, 0x8000 | 0xc000);
+    if code <= MAX_CODE || of_windows { code } else { NO_CODE }
+}
+
 impl Bucket {
     /// The bucket a count falls into.
     pub fn of(count: u64) -> Bucket {
@@ -148,9 +178,10 @@ impl Bucket {
 }
 
 impl Version {
-    /// From numbers; `None` when one has five digits, which no version has and a date of birth might.
+    /// From numbers; `None` when one has four digits, as a year has, or when they are a date cut in four.
     pub fn new(numbers: [u16; 4]) -> Option<Version> {
-        numbers.iter().all(|number| *number < 10_000).then_some(Version(numbers))
+        let is_date = matches!(numbers, [19 | 20, 0..=99, 1..=12, 1..=31]);
+        (!is_date && numbers.iter().all(|number| *number < 1_000)).then_some(Version(numbers))
     }
 
     /// Reads `1.10.1` at the start of a text: digits and dots, up to four numbers, nothing else is kept.
@@ -255,6 +286,28 @@ mod tests {
         assert_eq!(Version::parse("3.6.7"), Version::new([3, 6, 7, 0]));
         assert_eq!(Version::parse("19601231"), None);
         assert_eq!(Version::parse("DOE"), None);
+        for date in ["1960.12.31.4711", "1960.12.31", "19.60.12.31", "31.12.1960", "1.1960"] {
+            assert_eq!(Version::parse(date), None, "{date}");
+        }
+        assert!(Version::parse("20.4.0").is_some() && Version::parse("1.12.11").is_some());
+    }
+
+    #[test]
+    fn a_number_has_no_room_for_a_date_of_birth() {
+        let mut evidence = Evidence::default();
+        let born = 19_601_231;
+        evidence.set("studies", Fact::Count(born));
+        evidence.set("length", Fact::Bytes(born));
+        evidence.set("status", Fact::Code(born as u32));
+        evidence.set("reason", Fact::Codes(vec![born as u32, 0xc000_0022, 0x0122]));
+        let text = serde_json::to_string(&evidence).unwrap();
+        assert!(!text.contains("19601231"), "{text}");
+        assert_eq!(evidence.count("studies"), 19_000_000);
+        assert_eq!(evidence.fact("reason"), Some(&Fact::Codes(vec![NO_CODE, 0xc000_0022, 0x0122])));
+        assert_eq!(
+            [9_999_999, 10_000_000, 123_456_789, u64::MAX].map(coarse),
+            [9_999_999, 10_000_000, 120_000_000, MOST]
+        );
     }
 
     #[test]

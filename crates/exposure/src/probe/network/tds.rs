@@ -38,7 +38,8 @@ async fn ask(line: &mut Line<'_>, port: u16) -> Result<Option<Backend>, Unanswer
         return Ok(None);
     };
     let version = option(&options, 0).and_then(|version| match version {
-        [major, minor, build @ ..] => Version::new([u16::from(*major), u16::from(*minor), be16(build, 0)?, 0]),
+        // The build that follows has as many digits as a year: it is not kept.
+        [major, minor, ..] => Version::new([u16::from(*major), u16::from(*minor), 0, 0]),
         _ => None,
     });
     let tls = Some(encryption != NOT_SUPPORTED);
