@@ -154,6 +154,35 @@ async fn sql_server_tells_whether_it_encrypts() {
     }
 }
 
+/// No year of birth, whole or as part of a version.
+fn assert_no_dates(outcomes: &[Outcome]) {
+    let said = format!("{outcomes:?}");
+    assert!(["1960", "19, 60", "19.60"].iter().all(|digits| !said.contains(digits)), "{said}");
+}
+
+#[tokio::test]
+async fn a_date_of_birth_is_no_version_and_no_status() {
+    for version in ["19601231", "1960.12.31.4711", "1960.12.31", "19.60.12.31", "31.12.1960", "8.0.1960"] {
+        let mut body = [&[10][..], version.as_bytes(), b"\0", b"\x01\0\0\0saltsalt\0"].concat();
+        body.extend([0xff, 0xff]);
+        body.extend(b"Planted Clinic\0");
+        let greeting = Say([&[body.len() as u8, 0, 0, 0][..], &body].concat());
+        let outcomes = audited(vec![greeting], Service::Mysql).await;
+        assert_eq!(part(&outcomes, "access").evidence.fact("version"), None, "{version}");
+        assert_no_dates(&outcomes);
+    }
+    let [high, low] = 1960_u16.to_be_bytes();
+    let mut answer = vec![4, 1, 0, 26, 0, 0, 1, 0, 0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 0xff];
+    answer.extend([12, 31, high, low, 0, 0, 1]);
+    assert_no_dates(&audited(vec![Hear, Say(answer)], Service::Mssql).await);
+    let greet = [Hear, smb2_negotiated(1), Hear, ntlm_challenge(), Hear];
+    let keeps_out = [&greet[..], &[smb2(1, 19_601_231, 4711, &[9, 0, 0, 0, 0, 0, 0, 0])]].concat();
+    let turns = vec![vec![Hear, smb2_negotiated(1)], vec![Hear, HangUp], keeps_out];
+    let (_, outcomes) = audited_in(opted_in(), respond_in_turn(turns).await, Service::Smb, Depth::Credentials).await;
+    assert_eq!(part(&outcomes, "session").evidence.fact("status"), Some(&Fact::Code(u32::MAX)));
+    assert_no_dates(&outcomes);
+}
+
 #[tokio::test]
 async fn redis_open_and_with_a_password() {
     let outcomes = audited(vec![Hear, say("+PONG\r\n")], Service::Redis).await;

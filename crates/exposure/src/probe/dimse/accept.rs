@@ -7,6 +7,7 @@ use super::services::{Kind, SERVICES, place_of};
 use super::talk::Broken;
 use crate::catalogue::Name;
 use crate::evidence::Version;
+use crate::evidence::coarse;
 use crate::probe::version::toolkit;
 
 /// DICOM Application Context Name, PS3.7 A.2.1.
@@ -101,7 +102,11 @@ impl Accept {
 
     fn user_information(&mut self, kind: u8, value: &[u8]) -> Result<(), Broken> {
         match kind {
-            0x51 => self.max_pdu_bytes = Some(u32::from_be_bytes(exactly(value)?)),
+            // The target chooses it freely: eight digits have room for a date of birth.
+            0x51 => {
+                let bytes = coarse(u32::from_be_bytes(exactly(value)?).into());
+                self.max_pdu_bytes = Some(u32::try_from(bytes).unwrap_or(u32::MAX));
+            }
             0x53 => {
                 let [a, b, c, d] = exactly(value)?;
                 self.operations = Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));

@@ -34,6 +34,7 @@ async fn look_at(run: &Run, target: Target, depth: Depth) -> (Known, Vec<Outcome
     testing::assert_no_names(&outcomes);
     let kept = format!("{known:?}");
     assert!(testing::PLANTED.iter().all(|name| !kept.contains(name)), "{kept}");
+    assert!(!kept.contains("1960"), "{kept}");
     (known, outcomes)
 }
 
@@ -222,6 +223,8 @@ async fn user_identity_is_asked_at_depth_4_only() {
 #[tokio::test]
 async fn hostile_answers_to_the_first_request_end_in_a_state() {
     let names = acceptance(&[(1, 0)], 0, testing::PLANTED[0].as_bytes(), testing::PLANTED[1].as_bytes());
+    let born = testing::PLANTED[2].parse().unwrap();
+    let dates = acceptance(&[(1, 0)], born, b"1.2.276.0.7230010.3.0.1960.12.31", b"OFFIS_DCMTK_19601231");
     let mut no_context = names.clone();
     no_context[72] = b'9';
     let oversized = pdu(2, &vec![0; 70_000]);
@@ -238,6 +241,7 @@ async fn hostile_answers_to_the_first_request_end_in_a_state() {
         ("a rejection of the wrong length", Target::Says(long_reject), State::Error),
         ("garbage items", Target::Says(pdu(2, &[0xff; 900])), State::Error),
         ("names in an acceptance", Target::Says(pdu(2, &names)), State::Finding),
+        ("dates of birth as numbers of an acceptance", Target::Says(pdu(2, &dates)), State::Finding),
         ("half an acceptance", Target::Says(half.clone()), State::Error),
         ("half an acceptance, and gone", Target::SaysAndCloses(half), State::Error),
         ("a drip", Target::Drips(pdu(2, &names)), State::Error),
