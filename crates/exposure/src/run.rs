@@ -69,12 +69,19 @@ impl Default for Limits {
 }
 
 /// 32 random bytes from which a run derives its canaries and keyed hashes. Never in a report.
-pub struct RunKey(Zeroizing<[u8; 32]>);
+///
+/// Hashes come from the key alone, so that runs with one key can be compared. Canaries come
+/// from the second of the run's beginning too: who saw one knows none of the next run's.
+pub struct RunKey {
+    key: Zeroizing<[u8; 32]>,
+    begun: i64,
+}
 
 impl RunKey {
-    /// From random bytes.
-    pub fn new(bytes: [u8; 32]) -> RunKey {
-        RunKey(Zeroizing::new(bytes))
+    /// From random bytes, for a run that began at a second since 1970: a run that is resumed
+    /// takes the second of its log's first line.
+    pub fn new(bytes: [u8; 32], begun: i64) -> RunKey {
+        RunKey { key: Zeroizing::new(bytes), begun }
     }
 
     /// A hash that can be compared within this run and nowhere else.
@@ -88,7 +95,7 @@ impl RunKey {
     /// A UID that no object has: `2.25.` and 120 derived bits (PS3.5 B.2).
     pub fn canary_uid(&self, purpose: &str) -> Uid {
         let mut number = [0; 16];
-        number[1..].copy_from_slice(&self.derive("uid", purpose.as_bytes())[..15]);
+        number[1..].copy_from_slice(&self.of_this_run("uid", purpose)[..15]);
         let text = format!("2.25.{}", u128::from_be_bytes(number) | 1 << 119);
         #[expect(clippy::expect_used, reason = "digits after 2.25., at most 41 characters")]
         Uid::parse(&text).expect("a number is a UID component")
@@ -96,15 +103,19 @@ impl RunKey {
 
     /// An AE Title that nobody has: twelve derived letters.
     pub fn random_ae(&self, purpose: &str) -> AeTitle {
-        let derived = self.derive("ae", purpose.as_bytes());
+        let derived = self.of_this_run("ae", purpose);
         let text: String = derived.iter().take(12).map(|byte| char::from(b'A' + byte % 26)).collect();
         #[expect(clippy::expect_used, reason = "twelve capital letters")]
         AeTitle::parse(&text).expect("capital letters are an AE title")
     }
 
+    fn of_this_run(&self, kind: &str, purpose: &str) -> [u8; 32] {
+        self.derive(kind, &[&self.begun.to_be_bytes(), purpose.as_bytes()].concat())
+    }
+
     /// 32 bytes derived for a purpose.
     pub fn derive(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.key);
         let mut context = hmac::Context::with_key(&key);
         context.update(purpose.as_bytes());
         context.update(&[0]);
@@ -126,4 +137,19 @@ impl Run {
 pub fn seconds(time: SystemTime) -> i64 {
     let after = time.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
     after.ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canaries_are_of_one_run_and_hashes_of_one_key() {
+        let (first, second, resumed) = (RunKey::new([7; 32], 1), RunKey::new([7; 32], 2), RunKey::new([7; 32], 1));
+        assert_ne!(first.canary_uid("D-07"), second.canary_uid("D-07"));
+        assert_ne!(first.random_ae("D-02"), second.random_ae("D-02"));
+        assert_eq!(first.canary_uid("D-07"), resumed.canary_uid("D-07"));
+        assert_eq!(first.random_ae("D-02"), resumed.random_ae("D-02"));
+        assert_eq!(first.hash("folder", b"x"), second.hash("folder", b"x"));
+    }
 }

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use aws_lc_rs::rand::SecureRandom;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -35,6 +36,27 @@ pub enum Purpose {
 /// A public key, 32 bytes; hexadecimal in text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(pub [u8; 32]);
+
+/// A text that is no public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a public key is 64 hexadecimal digits, as sign prints it")]
+pub struct NotAPublicKey;
+
+/// A signature that was demanded is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSigned {
+    /// Nobody signed.
+    #[error("it is not signed; {0} was to have signed it")]
+    ByAnybody(PublicKey),
+    /// Somebody else did.
+    #[error("it is signed by {by}; {demanded} was to have signed it")]
+    ByAnother {
+        /// Who did.
+        by: PublicKey,
+        /// Who was to.
+        demanded: PublicKey,
+    },
+}
 
 /// A key that signs.
 pub struct SigningKey(Ed25519KeyPair);
@@ -151,6 +173,16 @@ pub fn verify_beside(purpose: Purpose, path: &Path, bytes: &[u8]) -> Result<Opti
     verify(purpose, bytes, text).map(Some)
 }
 
+/// Whether the one who was demanded signed, when one was. A signature that holds only says that
+/// someone signed; who may, its reader knows.
+pub fn demand(demanded: Option<PublicKey>, signed_by: Option<PublicKey>) -> Result<(), NotSigned> {
+    match (demanded, signed_by) {
+        (Some(demanded), None) => Err(NotSigned::ByAnybody(demanded)),
+        (Some(demanded), Some(by)) if by != demanded => Err(NotSigned::ByAnother { by, demanded }),
+        _ => Ok(()),
+    }
+}
+
 impl Purpose {
     fn as_str(self) -> &'static str {
         match self {
@@ -171,6 +203,16 @@ impl Purpose {
 impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = NotAPublicKey;
+
+    fn from_str(text: &str) -> Result<PublicKey, NotAPublicKey> {
+        let mut key = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut key).map_err(|_| NotAPublicKey)?;
+        Ok(PublicKey(key))
     }
 }
 
@@ -218,6 +260,19 @@ mod tests {
         let longer = format!("{signature}more\n");
         for text in ["", "PLANTED", &cut, &later, &longer] {
             assert!(matches!(verify(Purpose::Scope, b"owner", text), Err(SignatureError::Malformed)), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_signed_is_demanded() {
+        let (ours, another) = (key().public(), key().public());
+        assert_eq!(demand(Some(ours), Some(ours)), Ok(()));
+        assert_eq!(demand(None, Some(another)), Ok(()));
+        assert_eq!(demand(Some(ours), None), Err(NotSigned::ByAnybody(ours)));
+        assert_eq!(demand(Some(ours), Some(another)), Err(NotSigned::ByAnother { by: another, demanded: ours }));
+        assert_eq!(ours.to_string().parse(), Ok(ours));
+        for text in ["", "ab", "PLANTED", &ours.to_string()[1..]] {
+            assert_eq!(text.parse::<PublicKey>(), Err(NotAPublicKey), "{text}");
         }
     }
 

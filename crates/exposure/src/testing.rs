@@ -80,7 +80,7 @@ pub fn run(scope: Scope) -> Run {
     let now = UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs());
     Run {
         scope: Arc::new(scope),
-        key: RunKey::new([7; 32]),
+        key: RunKey::new([7; 32], NOW),
         clock: Arc::new(ManualClock::new(now)),
         rate: Rate::per_second(0),
         limits: Limits { spacing: Duration::ZERO, conversation: Duration::from_secs(3), ..Limits::default() },

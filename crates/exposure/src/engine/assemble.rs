@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::Options;
 use super::log::{Pointer, Seen, Walked};
 use super::plan::Plan;
 use super::state::State;
 use super::tasks;
+use super::{Ended, Options};
+use crate::catalogue::Depth;
+use crate::catalogue::network::N_01;
+use crate::finding::{self, Outcome};
 use crate::probe::version::Rules;
 use crate::report::{
-    Announced, Coverage, FORMAT, Plan as AskedFor, Report, RunTimes, ScopeSummary, System, Tool, Tree,
+    Announced, Coverage, FORMAT, Plan as AskedFor, Report, RunTimes, ScopeSummary, Service, System, Tool, Tree,
 };
 use crate::scope::Scope;
 
@@ -41,6 +44,7 @@ pub(super) fn report(plan: &Plan, options: &Options, rules: &Rules, state: &Stat
             started: state.begun.at,
             ended: state.ended.map_or(now, |ended| ended.at),
             resumed: state.resumed,
+            log_head: None,
             announced: state.seen.values().flat_map(|seen| announced(plan, seen)).collect(),
         },
     };
@@ -107,10 +111,14 @@ fn coverage(plan: &Plan, options: &Options, state: &State) -> Coverage {
         refused: state.swept.refused,
         silent: state.swept.silent,
         hosts: tasks.len() as u64,
-        hosts_done: state.seen.values().filter(|seen| seen.left.is_none()).count() as u64,
+        hosts_done: state.seen.values().filter(|seen| is_done(plan, state, seen)).count() as u64,
+        trees: tasks::trees(plan.scope(), options.shard).len() as u64,
+        trees_done: state.walked.values().filter(|walked| is_walked(walked)).count() as u64,
+        ended: state.ended.map_or(Ended::Stopped, |ended| ended.what),
         dropped: tasks::dropped(plan, options),
         ..Coverage::default()
     };
+    (coverage.names, coverage.names_found) = tasks::names(plan.scope(), state.resolved.as_deref().unwrap_or_default());
     for reached in state.seen.values().map(|seen| seen.reached) {
         coverage.open += reached.open;
         coverage.refused += reached.refused;
@@ -118,6 +126,28 @@ fn coverage(plan: &Plan, options: &Options, state: &State) -> Coverage {
     }
     coverage.tried = coverage.open + coverage.refused + coverage.silent;
     coverage
+}
+
+/// Whether a host was looked at to the end. One that takes connections and says nothing that
+/// anybody understands was not: nothing is known of it.
+fn is_done(plan: &Plan, state: &State, seen: &Seen) -> bool {
+    let asked = plan.asset_of(seen.address).map(|(_, asset)| plan.scope().depth_of(asset));
+    let nothing_was_asked = asked.is_none_or(|depth| depth.min(state.begun.depth) == Depth::Import);
+    seen.left.is_none() && (nothing_was_asked || !is_mute(&seen.services))
+}
+
+/// Whether ports are open and none says anything: N-01 tells that they are open, no more.
+fn is_mute(services: &[Service]) -> bool {
+    let tells = |service: &Service| {
+        let of_port = |outcome: &Outcome| outcome.is_scored() && outcome.check.id != N_01.id;
+        service.speaks.as_str() != "unknown" || service.outcomes.iter().any(of_port)
+    };
+    !services.is_empty() && !services.iter().any(tells)
+}
+
+/// Whether a file tree was there to be walked.
+fn is_walked(walked: &Walked) -> bool {
+    walked.outcomes.iter().any(|outcome| outcome.state != finding::State::Error)
 }
 
 fn summary(scope: &Scope) -> ScopeSummary {

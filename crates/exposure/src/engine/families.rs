@@ -2,6 +2,8 @@
 
 use super::Progress;
 use super::log::{Pointer, Walked};
+use crate::catalogue::{self, Check};
+use crate::finding::State;
 use crate::net::Over;
 use crate::probe::recognise::Guess;
 use crate::probe::{Look, dimse, files, network, product, tls, trail, version, web};
@@ -22,6 +24,22 @@ pub(super) async fn greet(look: &mut Look<'_, '_>, guess: Guess) -> bool {
         Guess::Tls => tls::greet(look).await,
         Guess::Http(over) => web::greet(look, over).await,
         Guess::Service => network::audit(look).await,
+    }
+}
+
+/// Notes what a guess was to find out on an open port where nobody understood a word: nothing is
+/// known of the port, and that is no good news.
+pub(super) fn not_understood(look: &mut Look<'_, '_>, guess: Guess) {
+    let checks: &[&'static Check] = match guess {
+        Guess::Dicom(_) => &[&catalogue::dimse::D_01, &catalogue::dimse::D_06, &catalogue::dimse::D_07],
+        Guess::Tls => &[&catalogue::tls::T_02],
+        Guess::Http(_) => &[&catalogue::web::W_01, &catalogue::web::W_02, &catalogue::product::A_01],
+        Guess::Service => &[&catalogue::network::N_02],
+    };
+    for check in checks {
+        if look.notes.of(check).next().is_none() && look.may(check) {
+            look.notes.note(check, State::Error);
+        }
     }
 }
 

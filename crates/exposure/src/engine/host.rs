@@ -90,7 +90,7 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
         }
         let mut look =
             Look { line: &mut *line, asset, depth, port: port.number, known: &mut port.known, notes: &mut port.notes };
-        recognise(&mut look).await;
+        let in_vain = recognise(&mut look).await;
         if look.line.reach(look.port) != Some(Reach::Open) {
             continue;
         }
@@ -102,14 +102,17 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
             look.asset = owner;
             families::audit_url(&mut look, *pointer).await;
         }
-        look.asset = asset;
+        (look.asset, look.depth) = (asset, depth);
+        in_vain.into_iter().for_each(|guess| families::not_understood(&mut look, guess));
         families::conclude(&mut look).await;
     }
 }
 
 /// Finds out what a port speaks, the likeliest first, each guess on a fresh connection.
-async fn recognise(look: &mut Look<'_, '_>) {
+/// Gives the guesses that were made when none was right.
+async fn recognise(look: &mut Look<'_, '_>) -> Vec<Guess> {
     let named_tls = names_tls(look.asset);
+    let mut asked = Vec::new();
     let only_dicom = is_dicom_of_modality(look.asset, look.port);
     let mut likeliest = guesses(look.port, named_tls, families::is_service(look.asset, look.port)).to_vec();
     if only_dicom {
@@ -117,8 +120,9 @@ async fn recognise(look: &mut Look<'_, '_>) {
     }
     for guess in likeliest {
         if is_given_up(look) {
-            return;
+            break;
         }
+        asked.push(guess);
         if !families::greet(look, guess).await {
             continue;
         }
@@ -130,12 +134,13 @@ async fn recognise(look: &mut Look<'_, '_>) {
                 }
             }
         }
-        return;
+        return Vec::new();
     }
-    if look.line.reach(look.port).is_none() {
+    if !is_given_up(look) && look.line.reach(look.port).is_none() {
         // No family had anything to say there: whether it is open is worth knowing all the same.
         look.line.dial(look.port).await.ok();
     }
+    asked
 }
 
 /// Whether a port took no connect, or the host is left alone.

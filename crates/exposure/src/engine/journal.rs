@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -11,6 +11,7 @@ use super::log::{self, BadLog, Begun, Entry, LOG_FILE, Log};
 use super::plan::Plan;
 use super::state::State;
 use super::{AuditError, Options};
+use crate::report::Report;
 
 /// The key's name in a run's folder.
 pub(super) const KEY_FILE: &str = "run.key";
@@ -52,7 +53,7 @@ impl<'a> Journal<'a> {
             };
             return Ok((journal, key));
         }
-        fs::create_dir_all(&options.out).map_err(failed("make", &options.out))?;
+        private_folder(&options.out).map_err(failed("make", &options.out))?;
         write_key(&key_path, entropy).map_err(failed("write", &key_path))?;
         if there {
             // Killed before its first line was whole.
@@ -93,6 +94,15 @@ impl<'a> Journal<'a> {
         self.log.append(&entry).map_err(failed("write", &self.path))?;
         let foreign = |what| BadLog::Foreign { path: self.path.clone(), line: 0, what };
         Ok(self.state.take(entry, self.plan).map_err(foreign)?)
+    }
+
+    /// Writes down which report the run came to, unless the last line says so already.
+    pub(super) fn bind(&mut self, report: &Report) -> Result<(), AuditError> {
+        let body = report.body_sha256();
+        if self.state.reported.as_ref() != Some(&body) {
+            self.note(Entry::Reported(body))?;
+        }
+        self.sync()
     }
 
     /// Brings all lines to the disk.
@@ -146,6 +156,11 @@ fn write_key(path: &Path, key: &KeyBytes) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(key.as_slice())?;
     file.sync_all()
+}
+
+/// A folder that only its owner reads; one that is there already is left as it is.
+fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -8,6 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Ended;
 use crate::catalogue::{CheckRef, Depth, Name};
 use crate::finding::Outcome;
-use crate::report::{Left, Service};
+use crate::report::{Left, Report, Service};
 
 /// The form of the log.
 pub const FORMAT: u32 = 1;
@@ -48,6 +49,8 @@ pub(super) enum Entry {
     Ended(Stamped<Ended>),
     /// The run was resumed.
     Resumed(Stamped<()>),
+    /// SHA-256 of the body of the report that all lines before came to, hex.
+    Reported(String),
 }
 
 /// What a run was asked for: everything that a report depends on.
@@ -198,22 +201,58 @@ pub struct Verified {
     pub head: String,
     /// How the run ended, when it did.
     pub ended: Option<Ended>,
+    /// SHA-256 of the body of the report that the run came to, hex, when its last line says so.
+    pub reported: Option<String>,
     /// Whether a torn line follows the last whole one, as after a power cut.
     pub torn: bool,
 }
 
+/// Why a report is not the one that a log came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unbound {
+    /// The log was written anew, or it is another run's.
+    #[error(
+        "the report names another last line of the log than it has: the log was written anew, or they are of two runs"
+    )]
+    Log,
+    /// The report was changed, or it is another run's.
+    #[error("the log names another report than the one beside it: the report was changed, or it is older than the log")]
+    Report,
+}
+
+impl Verified {
+    /// Whether the run came to its end and to a report, and nothing is torn.
+    pub fn is_whole(&self) -> bool {
+        self.ended == Some(Ended::Complete) && self.reported.is_some() && !self.torn
+    }
+
+    /// Whether a report is the one that this log came to: each names the other. Who can write
+    /// both can forge both; a signature over the report, which names the log, ends that.
+    pub fn binds(&self, report: &Report) -> Result<(), Unbound> {
+        if self.reported.as_deref() != Some(report.body_sha256().as_str()) {
+            return Err(Unbound::Report);
+        }
+        if report.times.log_head.as_deref() != Some(self.head.as_str()) {
+            return Err(Unbound::Log);
+        }
+        Ok(())
+    }
+}
+
 /// Checks the chain and the form of a log.
 pub fn verify_log(path: &Path) -> Result<Verified, BadLog> {
-    let mut ended = None;
+    let (mut ended, mut reported) = (None, None);
     let end = read(path, |_, entry| {
+        reported = None;
         match entry {
+            Entry::Reported(body) => reported = Some(body),
             Entry::Ended(how) => ended = Some(how.what),
             Entry::Resumed(_) => ended = None,
             _ => {}
         }
         Ok(())
     })?;
-    Ok(Verified { lines: end.lines, head: hex::encode(end.head), ended, torn: end.torn })
+    Ok(Verified { lines: end.lines, head: hex::encode(end.head), ended, reported, torn: end.torn })
 }
 
 /// Where a log ends.
@@ -281,7 +320,7 @@ pub(super) struct Log {
 impl Log {
     /// A new log; the file must not exist.
     pub(super) fn create(path: &Path) -> io::Result<Log> {
-        let file = OpenOptions::new().create_new(true).append(true).open(path)?;
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
         file.try_lock().map_err(io::Error::from)?;
         Ok(Log { file, head: NOTHING, synced: Instant::now(), unsynced: false })
     }

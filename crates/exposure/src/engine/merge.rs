@@ -34,6 +34,7 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, MergeError> {
     let mut reports = reports.into_iter();
     let mut merged = reports.next().ok_or(MergeError::Nothing)?;
     merged.plan.shard = None;
+    merged.times.log_head = None;
     for report in reports {
         same(&merged, &report)?;
         add(&mut merged, report);
@@ -85,18 +86,29 @@ fn add(merged: &mut Report, report: Report) {
     merged.systems.extend(report.systems);
     merged.trees.extend(report.trees);
     let (sum, more) = (&mut merged.coverage, report.coverage);
-    sum.planned += more.planned;
-    sum.tried += more.tried;
-    sum.open += more.open;
-    sum.refused += more.refused;
-    sum.silent += more.silent;
-    sum.hosts += more.hosts;
-    sum.hosts_done += more.hosts_done;
+    let sums = [
+        (&mut sum.planned, more.planned),
+        (&mut sum.tried, more.tried),
+        (&mut sum.open, more.open),
+        (&mut sum.refused, more.refused),
+        (&mut sum.silent, more.silent),
+        (&mut sum.hosts, more.hosts),
+        (&mut sum.hosts_done, more.hosts_done),
+        (&mut sum.trees, more.trees),
+        (&mut sum.trees_done, more.trees_done),
+    ];
+    for (sum, more) in sums {
+        *sum = sum.saturating_add(more);
+    }
+    // Every shard resolves all names and ended as its own run.
+    sum.names = sum.names.max(more.names);
+    sum.names_found = sum.names_found.min(more.names_found);
+    sum.ended = sum.ended.max(more.ended);
     // Every shard reads the whole import.
     sum.dropped = sum.dropped.max(more.dropped);
     let (times, more) = (&mut merged.times, report.times);
     times.started = times.started.min(more.started);
     times.ended = times.ended.max(more.ended);
-    times.resumed += more.resumed;
+    times.resumed = times.resumed.saturating_add(more.resumed);
     times.announced.extend(more.announced);
 }

@@ -33,7 +33,7 @@ use crate::report::Report;
 use crate::run::Limits;
 use crate::scope::Scope;
 
-pub use log::{BadLog, Verified, verify_log};
+pub use log::{BadLog, Unbound, Verified, verify_log};
 pub use merge::{MergeError, merge};
 pub use order::Shard;
 pub use plan::PlanError;
@@ -114,15 +114,14 @@ pub struct Audited {
     pub report: Report,
     /// How it ended.
     pub ended: Ended,
-    /// Hash of the log's last line, hex: whoever notes it down elsewhere can tell that the log was not rewritten.
-    pub log_head: String,
 }
 
-/// How a run ended. All but [`Ended::Complete`] can be resumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+/// How a run ended, the better first. All but [`Ended::Complete`] can be resumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Everything that was asked for was looked at.
+    #[default]
     Complete,
     /// Somebody stopped it.
     Stopped,

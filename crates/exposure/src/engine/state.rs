@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) walked: BTreeMap<(u32, u32), Walked>,
     pub(super) resumed: u32,
     pub(super) ended: Option<Stamped<Ended>>,
+    /// SHA-256 of the body of the report that the last line names, hex.
+    pub(super) reported: Option<String>,
 }
 
 impl State {
@@ -34,13 +36,16 @@ impl State {
             walked: BTreeMap::new(),
             resumed: 0,
             ended: None,
+            reported: None,
         }
     }
 
     /// Goes on by one line. What is not in the scope, or not in order, is refused: a log is
     /// read back from a disk on which others may write.
     pub(super) fn take(&mut self, entry: Entry, plan: &Plan) -> Result<(), &'static str> {
+        self.reported = None;
         match entry {
+            Entry::Reported(body) => self.reported = Some(body),
             Entry::Begun(begun) => self.begun = begun,
             Entry::Resolved(resolved) => self.take_resolved(resolved, plan)?,
             Entry::Swept(swept) => self.take_swept(swept, plan)?,

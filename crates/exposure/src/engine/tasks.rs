@@ -1,7 +1,7 @@
 //! Which hosts are looked at, and which of their ports: what the sweep found open, what was
 //! imported, what is listed, and where the owner's URLs lead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use aws_lc_rs::digest;
@@ -98,6 +98,23 @@ pub(super) async fn resolve(plan: &Plan, now: i64) -> Vec<Resolved> {
     resolved.sort_unstable();
     resolved.dedup();
     resolved
+}
+
+/// How many names, URLs and share links a scope has, and how many of them led into it. An
+/// address among the hosts is no name.
+pub(super) fn names(scope: &Scope, resolved: &[Resolved]) -> (u64, u64) {
+    let is_name = |host: &&String| host.parse::<IpAddr>().is_err();
+    let of_asset = |asset: &crate::scope::Asset| {
+        asset.hosts.iter().filter(is_name).count() + asset.urls.len() + asset.share_links.len()
+    };
+    let all: usize = scope.assets.iter().map(of_asset).sum();
+    let host = |one: &Resolved, at: u32| scope.assets.get(one.asset as usize)?.hosts.get(at as usize);
+    let counts = |one: &&Resolved| match one.what {
+        Pointer::Host(at) => host(one, at).is_some_and(|host| is_name(&host)),
+        Pointer::Url(_) | Pointer::ShareLink(_) => true,
+    };
+    let found: BTreeSet<_> = resolved.iter().filter(counts).map(|one| (one.asset, one.what)).collect();
+    (all as u64, found.len() as u64)
 }
 
 /// The URL or share link that was resolved.

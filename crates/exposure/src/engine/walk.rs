@@ -32,7 +32,7 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     let (mut journal, key) = Journal::open(&job.options, begun, &KeyBytes::new(job.entropy), &plan)?;
     let run = Arc::new(Run {
         scope: job.scope.clone(),
-        key: RunKey::new(*key),
+        key: RunKey::new(*key, journal.state.begun.at),
         rules: job.rules.clone(),
         clock: job.clock.clone(),
         rate: Rate::per_second(rate),
@@ -53,9 +53,11 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     }
     progress.begin(Phase::Report);
     let ended = journal.state.ended.map_or(Ended::Stopped, |ended| ended.what);
-    let report = assemble::report(&plan, &job.options, &job.rules, &journal.state, seconds(job.clock.now()));
+    let mut report = assemble::report(&plan, &job.options, &job.rules, &journal.state, seconds(job.clock.now()));
+    journal.bind(&report)?;
+    report.times.log_head = Some(journal.head());
     progress.begin(Phase::Ended);
-    Ok(Audited { report, ended, log_head: journal.head() })
+    Ok(Audited { report, ended })
 }
 
 /// Connects a second: what was asked for, unless it is above the ceiling.

@@ -1,7 +1,10 @@
 //! Many runs as one picture: what a region or a country looks like, now and over time.
 //!
-//! Of each place (owner, vantage, country, region, site) the newest run counts; a system that
-//! was seen from two vantages counts once, and is open when it is open from one of them.
+//! Of each place (owner, vantage, country, region, site) the newest run counts. A run that asked
+//! for less than an older one, looked less deep or came less far replaces it host by host only,
+//! and where it looked less deep or left a host early it can add to what is known, never take
+//! away. A system that was seen from two vantages counts once, and is open when it is open from
+//! one of them.
 //! Deliberately absent: hosts. The fleet view speaks of places and products.
 
 mod html;
@@ -107,7 +110,7 @@ pub enum FleetError {
     },
 }
 
-/// What the newest run is looked for of.
+/// Where runs replace one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Slot<'run> {
     owner: &'run str,
@@ -124,8 +127,19 @@ struct Seen<'run> {
     counted: Counted,
 }
 
-/// The runs that count on some day: the newest of each slot.
-type Newest<'run> = BTreeMap<Slot<'run>, usize>;
+/// A host or a file tree of a slot.
+type Part<'run> = (Slot<'run>, &'run str, Where);
+
+/// Which part of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Where {
+    Host(IpAddr),
+    Root(u32),
+}
+
+/// The runs that count on some day, oldest first: of each host and tree the last that looked at
+/// it as well as any before, and those that saw less of it later.
+type Counting<'run> = BTreeMap<Part<'run>, Vec<usize>>;
 
 impl Fleet {
     /// Of reports in any order.
@@ -137,8 +151,8 @@ impl Fleet {
             return Err(FleetError::Shard { number: shard + 1 });
         }
         reports.sort_by_cached_key(|report| (report.times.ended, report.body_sha256()));
-        let newest = newest(&reports, i64::MAX);
-        let systems = systems(&reports, &newest);
+        let counting = counting(&reports, i64::MAX);
+        let systems = systems(&reports, &counting);
         let mut total = Tally::default();
         systems.iter().for_each(|seen| total.add(seen.counted));
         let by = |label: fn(&Labels) -> &Option<String>| {
@@ -149,7 +163,7 @@ impl Fleet {
             format: FORMAT,
             total,
             buckets: buckets.into_iter().map(|(studies, systems)| BucketRow { studies, systems }).collect(),
-            severities: severities(&reports, &newest),
+            severities: severities(&reports, &counting),
             countries: by(|labels| &labels.country),
             regions: by(|labels| &labels.region),
             sites: by(|labels| &labels.site),
@@ -158,9 +172,9 @@ impl Fleet {
                 |seen: &Seen<'_>| seen.product.map(Name::as_str),
                 |seen| seen.counted,
             ),
-            trees: trees(&reports, &newest),
+            trees: trees(&reports, &counting),
             series: series(&reports),
-            runs: runs(&reports, &newest),
+            runs: runs(&reports, &counting),
         })
     }
 }
@@ -169,27 +183,72 @@ fn slot<'run>(report: &'run Report, labels: &'run Labels, trees: bool) -> Slot<'
     Slot { owner: &report.scope.owner, vantage: report.scope.vantage, labels, trees }
 }
 
-/// The newest run of each slot that had ended by a second.
-fn newest(reports: &[Report], until: i64) -> Newest<'_> {
-    let mut newest = BTreeMap::new();
+/// The runs that count among those that had ended by a second.
+fn counting(reports: &[Report], until: i64) -> Counting<'_> {
+    let mut slots: BTreeMap<Slot<'_>, (usize, Parts<'_>)> = BTreeMap::new();
     for (index, report) in reports.iter().enumerate().filter(|(_, report)| report.times.ended <= until) {
-        for system in &report.systems {
-            newest.insert(slot(report, &system.labels, false), index);
-        }
-        for tree in &report.trees {
-            newest.insert(slot(report, &tree.labels, true), index);
+        for (slot, parts) in parts(report) {
+            let (whole, known) = slots.entry(slot).or_insert_with(|| (index, Parts::new()));
+            if replaces(report, &reports[*whole], slot.trees) {
+                (*whole, *known) = (index, Parts::new());
+            }
+            for (part, seen_well) in parts {
+                let runs = known.entry(part).or_default();
+                let deepest = runs.iter().all(|run| reports[*run].plan.depth <= report.plan.depth);
+                if seen_well.is_empty() || !deepest {
+                    runs.push(index);
+                } else {
+                    *runs = vec![index];
+                }
+            }
         }
     }
-    newest
+    let of_slot = |(slot, (_, parts)): (Slot<'_>, (usize, Parts<'_>))| (slot, parts);
+    let all = slots.into_iter().map(of_slot);
+    all.flat_map(|(slot, parts)| parts.into_iter().map(move |((label, at), runs)| ((slot, label, at), runs))).collect()
+}
+
+/// Hosts and trees of one slot. Of what a report holds: not empty when it was looked at to its end.
+type Parts<'run> = BTreeMap<(&'run str, Where), Vec<usize>>;
+
+/// What a report holds, by slot.
+fn parts(report: &Report) -> BTreeMap<Slot<'_>, Parts<'_>> {
+    let mut slots: BTreeMap<Slot<'_>, Parts<'_>> = BTreeMap::new();
+    for system in &report.systems {
+        let seen_well = if system.left.is_none() { vec![0] } else { Vec::new() };
+        let parts = slots.entry(slot(report, &system.labels, false)).or_default();
+        parts.insert((&system.label, Where::Host(system.address)), seen_well);
+    }
+    for tree in &report.trees {
+        let seen_well = if tree.is_walked() { vec![0] } else { Vec::new() };
+        let parts = slots.entry(slot(report, &tree.labels, true)).or_default();
+        parts.insert((&tree.label, Where::Root(tree.root)), seen_well);
+    }
+    slots
+}
+
+/// Whether a newer run stands for all that an older one knew: it asked for no less, looked no
+/// less deep and came as far.
+fn replaces(newer: &Report, older: &Report, trees: bool) -> bool {
+    let asked = |report: &Report| if trees { report.coverage.trees } else { report.coverage.planned };
+    newer.plan.depth >= older.plan.depth
+        && newer.coverage.share() >= older.coverage.share()
+        && asked(newer) >= asked(older)
+}
+
+fn counts(counting: &Counting<'_>, part: &Part<'_>, index: usize) -> bool {
+    counting.get(part).is_some_and(|runs| runs.contains(&index))
 }
 
 /// All systems that were checked in the runs that count, each once.
-fn systems<'run>(reports: &'run [Report], newest: &Newest<'run>) -> Vec<Seen<'run>> {
+fn systems<'run>(reports: &'run [Report], counting: &Counting<'run>) -> Vec<Seen<'run>> {
     let mut seen: BTreeMap<(&str, &str, IpAddr), Seen<'run>> = BTreeMap::new();
     for (index, report) in reports.iter().enumerate() {
-        let counts =
-            |system: &&System| system.is_checked() && newest.get(&slot(report, &system.labels, false)) == Some(&index);
-        for system in report.systems.iter().filter(counts) {
+        let of_picture = |system: &&System| {
+            let part = (slot(report, &system.labels, false), system.label.as_str(), Where::Host(system.address));
+            system.is_checked() && counts(counting, &part, index)
+        };
+        for system in report.systems.iter().filter(of_picture) {
             let counted = Counted { open: system.is_open(), studies: system.studies };
             let first = || Seen { labels: &system.labels, product: system.product, counted };
             let key = (report.scope.owner.as_str(), system.label.as_str(), system.address);
@@ -202,33 +261,43 @@ fn systems<'run>(reports: &'run [Report], newest: &Newest<'run>) -> Vec<Seen<'ru
     seen.into_values().collect()
 }
 
-fn counting_trees<'run>(reports: &'run [Report], newest: &Newest<'run>) -> impl Iterator<Item = &'run Tree> {
+fn trees<'run>(reports: &'run [Report], counting: &Counting<'run>) -> Trees {
     let mut trees: BTreeMap<(&str, &str, u32), &Tree> = BTreeMap::new();
     for (index, report) in reports.iter().enumerate() {
         for tree in &report.trees {
-            if newest.get(&slot(report, &tree.labels, true)) == Some(&index) {
-                trees.insert((&report.scope.owner, &tree.label, tree.root), tree);
+            let part = (slot(report, &tree.labels, true), tree.label.as_str(), Where::Root(tree.root));
+            if !counts(counting, &part, index) {
+                continue;
+            }
+            let known = trees.entry((&report.scope.owner, &tree.label, tree.root)).or_insert(tree);
+            if tree.is_exposed() || !known.is_exposed() && tree.files >= known.files {
+                *known = tree;
             }
         }
     }
-    trees.into_values()
-}
-
-fn trees<'run>(reports: &'run [Report], newest: &Newest<'run>) -> Trees {
     let mut sum = Trees::default();
-    counting_trees(reports, newest).for_each(|tree| sum.add(tree));
+    trees.into_values().for_each(|tree| sum.add(tree));
     sum
 }
 
-fn severities<'run>(reports: &'run [Report], newest: &Newest<'run>) -> Severities {
-    let mut severities = Severities::default();
+/// Findings of the runs that count, each once and as its worst.
+fn severities(reports: &[Report], counting: &Counting<'_>) -> Severities {
+    let mut worst = BTreeMap::new();
     for (index, report) in reports.iter().enumerate() {
         for (subject, outcome) in report.findings() {
-            if newest.get(&slot(report, subject.labels, subject.root().is_some())) == Some(&index) {
-                severities.add(outcome.severity);
+            let at = match (subject.address(), subject.root()) {
+                (Some(address), _) => Where::Host(address),
+                (None, root) => Where::Root(root.unwrap_or_default()),
+            };
+            let part = (slot(report, subject.labels, subject.root().is_some()), subject.label, at);
+            if counts(counting, &part, index) {
+                let severity = worst.entry((part, subject.port(), outcome.check.id, &outcome.facet)).or_default();
+                *severity = outcome.severity.max(*severity);
             }
         }
     }
+    let mut severities = Severities::default();
+    worst.into_values().for_each(|severity| severities.add(severity));
     severities
 }
 
@@ -239,14 +308,14 @@ fn series(reports: &[Report]) -> Vec<Day> {
     let at_end = days.into_iter().skip(skipped).map(|day| {
         let end = day.saturating_mul(86_400).saturating_add(86_399);
         let mut tally = Tally::default();
-        systems(reports, &newest(reports, end)).iter().for_each(|seen| tally.add(seen.counted));
+        systems(reports, &counting(reports, end)).iter().for_each(|seen| tally.add(seen.counted));
         Day { date: wording::day(end), tally }
     });
     at_end.collect()
 }
 
-fn runs<'run>(reports: &'run [Report], newest: &Newest<'run>) -> Vec<RunRow> {
-    let counting: BTreeSet<usize> = newest.values().copied().collect();
+fn runs(reports: &[Report], counting: &Counting<'_>) -> Vec<RunRow> {
+    let counting: BTreeSet<usize> = counting.values().flatten().copied().collect();
     let row = |(index, report): (usize, &Report)| {
         let mut tally = Tally::default();
         for system in report.systems.iter().filter(|system| system.is_checked()) {
@@ -299,6 +368,48 @@ mod tests {
         let mut turned = runs();
         turned.reverse();
         assert_eq!(Fleet::of(turned).unwrap(), fleet, "the order of the files says nothing");
+    }
+
+    #[test]
+    fn a_part_takes_nothing_away_from_the_whole() {
+        let whole = Fleet::of(vec![estate()]).unwrap();
+        let parts: [fn(&mut Report); 5] = [
+            // Stopped after one host, which is not the open one.
+            |report| {
+                report.systems.retain(|system| system.label == "closed");
+                report.trees.clear();
+                (report.coverage.tried, report.coverage.hosts_done) = (4, 1);
+            },
+            // A scope of one host.
+            |report| {
+                report.systems.retain(|system| system.label == "closed");
+                report.trees.clear();
+                report.coverage = crate::report::Coverage { planned: 4, tried: 4, ..Default::default() };
+            },
+            |report| report.plan.depth = crate::catalogue::Depth::Handshake,
+            |report| {
+                report.systems.iter_mut().for_each(|system| system.left = Some(crate::report::Left::Strain));
+                report.coverage.hosts_done = 0;
+                report.trees.clear();
+            },
+            |report| report.systems.retain(|system| system.label == "nobody"),
+        ];
+        for (number, cut) in parts.into_iter().enumerate() {
+            let mut part = later(closed_estate(), 1);
+            cut(&mut part);
+            let fleet = Fleet::of(vec![estate(), part]).unwrap();
+            assert_eq!((fleet.total, fleet.severities), (whole.total, whole.severities), "{number}");
+            assert_eq!(fleet.series.last().unwrap().tally, whole.total, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_part_replaces_the_hosts_that_it_looked_at() {
+        let mut part = later(closed_estate(), 1);
+        part.systems.retain(|system| system.label == "archive");
+        (part.coverage.tried, part.coverage.hosts_done) = (4, 1);
+        let (before, after) = (Fleet::of(vec![estate()]).unwrap(), Fleet::of(vec![estate(), part]).unwrap());
+        assert_eq!((after.total.checked, after.total.open), (before.total.checked, before.total.open - 1));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod parse;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::Report;
 use super::subject::{Identities, Key, Subject};
@@ -29,6 +30,8 @@ pub struct Acceptance {
     pub check: &'static str,
     /// The owner's label of the asset.
     pub label: String,
+    /// One address of it; needed where the label holds several hosts.
+    pub address: Option<IpAddr>,
     /// One port of it; none for all.
     pub port: Option<u16>,
     /// One part, as reports write it; none for all.
@@ -49,6 +52,9 @@ pub struct Accepted {
     pub expired: Vec<Acceptance>,
     /// Entries that met no finding: to be taken out of the file.
     pub unused: Vec<Acceptance>,
+    /// Entries without an address whose label holds several hosts: they accept nothing, for
+    /// nobody has said which host is meant.
+    pub unclear: Vec<Acceptance>,
 }
 
 impl Baseline {
@@ -66,6 +72,13 @@ impl Baseline {
     pub fn apply(&self, report: &Report, now: i64) -> Accepted {
         let today = time::OffsetDateTime::from_unix_timestamp(now).map_or(time::Date::MAX, |moment| moment.date());
         let (good, expired): (Vec<_>, Vec<_>) = self.entries.iter().partition(|entry| entry.expires >= today);
+        let mut hosts: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
+        for system in &report.systems {
+            hosts.entry(&system.label).or_default().insert(system.address);
+        }
+        let several = |label: &str| hosts.get(label).is_some_and(|hosts| hosts.len() > 1);
+        let (unclear, good): (Vec<_>, Vec<_>) =
+            good.into_iter().partition(|entry| entry.address.is_none() && several(&entry.label));
         let identities = Identities::of(&[report]);
         let (mut held, mut used) = (BTreeMap::new(), BTreeSet::new());
         for (subject, outcome) in report.findings() {
@@ -75,7 +88,8 @@ impl Baseline {
             }
         }
         let unused = good.into_iter().filter(|entry| !used.contains(&entry.line)).cloned().collect();
-        Accepted { held, expired: expired.into_iter().cloned().collect(), unused }
+        let cloned = |entries: Vec<&Acceptance>| entries.into_iter().cloned().collect();
+        Accepted { held, expired: cloned(expired), unused, unclear: cloned(unclear) }
     }
 }
 
@@ -84,6 +98,7 @@ impl Acceptance {
         let facet = || wording::facet(&outcome.facet);
         self.check == outcome.check.id
             && self.label == subject.label
+            && self.address.is_none_or(|address| subject.address() == Some(address))
             && self.port.is_none_or(|port| subject.port() == Some(port))
             && self.facet.as_ref().is_none_or(|wanted| *wanted == facet())
     }
@@ -143,6 +158,24 @@ expires = "2026-11-22"
         assert_eq!(accepted.unused.len(), 1);
         assert_eq!(accepted.unused[0].label, "nobody");
         assert!(accepted.expired.is_empty(), "it holds on its last day");
+    }
+
+    #[test]
+    fn an_entry_accepts_one_host_of_several() {
+        let mut report = estate();
+        let scanner = report.systems.iter().find(|system| system.label == "CT 2").unwrap().clone();
+        let (one, other) = (scanner.address, "127.2.0.99".parse().unwrap());
+        report.systems.push(crate::report::System { address: other, ..scanner });
+        let accepted = Baseline::parse(GOOD).unwrap().apply(&report, NOW);
+        assert_eq!(accepted.all().count(), 0, "which of the two was meant nobody said");
+        assert_eq!(accepted.unclear.len(), 1);
+        let addressed = GOOD.replacen("port = 104", &format!("address = \"{one}\"\nport = 104"), 1);
+        let accepted = Baseline::parse(&addressed).unwrap().apply(&report, NOW);
+        let at: Vec<_> = accepted.all().map(|(key, _)| key.at.address).collect();
+        assert_eq!(at, [Some(one)]);
+        assert!(accepted.unclear.is_empty());
+        let broken = GOOD.replacen("port = 104", "address = \"everywhere\"", 1);
+        assert!(Baseline::parse(&broken).unwrap_err().to_string().contains("address"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{Depth, Name};
+use crate::engine::Ended;
 use crate::finding::Outcome;
 use crate::scope::{AssetClass, Labels, Vantage};
 
@@ -201,8 +202,18 @@ pub struct Coverage {
     pub hosts: u64,
     /// Hosts looked at to the end.
     pub hosts_done: u64,
+    /// File trees that the scope names.
+    pub trees: u64,
+    /// Of them, those that were there and were walked.
+    pub trees_done: u64,
+    /// Names of hosts, URLs and share links that the scope names.
+    pub names: u64,
+    /// Of them, those that led to an address of the scope.
+    pub names_found: u64,
     /// Rows of imports that the scope does not cover.
     pub dropped: u64,
+    /// How the run ended: a part is not to be taken for the whole. Of shards, the worst.
+    pub ended: Ended,
     /// What the checks of the run as a whole came to (M-02).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<Outcome>,
@@ -218,6 +229,9 @@ pub struct RunTimes {
     pub ended: i64,
     /// How often it was resumed.
     pub resumed: u32,
+    /// Hash of the last line of the run's log, hex; none for a merge of several runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_head: Option<String>,
     /// AE Titles that the audit used and when, for whoever asks the targets' audit trails (M-01).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub announced: Vec<Announced>,

@@ -15,6 +15,7 @@ use super::tally::{self, Counted, Group, Tally};
 use super::wording::{self, Share, counted, number};
 use super::{Coverage, Left, Report, System};
 use crate::catalogue::{Check, Depth, checks};
+use crate::engine::Ended;
 use crate::evidence::Bucket;
 use crate::finding::{Outcome, Severity, State};
 
@@ -174,11 +175,22 @@ impl<'report> Summary<'report> {
 }
 
 impl Coverage {
-    /// How much of what was asked for was looked at: of the pairs of address and port and of
-    /// the hosts, the lesser. All, where nothing was asked for.
+    /// How much of what was asked for was looked at: of the pairs of address and port, the
+    /// hosts, the file trees and the names, the least. Nothing, where there was nothing to look at.
     pub fn share(&self) -> Share {
+        if self.planned == 0 && self.hosts == 0 && self.trees == 0 {
+            return Share::default();
+        }
         let of = |part: u64, whole: u64| if whole == 0 { Share::WHOLE } else { Share::of(part, whole) };
-        of(self.tried, self.planned).min(of(self.hosts_done, self.hosts))
+        of(self.tried, self.planned)
+            .min(of(self.hosts_done, self.hosts))
+            .min(of(self.trees_done, self.trees))
+            .min(of(self.names_found, self.names))
+    }
+
+    /// Whether the run came to its end and looked at something.
+    pub fn is_whole(&self) -> bool {
+        self.ended == Ended::Complete && self.share() > Share::default()
     }
 }
 
@@ -254,6 +266,11 @@ impl Trees {
 }
 
 impl super::Tree {
+    /// Whether it was there to be walked.
+    pub fn is_walked(&self) -> bool {
+        self.outcomes.iter().any(|outcome| outcome.state != State::Error)
+    }
+
     /// Whether a stranger reads patients' data there.
     pub fn is_exposed(&self) -> bool {
         self.outcomes.iter().any(|outcome| outcome.is_finding() && outcome.check.opens)
@@ -336,6 +353,14 @@ fn limits(report: &Report, states: &BTreeMap<State, u64>) -> Vec<String> {
         unfinished,
         format!("{} of {} hosts were not looked at to the end.", number(unfinished), number(coverage.hosts)),
     );
+    let unwalked = coverage.trees.saturating_sub(coverage.trees_done);
+    say(unwalked, format!("{} of {} file trees could not be walked.", number(unwalked), number(coverage.trees)));
+    let unfound = coverage.names.saturating_sub(coverage.names_found);
+    say(
+        unfound,
+        format!("{} of {} names and URLs led to no address of the scope.", number(unfound), number(coverage.names)),
+    );
+    say(u64::from(coverage.ended != Ended::Complete), wording::ended(coverage.ended).to_owned());
     for reason in LEFT {
         let hosts = report.systems.iter().filter(|system| system.left == Some(reason)).count() as u64;
         say(hosts, format!("{}: {}.", counted(hosts, "host", "hosts"), wording::left(reason)));
@@ -363,7 +388,7 @@ fn limits(report: &Report, states: &BTreeMap<State, u64>) -> Vec<String> {
         skipped,
         format!("{} not asked because depth, class or scope forbid it.", counted(skipped, "check was", "checks were")),
     );
-    let unreadable: u64 = report.trees.iter().map(|tree| tree.unreadable).sum();
+    let unreadable: u64 = report.trees.iter().fold(0, |sum, tree| sum.saturating_add(tree.unreadable));
     say(unreadable, format!("{} could not be read.", counted(unreadable, "file or folder", "files and folders")));
     let dropped = coverage.dropped;
     say(dropped, format!("{} of imports lay outside of the scope and were dropped.", counted(dropped, "row", "rows")));

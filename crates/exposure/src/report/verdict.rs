@@ -29,19 +29,6 @@ pub enum Verdict {
     Internal = 4,
 }
 
-/// How far a run came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// To its end.
-    Whole,
-    /// Stopped, or a circuit breaker opened.
-    Stopped,
-    /// It was refused before it began.
-    Refused,
-    /// It broke.
-    Broken,
-}
-
 /// Which findings fail a run: `high`, `new:high`, `never`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailOn {
@@ -80,15 +67,14 @@ impl Default for FailOn {
 }
 
 impl Verdict {
-    /// Of a run that came to a report.
-    pub fn of(report: &Report, terms: &Terms<'_>, ended: Ended) -> Verdict {
-        match ended {
-            Ended::Broken => Verdict::Internal,
-            Ended::Refused => Verdict::Usage,
-            Ended::Stopped => Verdict::Incomplete,
-            Ended::Whole if report.coverage.share() < terms.min_coverage => Verdict::Incomplete,
-            Ended::Whole if !terms.accepted.expired.is_empty() || terms.fails(report) => Verdict::Findings,
-            Ended::Whole => Verdict::Clean,
+    /// Of a run that came to a report; the report says how the run ended.
+    pub fn of(report: &Report, terms: &Terms<'_>) -> Verdict {
+        if !report.coverage.is_whole() || report.coverage.share() < terms.min_coverage {
+            Verdict::Incomplete
+        } else if !terms.accepted.expired.is_empty() || terms.fails(report) {
+            Verdict::Findings
+        } else {
+            Verdict::Clean
         }
     }
 
@@ -162,39 +148,63 @@ impl fmt::Display for FailOn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Ended;
+    use crate::report::Coverage;
     use crate::report::baseline::Baseline;
     use crate::testing::NOW;
     use crate::testing::report::{closed_estate, estate};
 
-    fn verdict(report: &Report, fail_on: &str, before: Option<&Report>, ended: Ended) -> Verdict {
+    fn verdict(report: &Report, fail_on: &str, before: Option<&Report>) -> Verdict {
         let terms = Terms {
             fail_on: fail_on.parse().unwrap(),
             min_coverage: Share::of(95, 100),
             accepted: &Accepted::default(),
             before,
         };
-        Verdict::of(report, &terms, ended)
+        Verdict::of(report, &terms)
     }
 
     #[test]
     fn each_end_has_its_number() {
         let (open, closed) = (estate(), closed_estate());
-        let mut short = closed.clone();
-        short.coverage.tried = short.coverage.planned / 2;
-        for (report, fail_on, before, ended, expected) in [
-            (&closed, "info", None, Ended::Whole, 0),
-            (&open, "critical", None, Ended::Whole, 1),
-            (&open, "never", None, Ended::Whole, 0),
-            (&open, "new:info", Some(&open), Ended::Whole, 0),
-            (&open, "new:high", Some(&closed), Ended::Whole, 1),
-            (&open, "new:high", None, Ended::Whole, 1),
-            (&closed, "info", None, Ended::Refused, 2),
-            (&open, "critical", None, Ended::Stopped, 3),
-            (&short, "info", None, Ended::Whole, 3),
-            (&open, "critical", None, Ended::Broken, 4),
+        for (report, fail_on, before, expected) in [
+            (&closed, "info", None, 0),
+            (&open, "critical", None, 1),
+            (&open, "never", None, 0),
+            (&open, "new:info", Some(&open), 0),
+            (&open, "new:high", Some(&closed), 1),
+            (&open, "new:high", None, 1),
         ] {
-            assert_eq!(verdict(report, fail_on, before, ended).code(), expected, "{fail_on} {ended:?}");
+            assert_eq!(verdict(report, fail_on, before).code(), expected, "{fail_on}");
         }
+    }
+
+    #[test]
+    fn a_part_is_never_clean() {
+        let parts: [fn(&mut Report); 8] = [
+            |report| report.coverage.tried = report.coverage.planned / 2,
+            |report| report.coverage.hosts_done = 0,
+            |report| report.coverage.trees_done = 1,
+            |report| report.coverage.names = 1,
+            |report| report.coverage.ended = Ended::Stopped,
+            |report| report.coverage.ended = Ended::Breaker,
+            |report| report.coverage.ended = Ended::NotPermitted,
+            |report| report.coverage = Coverage::default(),
+        ];
+        for (number, cut) in parts.into_iter().enumerate() {
+            let mut report = closed_estate();
+            cut(&mut report);
+            assert_eq!(verdict(&report, "never", None), Verdict::Incomplete, "{number}");
+        }
+        let mut nothing = closed_estate();
+        nothing.coverage = Coverage::default();
+        let terms = Terms {
+            fail_on: FailOn::Never,
+            min_coverage: Share::default(),
+            accepted: &Accepted::default(),
+            before: None,
+        };
+        assert_eq!(Verdict::of(&nothing, &terms), Verdict::Incomplete, "0 of 0 is nothing");
     }
 
     #[test]
@@ -204,7 +214,7 @@ mod tests {
         let report = closed_estate();
         let accepted = Baseline::parse(text).unwrap().apply(&report, NOW);
         let terms = Terms { fail_on: FailOn::Never, min_coverage: Share::default(), accepted: &accepted, before: None };
-        assert_eq!(Verdict::of(&report, &terms, Ended::Whole), Verdict::Findings);
+        assert_eq!(Verdict::of(&report, &terms), Verdict::Findings);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
+use crate::engine::Ended;
 use crate::evidence::{Bucket, Fact};
 use crate::finding::{Confidence, Facet, Outcome, Severity, State};
 use crate::report::Left;
@@ -182,6 +183,16 @@ pub fn left(left: Left) -> &'static str {
         Left::NotPermitted => "the agreed hours or the authorisation ended",
         Left::Stopped => "the run was stopped",
         Left::Fault => "the audit itself failed there",
+    }
+}
+
+/// How a run ended, in a sentence.
+pub fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Complete => "The run came to its end.",
+        Ended::Stopped => "The run was stopped before its end: this is a part of what was asked for.",
+        Ended::Breaker => "The run ended itself because hosts stopped answering: this is a part of what was asked for.",
+        Ended::NotPermitted => "The agreed hours or the authorisation ended: this is a part of what was asked for.",
     }
 }
 

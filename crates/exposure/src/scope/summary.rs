@@ -175,6 +175,7 @@ impl fmt::Display for Summary {
 impl fmt::Display for AssetSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AssetSummary { label, class, depth, addresses, ports, hosts, urls, paths, .. } = self;
+        let label = crate::report::wording::plain(label);
         write!(f, "{label}: {class:?}, to depth {}, {addresses} addresses at {ports} ports", u8::from(*depth))?;
         for (count, what) in [(hosts, "names"), (urls, "URLs"), (paths, "file trees")] {
             if *count > 0 {

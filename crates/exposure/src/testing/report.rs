@@ -36,7 +36,7 @@ pub fn empty() -> Report {
         systems: Vec::new(),
         trees: Vec::new(),
         coverage: Coverage::default(),
-        times: RunTimes { started: NOW, ended: NOW + 600, resumed: 0, announced: Vec::new() },
+        times: RunTimes { started: NOW, ended: NOW + 600, resumed: 0, log_head: None, announced: Vec::new() },
     }
 }
 
@@ -76,6 +76,8 @@ pub fn estate() -> Report {
         silent: 0,
         hosts: 4,
         hosts_done: 4,
+        trees: 2,
+        trees_done: 2,
         ..Coverage::default()
     };
     report.sort();

@@ -12,12 +12,13 @@ use aws_lc_rs::digest;
 use estate::Estate;
 use leadglass_dicom::clock::ManualClock;
 use leadglass_exposure::engine::{
-    self, AuditError, Audited, BadLog, Ended, Job, MergeError, Options, Progress, Shard, audit, verify_log,
+    self, AuditError, Audited, BadLog, Ended, Job, MergeError, Options, Progress, Shard, Unbound, audit, verify_log,
 };
-use leadglass_exposure::finding::Facet;
+use leadglass_exposure::finding::{Facet, State};
 use leadglass_exposure::probe::version::Rules;
 use leadglass_exposure::report::{Left, Report};
 use leadglass_exposure::run::Limits;
+use leadglass_exposure::scope::range::RangeSet;
 use leadglass_exposure::scope::{AssetClass, Scope};
 use leadglass_exposure::testing::{NOW, assert_no_names};
 use tokio_util::sync::CancellationToken;
@@ -84,7 +85,8 @@ async fn a_run_says_what_is_there_and_what_it_looked_at() {
     assert!(!log.contains("PLANTED"));
     assert!(!out.join("run.key").exists(), "the key is forgotten when nothing is left to hash");
     let verified = verify_log(&out.join("run.log")).unwrap();
-    assert_eq!((verified.ended, verified.torn, verified.head), (Some(Ended::Complete), false, audited.log_head));
+    assert_eq!((verified.ended, verified.torn), (Some(Ended::Complete), false));
+    assert_eq!(Some(&verified.head), report.times.log_head.as_ref());
 }
 
 #[tokio::test]
@@ -438,6 +440,98 @@ async fn a_log_that_was_changed_is_refused_with_its_line() {
             Ok(_) => panic!("{from}: taken"),
         }
     }
+}
+
+#[tokio::test]
+async fn log_and_report_name_each_other() {
+    let estate = Estate::begin(15, 6).await;
+    let (_folder, out) = folder();
+    let report = whole(&estate.scope, &out).await.report;
+    let path = out.join("run.log");
+    let verified = verify_log(&path).unwrap();
+    assert!(verified.is_whole());
+    assert_eq!(verified.binds(&report), Ok(()));
+    let read = leadglass_exposure::report::json::parse(&leadglass_exposure::report::json::canonical(&report)).unwrap();
+    assert_eq!(verified.binds(&read), Ok(()), "as it is read back");
+
+    let mut edited = report.clone();
+    edited.systems[0].services.clear();
+    assert_eq!(verified.binds(&edited), Err(Unbound::Report));
+    edited = report.clone();
+    edited.times.log_head = None;
+    assert_eq!(verified.binds(&edited), Err(Unbound::Log));
+
+    // Whoever rewrites the log with all its hashes has another last line.
+    let log = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    let host = lines.iter().position(|line| line.contains("\"finding\"")).unwrap();
+    std::fs::write(&path, mended(&lines, host, &lines[host].replace("\"finding\"", "\"pass\""))).unwrap();
+    let rewritten = verify_log(&path).unwrap();
+    assert!(rewritten.is_whole(), "the chain holds");
+    assert_eq!(rewritten.binds(&report), Err(Unbound::Log));
+
+    // A log without its end is no whole run.
+    std::fs::write(&path, lines[..lines.len() - 1].join("\n") + "\n").unwrap();
+    assert!(!verify_log(&path).unwrap().is_whole());
+    std::fs::write(&path, &log[..log.len() - 1]).unwrap();
+    assert!(!verify_log(&path).unwrap().is_whole());
+}
+
+#[tokio::test]
+async fn a_run_and_its_log_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let estate = Estate::begin(16, 2).await;
+    let (_folder, out) = folder();
+    let out = out.join("new");
+    whole(&estate.scope, &out).await;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&out), mode(&out.join("run.log"))), (0o700, 0o600));
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_is_not_looked_at() {
+    let silent = tokio::net::TcpListener::bind("127.31.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let hold = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = silent.accept().await {
+            held.push(stream);
+        }
+    });
+    let (_folder, out) = folder();
+    let address: std::net::IpAddr = "127.31.0.1".parse().unwrap();
+    let mut scope = leadglass_exposure::testing::scope();
+    scope.firewall_exempt = true;
+    scope.assets[0].addresses = RangeSet::new([(address, address)]);
+    scope.assets[0].listed = scope.assets[0].addresses.clone();
+    scope.assets[0].ports = vec![port];
+    let mut job = job(&scope, &out);
+    job.limits.conversation = std::time::Duration::from_millis(50);
+    let report = audit(job, Arc::default()).await.unwrap().report;
+    hold.abort();
+    let service = &report.systems[0].services[0];
+    assert_eq!(service.speaks.as_str(), "unknown");
+    for id in ["D-01", "D-06", "D-07", "T-02", "W-01", "W-02", "A-01", "N-02"] {
+        let of: Vec<_> = service.outcomes.iter().filter(|outcome| outcome.check.id == id).collect();
+        assert_eq!(of.len(), 1, "{id}");
+        assert_eq!(of[0].state, State::Error, "{id}");
+    }
+    assert_eq!((report.coverage.hosts, report.coverage.hosts_done), (1, 0));
+    assert!(!report.coverage.is_whole());
+}
+
+#[tokio::test]
+async fn a_tree_and_a_name_that_are_not_there_were_not_looked_at() {
+    let (_folder, out) = folder();
+    let mut scope = leadglass_exposure::testing::scope();
+    scope.firewall_exempt = true;
+    scope.assets[0].addresses = RangeSet::default();
+    scope.assets[0].paths = vec!["/nonexistent/not-mounted".into()];
+    scope.assets[0].hosts = vec!["nobody.invalid".to_owned()];
+    let coverage = whole(&scope, &out).await.report.coverage;
+    assert_eq!((coverage.trees, coverage.trees_done), (1, 0));
+    assert_eq!((coverage.names, coverage.names_found), (1, 0));
+    assert!(!coverage.is_whole());
 }
 
 /// The log with one line changed and the chain made to fit.

@@ -10,11 +10,16 @@ use time::{Date, Month};
 
 use crate::evidence::{RuleId, Version};
 use crate::finding::Severity;
+use crate::report::wording;
 
 /// The rule base that is built in.
 const BUILT_IN: &str = include_str!("../../../rules/versions.toml");
 /// The form of the file.
 const FORMAT: u32 = 1;
+/// Most characters of a rule's id that a mistake repeats.
+const MAX_ID: usize = 64;
+/// Most bytes of a rule base.
+pub const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Which versions are vulnerable, which out of support, and as of when that is known.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ pub struct Range {
 pub enum RulesError {
     /// It is no TOML, or lacks or has too many fields.
     #[error("the rule base cannot be read: {0}")]
-    Form(#[from] toml::de::Error),
+    Form(String),
     /// Of another form.
     #[error("the rule base has format {0}; this version reads format 1")]
     Format(u32),
@@ -97,7 +102,8 @@ impl Rules {
 
     /// Reads a rule base.
     pub fn parse(text: &str) -> Result<Rules, RulesError> {
-        let file: File = toml::from_str(text)?;
+        let form = |error: toml::de::Error| RulesError::Form(told(text, &error));
+        let file: File = toml::from_str(text).map_err(form)?;
         if file.format != FORMAT {
             return Err(RulesError::Format(file.format));
         }
@@ -105,7 +111,7 @@ impl Rules {
         let mut seen = BTreeSet::new();
         let mut vulnerable = Vec::with_capacity(file.vulnerable.len());
         for (number, rule) in (1..).zip(file.vulnerable) {
-            let id = rule.id.clone();
+            let id = wording::plain(&rule.id).chars().take(MAX_ID).collect();
             let wrong = |what| RulesError::Rule { kind: "vulnerable", number, id, what };
             let key = (rule.id.clone(), rule.software.clone(), rule.from.clone());
             match (seen.insert(key), rule.checked()) {
@@ -116,7 +122,7 @@ impl Rules {
         }
         let mut ended = Vec::with_capacity(file.ended.len());
         for (number, rule) in (1..).zip(file.ended) {
-            let id = rule.id.clone();
+            let id = wording::plain(&rule.id).chars().take(MAX_ID).collect();
             let wrong = |what| RulesError::Rule { kind: "ended", number, id, what };
             match (seen.insert((rule.id.clone(), rule.software.clone(), None)), rule.checked(date)) {
                 (false, _) => return Err(wrong("comes twice")),
@@ -275,6 +281,15 @@ fn version(text: &str) -> Result<Version, &'static str> {
 }
 
 /// A day as `2026-11-01`.
+/// What is wrong with a file that is no TOML, and on which line: without the file's own line
+/// beside it, and nothing in it that acts on a terminal.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let what: String = wording::plain(error.message()).chars().take(400).collect();
+    format!("line {line}: {what}")
+}
+
 fn date(text: &str) -> Option<Date> {
     let mut parts = text.splitn(3, '-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -289,6 +304,18 @@ mod tests {
     fn ids(rules: &Rules, software: &str, version: &str) -> Vec<String> {
         let found = rules.vulnerable(software, Version::parse(version).unwrap());
         found.map(|rule| rule.id.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn mistakes_cannot_act_on_a_terminal() {
+        let file = "format = 1\ndate = \"2026-11-01\"\n\"\\u001b[31m\\u202e\" = 1\n";
+        let said = Rules::parse(file).unwrap_err();
+        assert!(std::error::Error::source(&said).is_none(), "it is told once");
+        assert!(said.to_string().contains("line 3"), "{said}");
+        let raw = "format = 1\ndate = \x1b[31m\n";
+        for said in [said.to_string(), Rules::parse(raw).unwrap_err().to_string()] {
+            assert!(!said.chars().any(wording::is_unseen), "{said:?}");
+        }
     }
 
     #[test]

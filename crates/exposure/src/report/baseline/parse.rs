@@ -1,6 +1,7 @@
 //! Reading a baseline file: every mistake with its line and how to mend it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Range;
 
 use time::macros::format_description;
@@ -18,7 +19,7 @@ const MAX_MISTAKES: usize = 100;
 /// Most characters of a text in it.
 const MAX_TEXT: usize = 400;
 /// The keys of an entry.
-const KEYS: [&str; 7] = ["check", "label", "port", "facet", "owner", "reason", "expires"];
+const KEYS: [&str; 8] = ["check", "label", "address", "port", "facet", "owner", "reason", "expires"];
 
 /// One mistake in a baseline file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,11 +136,12 @@ impl Reader<'_> {
         let owner = self.text(&at, fields, "owner", "who answers for it");
         let reason = self.text(&at, fields, "reason", "why it is accepted");
         let expires = self.expires(&at, fields);
-        let (port, facet) = (self.port(fields), self.facet(fields));
+        let (address, port, facet) = (self.address(fields), self.port(fields), self.facet(fields));
         Some(Acceptance {
             line,
             check: check?,
             label: label?,
+            address: address?,
             port: port?,
             facet: facet?,
             owner: owner?,
@@ -178,6 +180,19 @@ impl Reader<'_> {
             }
         };
         Some(text.clone().into_owned())
+    }
+
+    fn address(&mut self, fields: &DeTable<'_>) -> Option<Option<IpAddr>> {
+        let Some(value) = fields.get("address") else { return Some(None) };
+        let address = match value.get_ref() {
+            DeValue::String(text) => text.parse::<IpAddr>().ok().map(|address| address.to_canonical()),
+            _ => None,
+        };
+        if address.is_none() {
+            let mend = "write one host's address in quotes, as reports show it";
+            self.mistake(value.span(), "address is not an address", mend);
+        }
+        address.map(Some)
     }
 
     fn port(&mut self, fields: &DeTable<'_>) -> Option<Option<u16>> {

@@ -1,13 +1,14 @@
 //! `leadglass exposure fleet`: many runs in one picture.
 
-use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use leadglass_exposure::fleet::{Fleet, Format, write};
 use leadglass_exposure::report::verdict::Verdict;
+use leadglass_exposure::signature::PublicKey;
 
-use super::terms::read_report;
+use super::terms::{private_file, private_folder, read_report};
 use super::{Blame, Failure};
 use crate::cli::output::Output;
 
@@ -20,17 +21,23 @@ pub struct FleetCommand {
     /// Where fleet.json, fleet.html, fleet.csv and fleet.txt go.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// The public key of who must have signed each report, 64 hexadecimal digits; without it any signature
+    /// that holds, or none, is taken.
+    #[arg(long, value_name = "PUBLICKEY")]
+    signer: Option<PublicKey>,
 }
 
 impl FleetCommand {
     /// Runs it.
     pub fn run(self, output: &Output) -> Result<Verdict, Failure> {
-        let reports = self.reports.iter().map(|path| read_report(path)).collect::<Result<Vec<_>, _>>()?;
+        let reports = self.reports.iter().map(|path| read_report(path, self.signer)).collect::<Result<Vec<_>, _>>()?;
         let fleet = Fleet::of(reports).usage()?;
-        fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
+        private_folder(&self.out)?;
         for format in Format::ALL {
             let path = self.out.join(format.file_name());
-            fs::write(&path, form(&fleet, format)?).with_context(|| format!("cannot write {}", path.display()))?;
+            let bytes = form(&fleet, format)?;
+            let written = private_file(&path).and_then(|mut file| file.write_all(&bytes));
+            written.with_context(|| format!("cannot write {}", path.display()))?;
         }
         output.say(&fleet, String::from_utf8_lossy(&form(&fleet, Format::Text)?))?;
         Ok(Verdict::Clean)

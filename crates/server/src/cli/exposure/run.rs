@@ -14,14 +14,15 @@ use leadglass_dicom::clock::{Clock, SystemClock};
 use leadglass_exposure::catalogue::Depth;
 use leadglass_exposure::engine::{self, AuditError, Ended, Job, Options, Progress, Shard};
 use leadglass_exposure::import::{self, Dropped};
-use leadglass_exposure::probe::version::Rules;
-use leadglass_exposure::report::verdict::{self, Verdict};
+use leadglass_exposure::probe::version::{self, Rules};
+use leadglass_exposure::report::verdict::Verdict;
 use leadglass_exposure::run::{Limits, seconds};
 use leadglass_exposure::scope::Scope;
+use leadglass_exposure::signature::{PublicKey, demand};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::watch;
-use super::terms::Judging;
+use super::terms::{Judging, read_text};
 use super::{Blame, Failure};
 use crate::cli::output::Output;
 use crate::cli::serve::{StopSignal, raise_descriptor_limit};
@@ -32,6 +33,10 @@ pub struct Run {
     /// The scope file; its signature is looked for beside it.
     #[arg(long, value_name = "FILE")]
     scope: PathBuf,
+    /// The public key of who must have signed the scope, 64 hexadecimal digits; without it any signature
+    /// that holds, or none, is taken.
+    #[arg(long, value_name = "PUBLICKEY")]
+    signer: Option<PublicKey>,
     /// The folder of the run: report, log, and what a resumed run needs.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -83,6 +88,8 @@ impl Run {
     pub async fn run(self, output: &Output) -> Result<Verdict, Failure> {
         let judge = self.judging.read()?;
         let scope = Arc::new(Scope::read(&self.scope).usage()?);
+        let what = || format!("the scope {}", self.scope.display());
+        demand(self.signer, scope.signed_by).with_context(what).usage()?;
         scope.holds_at(seconds(SystemClock.now())).usage()?;
         raise_descriptor_limit();
         let stop = CancellationToken::new();
@@ -96,7 +103,7 @@ impl Run {
         if audited.ended != Ended::Complete {
             eprintln!("leadglass: {}", audited.ended.reason());
         }
-        judge.conclude(&audited.report, came(audited.ended), &self.out, output)
+        judge.conclude(&audited.report, &self.out, output)
     }
 
     fn job(&self, scope: Arc<Scope>, stop: CancellationToken) -> Result<Job, Failure> {
@@ -148,7 +155,7 @@ impl Run {
     fn rules(&self) -> Result<Arc<Rules>, Failure> {
         let Some(path) = &self.rules else { return Ok(Rules::built_in()) };
         let what = || format!("the rule base {}", path.display());
-        let text = std::fs::read_to_string(path).with_context(what).usage()?;
+        let text = read_text(path, version::rules::MAX_BYTES).with_context(what).usage()?;
         Ok(Arc::new(Rules::parse(&text).with_context(what).usage()?))
     }
 }
@@ -191,13 +198,6 @@ async fn stop_when_told(mut signal: StopSignal, stop: CancellationToken) {
     signal.wait().await;
     tokio::time::sleep(Duration::ZERO).await;
     std::process::exit(i32::from(Verdict::Incomplete.code()));
-}
-
-fn came(ended: Ended) -> verdict::Ended {
-    match ended {
-        Ended::Complete => verdict::Ended::Whole,
-        Ended::Stopped | Ended::Breaker | Ended::NotPermitted => verdict::Ended::Stopped,
-    }
 }
 
 /// Whose fault it is that there was no run.

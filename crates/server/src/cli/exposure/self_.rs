@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use leadglass_dicom::AeTitle;
 use leadglass_dicom::clock::{Clock, SystemClock};
-use leadglass_exposure::report::verdict::{Ended, Verdict};
+use leadglass_exposure::report::verdict::Verdict;
 use leadglass_exposure::run::seconds;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -47,7 +47,7 @@ impl SelfAudit {
             folder: out.clone(),
         };
         let report = look.look(Arc::new(SystemClock)).await?;
-        let verdict = judging.conclude(&report, Ended::Whole, &out, output)?;
+        let verdict = judging.conclude(&report, &out, output)?;
         match judge(&report, serving.dicom, serving.https) {
             Ok(()) => Ok(verdict),
             Err(shut) => {

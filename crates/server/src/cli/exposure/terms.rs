@@ -1,18 +1,19 @@
 //! What every command that judges a report takes: formats, thresholds, baselines.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use leadglass_dicom::clock::{Clock, SystemClock};
-use leadglass_exposure::report::baseline::{Accepted, Baseline};
+use leadglass_exposure::report::baseline::{self, Accepted, Baseline};
 use leadglass_exposure::report::format::{Format, Options, write};
-use leadglass_exposure::report::verdict::{Ended, FailOn, Terms, Verdict};
+use leadglass_exposure::report::verdict::{FailOn, Terms, Verdict};
 use leadglass_exposure::report::wording::Share;
 use leadglass_exposure::report::{Report, json, table};
 use leadglass_exposure::run::seconds;
-use leadglass_exposure::signature::{Purpose, verify_beside};
+use leadglass_exposure::signature::{PublicKey, Purpose, demand, verify_beside};
 
 use super::{Blame, Failure};
 use crate::cli::output::Output;
@@ -43,13 +44,13 @@ impl Judging {
     pub fn read(&self) -> Result<Judge, Failure> {
         let baseline = match &self.baseline {
             Some(path) => {
-                let text = std::fs::read_to_string(path);
-                let text = text.with_context(|| format!("cannot read the baseline {}", path.display())).usage()?;
-                Baseline::parse(&text).with_context(|| format!("the baseline {}", path.display())).usage()?
+                let what = || format!("the baseline {}", path.display());
+                let text = read_text(path, baseline::MAX_BYTES as u64).with_context(what).usage()?;
+                Baseline::parse(&text).with_context(what).usage()?
             }
             None => Baseline::default(),
         };
-        let before = self.before.as_deref().map(read_report).transpose()?;
+        let before = self.before.as_deref().map(|path| read_report(path, None)).transpose()?;
         let formats = self.format.iter().copied().filter(|format| *format != Format::Json).collect();
         let min_coverage = Share::of(u64::from(self.min_coverage), 100);
         Ok(Judge { baseline, before, formats, fail_on: self.fail_on, min_coverage })
@@ -67,9 +68,9 @@ pub struct Judge {
 
 impl Judge {
     /// Writes the report in all its forms into a folder, prints the table, and says how it ends.
-    pub fn conclude(&self, report: &Report, ended: Ended, out: &Path, output: &Output) -> Result<Verdict, Failure> {
+    pub fn conclude(&self, report: &Report, out: &Path, output: &Output) -> Result<Verdict, Failure> {
         let accepted = self.accepted(report);
-        std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+        private_folder(out)?;
         let options = Options { accepted: Some(&accepted), before: self.before.as_ref() };
         let mut written = vec![write_form(report, Format::Json, &options, out)?];
         for format in &self.formats {
@@ -81,10 +82,16 @@ impl Judge {
             accepted: &accepted,
             before: self.before.as_ref(),
         };
-        let verdict = Verdict::of(report, &terms, ended);
-        let said = serde_json::json!({ "written": written, "exit_code": verdict.code() });
+        let verdict = Verdict::of(report, &terms);
+        let said = serde_json::json!({
+            "written": written,
+            "exit_code": verdict.code(),
+            "log_head": report.times.log_head,
+        });
         let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-        output.say(&said, format!("{}\n{}", table::text(report, &accepted), files.join("\n")))?;
+        let head =
+            report.times.log_head.as_ref().map_or_else(String::new, |head| format!("\nrun.log ends with {head}"));
+        output.say(&said, format!("{}\n{}{head}", table::text(report, &accepted), files.join("\n")))?;
         Ok(verdict)
     }
 
@@ -94,18 +101,57 @@ impl Judge {
     }
 }
 
-/// Reads a report; one whose signature is beside it must be what was signed.
-pub fn read_report(path: &Path) -> Result<Report, Failure> {
+/// Reads a report; one whose signature is beside it must be what was signed, and by whom it was
+/// demanded.
+pub fn read_report(path: &Path, signer: Option<PublicKey>) -> Result<Report, Failure> {
+    read_signed(path, signer).map(|(report, _)| report)
+}
+
+/// The same, with who signed it.
+pub fn read_signed(path: &Path, signer: Option<PublicKey>) -> Result<(Report, Option<PublicKey>), Failure> {
     let what = || format!("the report {}", path.display());
-    let bytes = std::fs::read(path).with_context(what).usage()?;
-    verify_beside(Purpose::Report, path, &bytes).with_context(what).usage()?;
-    json::parse(&bytes).with_context(what).usage()
+    let bytes = read_bounded(path, json::MAX_BYTES).with_context(what).usage()?;
+    let signed_by = verify_beside(Purpose::Report, path, &bytes).with_context(what).usage()?;
+    demand(signer, signed_by).with_context(what).usage()?;
+    Ok((json::parse(&bytes).with_context(what).usage()?, signed_by))
+}
+
+/// Reads a text file that is named on the command line.
+pub fn read_text(path: &Path, limit: u64) -> anyhow::Result<String> {
+    String::from_utf8(read_bounded(path, limit)?).map_err(|_| anyhow!("it is not UTF-8 text"))
+}
+
+/// Reads a file that is named on the command line: a pipe could keep us for ever, and a device
+/// has no end.
+pub fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(anyhow!("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(anyhow!("it is longer than {limit} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// A folder that only its owner reads; one that is there already is left as it is.
+pub fn private_folder(path: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    Ok(made.with_context(|| format!("cannot make {}", path.display()))?)
+}
+
+/// A new or emptied file that only its owner reads: who is open is nobody else's business.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 fn write_form(report: &Report, format: Format, options: &Options<'_>, out: &Path) -> Result<PathBuf, Failure> {
     let path = out.join(format.file_name());
     let done = (|| {
-        let mut file = BufWriter::new(File::create(&path)?);
+        let mut file = BufWriter::new(private_file(&path)?);
         write(report, format, options, &mut file)?;
         file.flush()
     })();
