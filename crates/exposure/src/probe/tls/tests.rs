@@ -166,6 +166,9 @@ async fn a_server_of_today_passes_all_but_the_trust_it_does_not_have() {
         let found: Vec<_> = outcomes.iter().filter(|outcome| outcome.is_finding()).collect();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].facet, crate::finding::Facet::Part(crate::catalogue::Name::fixed("self-signed")));
+        for check in [&T_02, &T_03] {
+            assert!(states(&outcomes, check).iter().all(|state| *state == State::Pass), "{outcomes:?}");
+        }
         let demanded = if demand { State::Pass } else { State::NotApplicable };
         assert_eq!((states(&outcomes, &T_07), states(&outcomes, &T_08)), (vec![demanded], vec![demanded]));
         assert!(server.hellos.load(Ordering::Relaxed) <= MOST_CONNECTIONS);
