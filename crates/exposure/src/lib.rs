@@ -24,6 +24,7 @@ pub mod self_audit;
 pub mod signature;
 #[doc(hidden)]
 pub mod testing;
+pub mod tries;
 
 /// Calling AE Title, HTTP User-Agent product and mark of every log line of the audit.
 pub const AUDIT_AE_TITLE: &str = "LEADGLASSAUDIT";

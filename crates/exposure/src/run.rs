@@ -13,6 +13,7 @@ use crate::evidence::Hash;
 use crate::net::rate::Rate;
 use crate::probe::version::Rules;
 use crate::scope::Scope;
+use crate::tries::Tries;
 
 /// One run of the audit.
 pub struct Run {
@@ -28,6 +29,8 @@ pub struct Run {
     pub limits: Limits,
     /// Known versions: [`Rules::built_in`], or a newer file of the same form.
     pub rules: Arc<Rules>,
+    /// Credential tries made so far.
+    pub tries: Tries,
     /// Told when the run is to end: nobody begins a connection after it.
     pub stop: CancellationToken,
 }

@@ -19,6 +19,7 @@ use crate::probe::{Known, Look};
 use crate::run::{Limits, Run, RunKey};
 use crate::scope::range::RangeSet;
 use crate::scope::{Asset, AssetClass, Labels, Pace, Scope, Validity, Vantage};
+use crate::tries::Tries;
 
 /// Where the tests' targets are.
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -85,6 +86,7 @@ pub fn run(scope: Scope) -> Run {
         rate: Rate::per_second(0),
         limits: Limits { spacing: Duration::ZERO, conversation: Duration::from_secs(3), ..Limits::default() },
         rules: Rules::built_in(),
+        tries: Tries::default(),
         stop: CancellationToken::new(),
     }
 }

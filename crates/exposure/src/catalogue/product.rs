@@ -29,7 +29,7 @@ pub static A_02: Check = Check {
     opens: false,
     remediation: "Give the listed settings their safe values in Orthanc's configuration.",
     clauses: &["NIST CSF PR.IP-1", "45 CFR 164.312(a)(1)"],
-    names: &["unsafe", "IsHttpServerSecure", "OverwriteInstances", "DicomAlwaysAllow"],
+    names: &["unsafe", "IsHttpServerSecure", "OverwriteInstances"],
 };
 
 /// dcm4chee's REST interface.

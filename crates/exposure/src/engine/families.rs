@@ -23,7 +23,7 @@ pub(super) async fn greet(look: &mut Look<'_, '_>, guess: Guess) -> bool {
         Guess::Dicom(over) => greet_dicom(look, over).await,
         Guess::Tls => tls::greet(look).await,
         Guess::Http(over) => web::greet(look, over).await,
-        Guess::Service => network::audit(look).await,
+        Guess::Service => greet_service(look).await,
     }
 }
 
@@ -41,6 +41,15 @@ pub(super) fn not_understood(look: &mut Look<'_, '_>, guess: Guess) {
             look.notes.note(check, State::Error);
         }
     }
+}
+
+/// A service that speaks HTTP is looked at as a web server, too.
+async fn greet_service(look: &mut Look<'_, '_>) -> bool {
+    let recognised = network::audit(look).await;
+    for over in network::http_ways(look.known) {
+        web::greet(look, over).await;
+    }
+    recognised
 }
 
 /// A modality that refused the association is not asked again.

@@ -43,6 +43,8 @@ pub(super) enum Entry {
     Swept(Swept),
     /// A host was looked at.
     Host(Box<Seen>),
+    /// A credential try is about to be made.
+    Tried(Tried),
     /// A file tree was walked.
     Tree(Box<Walked>),
     /// The run ended, or paused.
@@ -137,6 +139,16 @@ pub(super) struct Spoken {
     pub(super) calling_ae: String,
     pub(super) at: i64,
     pub(super) check: CheckRef,
+}
+
+/// A credential try, written before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tried {
+    /// Place in the scope of the first asset with the system's label.
+    pub(super) asset: u32,
+    /// The pair that was tried, by its id.
+    pub(super) account: Name,
 }
 
 /// A file tree that was walked.

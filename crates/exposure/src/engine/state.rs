@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::Ended;
-use super::log::{Begun, Entry, Pointer, Resolved, Seen, Stamped, Swept, Walked};
+use super::log::{Begun, Entry, Pointer, Resolved, Seen, Stamped, Swept, Tried, Walked};
 use super::plan::Plan;
 use crate::AUDIT_AE_TITLE;
 
@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) opens: BTreeMap<IpAddr, BTreeSet<u16>>,
     pub(super) seen: BTreeMap<IpAddr, Seen>,
     pub(super) walked: BTreeMap<(u32, u32), Walked>,
+    /// Credential tries that were made, or about to be made.
+    pub(super) tried: BTreeSet<Tried>,
     pub(super) resumed: u32,
     pub(super) ended: Option<Stamped<Ended>>,
     /// SHA-256 of the body of the report that the last line names, hex.
@@ -34,6 +36,7 @@ impl State {
             opens: BTreeMap::new(),
             seen: BTreeMap::new(),
             walked: BTreeMap::new(),
+            tried: BTreeSet::new(),
             resumed: 0,
             ended: None,
             reported: None,
@@ -50,6 +53,10 @@ impl State {
             Entry::Resolved(resolved) => self.take_resolved(resolved, plan)?,
             Entry::Swept(swept) => self.take_swept(swept, plan)?,
             Entry::Host(seen) => self.take_host(*seen, plan)?,
+            Entry::Tried(tried) => {
+                plan.scope().assets.get(tried.asset as usize).ok_or("an asset that is not in the scope")?;
+                self.tried.insert(tried);
+            }
             Entry::Tree(walked) => {
                 let asset = plan.scope().assets.get(walked.asset as usize);
                 asset

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ use super::assemble::{self, tool};
 use super::breaker::Breaker;
 use super::host::{self, Task};
 use super::journal::{Journal, KeyBytes};
-use super::log::{self, Begun, Entry, Seen, Stamped, Swept, Walked};
+use super::log::{self, Begun, Entry, Seen, Stamped, Swept, Tried, Walked};
 use super::plan::Plan;
 use super::sweep::{Halt, Passed, sweep};
 use super::tasks::{self, Tasks};
@@ -22,6 +23,7 @@ use crate::net::rate::Rate;
 use crate::report::Left;
 use crate::run::{Limits, Run, RunKey, seconds};
 use crate::scope::Scope;
+use crate::tries::{Tries, Try};
 
 /// Makes a run, or goes on with one, and says what was seen. Dropping the future is as a kill:
 /// the log holds what was done until then.
@@ -30,11 +32,13 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     let plan = Arc::new(plan(&job)?);
     let begun = begun(&job);
     let (mut journal, key) = Journal::open(&job.options, begun, &KeyBytes::new(job.entropy), &plan)?;
+    let (tries, to_try) = Tries::logged(journal.state.tried.iter().map(|tried| (tried.asset, tried.account)));
     let run = Arc::new(Run {
         scope: job.scope.clone(),
         key: RunKey::new(*key, journal.state.begun.at),
         rules: job.rules.clone(),
         clock: job.clock.clone(),
+        tries,
         rate: Rate::per_second(rate),
         limits: Limits { spacing: std::time::Duration::ZERO, ..job.limits.clone() },
         stop: job.stop.child_token(),
@@ -43,7 +47,7 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     let _stop = run.stop.clone().drop_guard();
     if !journal.state.is_complete() {
         let mut walk =
-            Walk { run: &run, plan: &plan, options: &job.options, progress: &progress, journal: &mut journal };
+            Walk { run: &run, plan: &plan, options: &job.options, progress: &progress, journal: &mut journal, to_try };
         walk.begin()?;
         let ended = walk.walk().await?;
         walk.end(ended)?;
@@ -109,6 +113,8 @@ struct Walk<'a, 'j> {
     options: &'a Options,
     progress: &'a Arc<Progress>,
     journal: &'a mut Journal<'j>,
+    /// Credential tries that wait to be written down.
+    to_try: UnboundedReceiver<Try>,
 }
 
 /// What became of one piece of work.
@@ -206,6 +212,10 @@ impl Walk<'_, '_> {
             let done = tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Ended::Stopped),
+                Some(one) = self.to_try.recv() => {
+                    self.tried(one)?;
+                    continue;
+                }
                 done = at_work.next(&stop) => done,
             };
             match done {
@@ -231,6 +241,14 @@ impl Walk<'_, '_> {
         let broken = seen.answered && breaker.saw(seen.fell_silent);
         self.journal.note(Entry::Host(Box::new(seen)))?;
         Ok(broken)
+    }
+
+    /// Writes a credential try down, on the disk, and lets it be made.
+    fn tried(&mut self, one: Try) -> Result<(), AuditError> {
+        self.journal.note(Entry::Tried(Tried { asset: one.asset, account: one.account }))?;
+        self.journal.sync()?;
+        one.written();
+        Ok(())
     }
 
     fn walked(&mut self, walked: Walked) -> Result<(), AuditError> {

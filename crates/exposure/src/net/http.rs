@@ -54,6 +54,8 @@ pub enum Method {
     PostEmpty,
     /// A fixed log-in form ([`LogIn::form`]).
     PostLogIn,
+    /// The end of a session that a log-in began, with nothing in it.
+    PostLogOut,
 }
 
 /// A name and a password from our own tables: blank, or what a product is delivered with.
@@ -69,6 +71,25 @@ pub struct LogIn {
     pub form: Option<(&'static str, &'static str)>,
 }
 
+/// What a log-in gave us, to end it with. Never printed.
+#[derive(Clone)]
+pub struct Session(Zeroizing<String>);
+
+impl Session {
+    /// From a token that can stand in a header.
+    pub fn new(token: &str) -> Option<Session> {
+        let fits =
+            (1..=2048).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        fits.then(|| Session(Zeroizing::new(token.to_owned())))
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -78,6 +99,7 @@ pub struct Request {
     from_elsewhere: bool,
     range: Option<(u32, u32)>,
     log_in: Option<&'static LogIn>,
+    session: Option<Session>,
     /// Bytes of the body that are looked at.
     look_at: usize,
 }
@@ -179,7 +201,8 @@ impl Talk {
 impl Request {
     fn new(method: Method, path: impl Into<String>, look_at: usize) -> Request {
         let path = path.into();
-        Request { method, path, accept: "*/*", from_elsewhere: false, range: None, log_in: None, look_at }
+        let (accept, from_elsewhere, range, log_in, session) = ("*/*", false, None, None, None);
+        Request { method, path, accept, from_elsewhere, range, log_in, session, look_at }
     }
 
     /// GET, with so many bytes of the body looked at.
@@ -210,7 +233,12 @@ impl Request {
     /// Logs in: with the header of HTTP Basic, or with a form.
     pub fn log_in(path: impl Into<String>, log_in: &'static LogIn) -> Request {
         let method = if log_in.form.is_some() { Method::PostLogIn } else { Method::Get };
-        Request { log_in: Some(log_in), ..Request::new(method, path, 16) }
+        Request { log_in: Some(log_in), ..Request::new(method, path, 4096) }
+    }
+
+    /// Ends the session of a log-in: the token in `Authorization`, nothing else.
+    pub fn log_out(path: impl Into<String>, session: Session) -> Request {
+        Request { session: Some(session), ..Request::new(Method::PostLogOut, path, 0) }
     }
 
     /// With what is acceptable.
@@ -237,7 +265,7 @@ impl Request {
             Method::Get => http::Method::GET,
             Method::Options => http::Method::OPTIONS,
             Method::Propfind => http::Method::from_bytes(b"PROPFIND").ok()?,
-            Method::PostEmpty | Method::PostLogIn => http::Method::POST,
+            Method::PostEmpty | Method::PostLogIn | Method::PostLogOut => http::Method::POST,
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::try_from(server.authority()).ok()?);
@@ -262,14 +290,17 @@ impl Request {
                 let form = HeaderValue::from_static("application/x-www-form-urlencoded");
                 headers.insert(header::CONTENT_TYPE, form);
             }
-            Method::Head | Method::Get | Method::Options => {}
+            Method::Head | Method::Get | Method::Options | Method::PostLogOut => {}
         }
-        if matches!(self.method, Method::Propfind | Method::PostEmpty | Method::PostLogIn) {
+        if matches!(self.method, Method::Propfind | Method::PostEmpty | Method::PostLogIn | Method::PostLogOut) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         if let Some(LogIn { name, password, form: None, .. }) = self.log_in {
             let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
             headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Basic {pair}")).ok()?);
+        }
+        if let Some(Session(token)) = &self.session {
+            headers.insert(header::AUTHORIZATION, HeaderValue::try_from(token.as_str()).ok()?);
         }
         let mut request = http::Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
@@ -353,13 +384,32 @@ impl Answer {
     }
 }
 
-const LOG_IN_WORDS: &[&str] =
-    &["login", "log-in", "logon", "signin", "sign-in", "sso", "saml", "oidc", "oauth", "openid", "/auth", "/realms/"];
+/// Segments of a path that lead to a log-in, without what follows a dot or a semicolon.
+const LOG_IN_SEGMENTS: &[&str] = &[
+    "login",
+    "log-in",
+    "logon",
+    "signin",
+    "sign-in",
+    "sso",
+    "saml",
+    "saml2",
+    "adfs",
+    "cas",
+    "oidc",
+    "oauth",
+    "oauth2",
+    "openid",
+    "openid-connect",
+    "auth",
+    "authorize",
+    "authenticate",
+    "realms",
+];
 
 fn redirect(location: &str, server: &Server, scope: &Scope, now: i64) -> Redirect {
     let same = if server.over == Over::Tls { RedirectTo::Https } else { RedirectTo::Http };
     let lower = location.to_ascii_lowercase();
-    let log_in = LOG_IN_WORDS.iter().any(|word| lower.contains(word));
     let (to, rest) = match lower.split_once("://") {
         Some(("https", rest)) => (RedirectTo::Https, Some(rest)),
         Some(("http", rest)) => (RedirectTo::Http, Some(rest)),
@@ -370,7 +420,20 @@ fn redirect(location: &str, server: &Server, scope: &Scope, now: i64) -> Redirec
         Some(rest) => host_in_scope(rest.split(['/', '?', '#']).next().unwrap_or_default(), server, scope, now),
         None => to != RedirectTo::Elsewhere,
     };
-    Redirect { to, in_scope, log_in }
+    let path = match rest {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => &lower,
+    };
+    Redirect { to, in_scope, log_in: leads_to_log_in(path) }
+}
+
+/// Whether a segment of a path is a log-in's; a query is none, a fragment may be a page of a script's.
+fn leads_to_log_in(path: &str) -> bool {
+    let (before, fragment) = path.split_once('#').unwrap_or((path, ""));
+    let path = before.split('?').next().unwrap_or_default();
+    let fragment = fragment.split('?').next().unwrap_or_default();
+    let name = |segment: &str| segment.split(['.', ';']).next().map(str::to_owned).unwrap_or_default();
+    path.split('/').chain(fragment.split('/')).any(|segment| LOG_IN_SEGMENTS.contains(&name(segment).as_str()))
 }
 
 fn host_in_scope(authority: &str, server: &Server, scope: &Scope, now: i64) -> bool {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 mod hostile;
+mod lying;
 mod product;
 mod site;
 mod sites;

@@ -126,6 +126,20 @@ async fn two_tries_at_most_and_the_pause_between_them() {
 }
 
 #[tokio::test]
+async fn one_system_behind_three_ports_gets_two_tries() {
+    let (run, asks) = (opted_in(10), |_: &Asked| answer(401, ORTHANC, ""));
+    let sites = [site(asks).await, site(asks).await, site(asks).await];
+    let mut states = Vec::new();
+    for (port, _) in &sites {
+        let (_, outcomes) = look(&run, *port, Depth::Credentials).await;
+        states.extend([state(&outcomes, "A-05"), state(&outcomes, "A-06")]);
+    }
+    let skipped = State::SkippedByPolicy;
+    assert_eq!(states, [State::Pass, State::Pass, skipped, skipped, skipped, skipped]);
+    assert_eq!(sites.iter().map(|(_, log)| tries(log).len()).sum::<usize>(), 2);
+}
+
+#[tokio::test]
 async fn blank_credentials_let_in_end_the_tries() {
     let (outcomes, log, _) = try_out(&opted_in(10), "Basic Og==").await;
     assert_eq!((state(&outcomes, "A-05"), state(&outcomes, "A-06")), (State::Finding, State::SkippedByPolicy));
@@ -175,7 +189,7 @@ async fn a_form_of_a_known_product_is_tried_with_its_own_pair() {
         ("POST", "/login") => {
             counted.fetch_add(1, Ordering::Relaxed);
             let right = asked.body == "username=dicoogle&password=dicoogle";
-            if right { json(r#"{"token":"PLANTED^JANE"}"#) } else { answer(401, "", "") }
+            if right { json(r#"{"user":"x","token":"PLANTED^JANE"}"#) } else { answer(401, "", "") }
         }
         _ => nothing(),
     })
@@ -183,6 +197,9 @@ async fn a_form_of_a_known_product_is_tried_with_its_own_pair() {
     let (_, outcomes) = look(&run, port, Depth::Credentials).await;
     assert_eq!((state(&outcomes, "A-05"), state(&outcomes, "A-06")), (State::Pass, State::Finding));
     assert_eq!(posts.load(Ordering::Relaxed), 2);
+    let ended: Vec<Asked> = log.all().into_iter().filter(|asked| asked.path == "/logout").collect();
+    assert_eq!(ended.len(), 1);
+    assert!(ended[0].method == "POST" && ended[0].body.is_empty() && ended[0].head.contains(": PLANTED^JANE"));
     let fact = outcome(&outcomes, "A-06").evidence.fact("let-in").cloned();
     assert_eq!(fact, Some(Fact::Flag(true)));
     assert!(log.all().iter().all(|asked| asked.method != "PUT" && asked.method != "DELETE"));

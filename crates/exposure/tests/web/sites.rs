@@ -2,7 +2,7 @@
 
 use crate::site::{Asked, answer, json, look, nothing, outcome, page, site, state};
 use leadglass_exposure::catalogue::Depth;
-use leadglass_exposure::evidence::Fact;
+use leadglass_exposure::evidence::{Bucket, Fact};
 use leadglass_exposure::finding::{Confidence, Severity, State};
 use leadglass_exposure::net::Over;
 use leadglass_exposure::probe::web;
@@ -34,12 +34,12 @@ async fn an_open_archive_is_open_in_every_way() {
         assert_eq!(state(&outcomes, row), State::Finding, "{row}");
     }
     assert_eq!(outcome(&outcomes, "W-02").severity, Severity::Critical);
-    assert_eq!(outcome(&outcomes, "W-02").evidence.fact("length"), Some(&Fact::Bytes(2)));
+    assert_eq!(outcome(&outcomes, "W-02").evidence.fact("length"), Some(&Fact::Bucket(Bucket::Ones)));
     let asked = log.all();
     assert!(asked.iter().all(|asked| ["GET", "HEAD", "OPTIONS", "POST"].contains(&asked.method.as_str())));
     assert!(asked.iter().all(|asked| asked.body.is_empty() && asked.head.contains("Leadglass-Audit/")));
     assert!(asked.iter().filter(|asked| asked.method == "POST").all(|asked| asked.head.contains("text/plain")));
-    assert!(asked.len() <= 20 && log.connections() <= 6, "{} over {}", asked.len(), log.connections());
+    assert!(asked.len() <= 40 && log.connections() <= 6, "{} over {}", asked.len(), log.connections());
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn an_archive_that_asks_who_comes_passes() {
     for row in ["W-02", "W-03/wado-rs", "W-03/wado-uri", "W-04", "W-05", "W-06", "W-10", "W-11"] {
         assert_eq!(state(&outcomes, row), State::Pass, "{row}");
     }
-    assert!(log.all().len() <= 12);
+    assert!(log.all().len() <= 40);
 }
 
 #[tokio::test]
@@ -216,15 +216,20 @@ async fn a_url_of_the_scope_is_a_base_and_a_folder() {
 }
 
 #[tokio::test]
-async fn a_share_link_is_looked_at_without_its_body() {
+async fn a_share_link_is_asked_for_with_get_where_head_is_not_served() {
     let mut scope = testing::scope();
-    let (port, log) = site(|asked| match asked.path.as_str() {
-        "/s/1?t=x" => answer(200, "", ""),
-        "/s/2" => answer(410, "", ""),
-        _ => answer(302, "Location: /login\r\n", ""),
+    let (port, log) = site(|asked| match (asked.method.as_str(), asked.path.as_str()) {
+        (_, "/s/1?t=x") => answer(200, "", ""),
+        (_, "/s/2") => answer(410, "", ""),
+        (_, "/s/3") => answer(302, "Location: /login\r\n", ""),
+        ("GET", "/s/4" | "/s/5") => page("PLANTED^JANE"),
+        (_, "/s/4") => "HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        (_, "/s/5") => "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        _ => answer(302, "Location: /viewer/study\r\n", ""),
     })
     .await;
-    scope.assets[0].share_links = ["1?t=x", "2", "3"].map(|name| format!("http://127.0.0.1:{port}/s/{name}")).to_vec();
+    scope.assets[0].share_links =
+        ["1?t=x", "2", "3", "4", "5", "6"].map(|name| format!("http://127.0.0.1:{port}/s/{name}")).to_vec();
     let run = testing::run(scope);
     let links = run.scope.assets[0].share_links.iter().map(|url| Link::parse(url).unwrap());
     let (known, outcomes) = testing::look(&run, port, Depth::Canary, async |look| {
@@ -236,7 +241,12 @@ async fn a_share_link_is_looked_at_without_its_body() {
     assert!(known.open);
     assert_eq!(state(&outcomes, "W-12/1"), State::Finding);
     assert_eq!((state(&outcomes, "W-12/2"), state(&outcomes, "W-12/3")), (State::Pass, State::Pass));
-    assert!(log.all().iter().all(|asked| asked.method == "HEAD"));
+    assert_eq!((state(&outcomes, "W-12/4"), state(&outcomes, "W-12/5")), (State::Finding, State::Finding));
+    assert_eq!(state(&outcomes, "W-12/6"), State::RefusedBefore);
+    let asked = log.all();
+    assert!(asked.iter().filter(|asked| asked.path == "/s/1?t=x").all(|asked| asked.method == "HEAD"));
+    assert!(asked.iter().all(|asked| ["HEAD", "GET"].contains(&asked.method.as_str())));
+    testing::assert_no_names(&outcomes);
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ use crate::catalogue::network::{N_01, N_08};
 use crate::finding::{Facet, Outcome, State};
 use crate::net::Over;
 use crate::probe::recognise::is_dicom_of_modality;
-use crate::probe::{Look, Speech};
+use crate::probe::{Known, Look, Speech};
 use crate::scope::Asset;
 use talk::Unanswered;
 
@@ -79,6 +79,15 @@ pub async fn audit(look: &mut Look<'_, '_>) -> bool {
         None if look.asset.ports.contains(&look.port) && spoken == [None, None] => audit_greeting(look).await,
         None => false,
     }
+}
+
+/// How a port speaks HTTP, when one of this family's services over HTTP was recognised there.
+pub fn http_ways(known: &Known) -> impl Iterator<Item = Over> + use<> {
+    let is_http = |speech: Option<Speech>| {
+        Service::all().any(|service| service.is_http() && speech == Some(Speech::Other(service.name())))
+    };
+    let ways = [(Over::Clear, is_http(known.clear)), (Over::Tls, is_http(known.behind_tls))];
+    ways.into_iter().filter(|(_, is_http)| *is_http).map(|(over, _)| over)
 }
 
 /// Looks at a port of which the owner says which service it has. A port that has another ends

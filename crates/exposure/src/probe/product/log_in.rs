@@ -1,21 +1,21 @@
 //! The two credential tries, where the owner opted in.
 //!
 //! One blank try, and one of the pair that the recognised product is delivered with: at most
-//! two on a host, a minute apart, fewer where accounts lock early, none after a sign of a
-//! lock. What a try is let in to is not looked at.
-
-use std::time::Duration;
+//! two on a system, all its addresses and ports together ([`crate::tries`]), a minute apart,
+//! fewer where accounts lock early, none after a sign of a lock. What a try is let in to is not
+//! looked at; a session that a form began is ended.
 
 use crate::catalogue::product::{A_05, A_06};
 use crate::catalogue::{Check, Name};
 use crate::evidence::Fact;
 use crate::finding::State;
-use crate::net::http::{self, Answer, LogIn, Request, Server, Talk};
+use crate::net::http::{self, Answer, LogIn, Request, Server, Session, Talk, Unanswered};
 use crate::probe::Look;
 use crate::probe::web::Greeting;
 use crate::probe::web::door::{asks_who, first_byte};
+use crate::tries::Claim;
 
-/// Most tries on one host.
+/// Most tries on one system.
 const MAX_TRIES: usize = 2;
 
 static BLANK: LogIn = LogIn { id: "blank", name: "", password: "", form: None };
@@ -27,6 +27,8 @@ struct Way {
     blank: &'static LogIn,
     /// What it is delivered with, when that is public knowledge.
     delivered: Option<&'static LogIn>,
+    /// Where a form's session is ended.
+    log_out: Option<&'static str>,
 }
 
 static ORTHANC: LogIn = LogIn { id: "orthanc-delivered", name: "orthanc", password: "orthanc", form: None };
@@ -36,11 +38,17 @@ static DICOOGLE: LogIn =
 static DICOOGLE_BLANK: LogIn = LogIn { id: "blank", name: "", password: "", form: DICOOGLE_FORM };
 
 static WAYS: &[Way] = &[
-    Way { product: "orthanc", path: "/system", blank: &BLANK, delivered: Some(&ORTHANC) },
-    Way { product: "dicoogle", path: "/login", blank: &DICOOGLE_BLANK, delivered: Some(&DICOOGLE) },
+    Way { product: "orthanc", path: "/system", blank: &BLANK, delivered: Some(&ORTHANC), log_out: None },
+    Way {
+        product: "dicoogle",
+        path: "/login",
+        blank: &DICOOGLE_BLANK,
+        delivered: Some(&DICOOGLE),
+        log_out: Some("/logout"),
+    },
 ];
 /// HTTP Basic of something that is not recognised: the blank try alone.
-static ANY_BASIC: Way = Way { product: "", path: "/", blank: &BLANK, delivered: None };
+static ANY_BASIC: Way = Way { product: "", path: "/", blank: &BLANK, delivered: None, log_out: None };
 
 /// How a try ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,20 +87,25 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, server: &Server, greeting: &G
         (false, _) => skip(look, &[&A_06]),
     }
     let allowed = tries_allowed(opted.lockout);
-    let pause = look.line.run().limits.between_log_ins;
-    let (mut made, mut locked) = (0, false);
+    let (run, asset) = (look.line.run(), look.asset);
+    let pause = run.limits.between_log_ins;
     for (check, log_in) in tries {
-        if locked || made >= allowed {
-            skip(look, &[check]);
-            continue;
+        let account = Name::fixed(log_in.id);
+        match run.tries.claim(&run.scope, asset, account, allowed, pause, &run.stop).await {
+            Claim::Granted => {}
+            Claim::Spent => {
+                skip(look, &[check]);
+                continue;
+            }
+            Claim::Ending => {
+                look.notes.note(check, State::Error);
+                continue;
+            }
         }
-        if made > 0 && !rest(look, pause).await {
-            look.notes.note(check, State::Error);
-            continue;
-        }
-        made += 1;
         look.announce(check, crate::AUDIT_AE_TITLE);
-        locked = attempt(look, server, way, check, log_in).await != Some(Tried::Refused);
+        if attempt(look, server, way, check, log_in).await != Some(Tried::Refused) {
+            run.tries.close(&run.scope, asset);
+        }
     }
 }
 
@@ -114,14 +127,6 @@ fn way(look: &Look<'_, '_>, greeting: &Greeting) -> Option<&'static Way> {
     known.or(Some(&ANY_BASIC).filter(|_| greeting.asks_basic))
 }
 
-/// Waits between two tries; false when the run is to end.
-async fn rest(look: &Look<'_, '_>, pause: Duration) -> bool {
-    tokio::select! {
-        () = look.line.run().stop.cancelled() => false,
-        () = tokio::time::sleep(pause) => true,
-    }
-}
-
 async fn attempt(
     look: &mut Look<'_, '_>,
     server: &Server,
@@ -130,26 +135,47 @@ async fn attempt(
     log_in: &'static LogIn,
 ) -> Option<Tried> {
     let run = look.line.run();
-    let request = Request::log_in(way.path, log_in);
-    let answer = http::talk(look.line, server, 1, async |mut talk: Talk| talk.ask(request).await).await;
-    let Ok(answer) = answer else {
+    let answer = http::talk(look.line, server, 2, async |mut talk: Talk| {
+        let answer = talk.ask(Request::log_in(way.path, log_in)).await?;
+        let tried = judge(&answer, log_in, asks_who(&answer, server, run));
+        if let (Tried::LetIn, Some(path), Some(session)) = (tried, way.log_out, session(&answer)) {
+            talk.ask(Request::log_out(path, session)).await.ok();
+        }
+        Ok::<_, Unanswered>((tried, answer.status))
+    });
+    let Ok((tried, status)) = answer.await else {
         look.notes.note(check, State::Error);
         return None;
     };
-    let tried = judge(&answer, log_in, asks_who(&answer, server, run));
     let state = match tried {
         Tried::LetIn => State::Finding,
         Tried::Refused => State::Pass,
         Tried::Locked => State::Error,
     };
     look.known.open |= tried == Tried::LetIn;
-    let outcome = look.notes.note(check, state).with("status", Fact::Code(answer.status.into()));
+    let outcome = look.notes.note(check, state).with("status", Fact::Code(status.into()));
     outcome.with("let-in", Fact::Flag(tried == Tried::LetIn));
     outcome.with("stopped-by-lock", Fact::Flag(tried == Tried::Locked));
     if check.id == A_06.id {
         outcome.with("pair", Fact::Known(Name::fixed(log_in.id)));
     }
     Some(tried)
+}
+
+/// What a form's log-in gave, to end it with.
+fn session(answer: &Answer) -> Option<Session> {
+    if !answer.whole {
+        return None;
+    }
+    let said: Said<'_> = serde_json::from_slice(&answer.body).ok()?;
+    Session::new(&said.token)
+}
+
+/// The one field of a log-in's answer that is read.
+#[derive(serde::Deserialize)]
+struct Said<'answer> {
+    #[serde(borrow)]
+    token: std::borrow::Cow<'answer, str>,
 }
 
 fn judge(answer: &Answer, log_in: &LogIn, asks: bool) -> Tried {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::catalogue::Name;
 use crate::catalogue::product::{A_01, A_02, A_03, A_04, A_07};
-use crate::evidence::Fact;
+use crate::evidence::{Fact, coarse};
 use crate::finding::{Notes, State};
 use crate::net::http::{self, Answer, Server, Talk};
 use crate::probe::Look;
@@ -106,5 +106,5 @@ fn count(value: Option<&Value>) -> Option<u64> {
         Value::String(text) => text.parse().ok()?,
         _ => return None,
     };
-    (count <= MAX_COUNT).then_some(count)
+    (count <= MAX_COUNT).then(|| coarse(count))
 }

@@ -12,8 +12,9 @@ use crate::probe::web::door::asks_who;
 
 /// Keys of `/system`, of which one is there beside `Version`.
 const KEYS: &[&str] = &["DicomAet", "ApiVersion", "DatabaseVersion", "StorageAreaPlugin", "HttpPort"];
-/// Switches that `/system` tells, with their unsafe value. The first being safe proves nothing:
-/// Orthanc says so of itself with authentication off, too.
+/// Switches that `/system` tells, with their unsafe value; it tells no others that are dangerous
+/// (what D-07 and D-11 say of `DicomAlwaysAllow…` is seen on the DICOM port). The first being safe
+/// proves nothing: Orthanc says so of itself with authentication off, too.
 const SWITCHES: &[(&str, bool)] = &[("IsHttpServerSecure", false), ("OverwriteInstances", true)];
 
 pub(super) async fn audit(talk: &mut Talk, place: &Place<'_>, notes: &mut Notes, told: &mut Told) {

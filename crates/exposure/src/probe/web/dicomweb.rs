@@ -2,7 +2,7 @@
 
 use crate::catalogue::web::{W_02, W_03, W_04, W_05, W_06, W_07};
 use crate::catalogue::{Check, Name};
-use crate::evidence::Fact;
+use crate::evidence::{Bucket, Fact};
 use crate::finding::{Confidence, Facet, Notes, Outcome, Severity, State};
 use crate::net::http::{Answer, ELSEWHERE, Request, Server, Talk};
 use crate::probe::web::door::{Baseline, Door, asks_who, name, with_status};
@@ -47,7 +47,8 @@ pub struct Place<'look> {
 
 /// A service, or that there is none.
 struct Service {
-    base: Option<Base>,
+    /// The one that serves, else all that ask who comes.
+    bases: Vec<Base>,
     door: Door,
     answer: Option<Answer>,
     /// Whether a base did not answer as HTTP and DICOMweb demand.
@@ -61,7 +62,6 @@ pub fn usual_bases(called_ae: Option<&str>, product: Option<Name>) -> Vec<Base> 
     let mut bases: Vec<_> = BASES.iter().map(|(name, base)| Base { name, path: path(base) }).collect();
     match product.map(Name::as_str) {
         Some("dcm4chee") => bases.sort_by_key(|base| base.name != "dcm4chee-rs"),
-        Some("orthanc") => bases.truncate(1),
         _ => {}
     }
     bases
@@ -72,15 +72,16 @@ pub fn base_of_scope(path: &str) -> Base {
     Base { name: "from-scope", path: path.to_owned() }
 }
 
-/// Looks at the first service among the bases; whether it is open to a stranger's reading.
+/// Looks at the service among the bases that serves a stranger, else at those that ask who he is;
+/// whether one is open to a stranger's reading.
 pub async fn audit(talk: &mut Talk, place: &Place<'_>, bases: Vec<Base>, notes: &mut Notes) -> bool {
     let canary = place.run.key.canary_uid("web").to_string();
     let service = find(talk, place, bases, &canary).await;
     note_search(notes, place, &service);
-    note_origin(notes, place, service.answer.as_ref().filter(|_| service.base.is_some()));
+    origin(talk, place, service.bases.first(), &canary, notes).await;
     let by_uri = retrieve_by_uri(talk, place, &canary).await;
     note_retrieve_by_uri(notes, place, by_uri);
-    let Some(base) = service.base.as_ref() else {
+    let Some(base) = service.bases.first() else {
         let state = if service.troubled { State::Error } else { State::NotApplicable };
         note(notes, place, &W_03, state).facet(part(place, "wado-rs"));
         for check in [&W_04, &W_05, &W_06] {
@@ -88,7 +89,7 @@ pub async fn audit(talk: &mut Talk, place: &Place<'_>, bases: Vec<Base>, notes: 
         }
         return is_open(notes);
     };
-    retrieve(talk, place, base, service.door, &canary, notes).await;
+    retrieve(talk, place, &service, &canary, notes).await;
     store(talk, place, base, service.door, notes).await;
     options(talk, place, base, service.door, notes).await;
     work_items(talk, place, base, &canary, notes).await;
@@ -113,40 +114,56 @@ fn part(place: &Place<'_>, part: &'static str) -> Facet {
     if place.facet.is_whole() { Facet::Part(Name::fixed(part)) } else { place.facet.clone() }
 }
 
-/// Searches at one base after the other until one is a service's, open or not.
+/// The search at a base for a study that cannot exist.
+fn search(base: &Base, canary: &str) -> Request {
+    let path = format!("{}/studies?StudyInstanceUID={canary}&limit=1&includefield=0020000D", base.path);
+    Request::get(path, 2).accepting(JSON)
+}
+
+/// Searches at one base after the other until one serves. One that asks who comes says nothing
+/// of the next. As a stranger's programme does, without an origin: filters of cross-origin
+/// requests refuse those that have one, and serve all others.
 async fn find(talk: &mut Talk, place: &Place<'_>, bases: Vec<Base>, canary: &str) -> Service {
-    let mut none = Service { base: None, door: Door::Absent, answer: None, troubled: false };
+    let mut found = Service { bases: Vec::new(), door: Door::Absent, answer: None, troubled: false };
     for base in bases {
-        let search = format!("{}/studies?StudyInstanceUID={canary}&limit=1&includefield=0020000D", base.path);
-        let Ok(answer) = talk.ask(Request::get(search, 2).accepting(JSON).from_elsewhere()).await else {
-            none.troubled = true;
+        let Ok(answer) = talk.ask(search(&base, canary)).await else {
+            found.troubled = true;
             continue;
         };
-        let door = place.baseline.search(&answer, place.server, place.run);
-        match door {
-            Door::Served | Door::Asks => {
-                return Service { base: Some(base), door, answer: Some(answer), troubled: none.troubled };
+        match place.baseline.search(&answer, place.server, place.run) {
+            door @ Door::Served => {
+                return Service { bases: vec![base], door, answer: Some(answer), troubled: found.troubled };
             }
-            Door::Strained | Door::Strange => none.troubled = true,
-            Door::Absent => {}
+            door @ Door::Asks => {
+                if found.bases.is_empty() {
+                    found.answer = Some(answer);
+                }
+                found.bases.push(base);
+                found.door = door;
+            }
+            door => {
+                found.troubled |= door != Door::Absent;
+                if found.bases.is_empty() {
+                    found.answer = Some(answer);
+                }
+            }
         }
-        none.answer = Some(answer);
     }
-    none
+    found
 }
 
 /// W-02.
 fn note_search(notes: &mut Notes, place: &Place<'_>, service: &Service) {
     let state = match service.door {
         Door::Served => State::Finding,
-        Door::Asks => State::Pass,
         _ if service.troubled => State::Error,
+        Door::Asks => State::Pass,
         _ => State::NotApplicable,
     };
     let outcome = note(notes, place, &W_02, state);
     let Some(answer) = &service.answer else { return };
     with_status(outcome, answer);
-    if let Some(base) = &service.base {
+    if let Some(base) = service.bases.first() {
         outcome.with("base", name(base.name));
     }
     if state == State::Finding {
@@ -157,15 +174,19 @@ fn note_search(notes: &mut Notes, place: &Place<'_>, service: &Service) {
         };
         outcome.with("answer", name(said));
         if let Some(length) = answer.length() {
-            outcome.with("length", Fact::Bytes(length));
+            outcome.with("length", Fact::Bucket(Bucket::of(length)));
         }
     }
 }
 
-/// W-07, on the answer to W-02's search.
-fn note_origin(notes: &mut Notes, place: &Place<'_>, answer: Option<&Answer>) {
-    let Some(answer) = answer else {
+/// W-07: W-02's search again, from a page that nobody allowed.
+async fn origin(talk: &mut Talk, place: &Place<'_>, base: Option<&Base>, canary: &str, notes: &mut Notes) {
+    let Some(base) = base else {
         note(notes, place, &W_07, State::NotApplicable);
+        return;
+    };
+    let Ok(answer) = talk.ask(search(base, canary).from_elsewhere()).await else {
+        note(notes, place, &W_07, State::Error);
         return;
     };
     let allowed = match answer.header("access-control-allow-origin").map(str::trim) {
@@ -176,7 +197,12 @@ fn note_origin(notes: &mut Notes, place: &Place<'_>, answer: Option<&Answer>) {
     };
     let credentials = answer.header("access-control-allow-credentials").is_some_and(|v| v.trim() == "true");
     let careless = matches!(allowed, Some("any" | "echoed"));
-    let outcome = note(notes, place, &W_07, if careless { State::Finding } else { State::Pass });
+    let state = match answer.status {
+        _ if careless => State::Finding,
+        429 | 500..=999 => State::Error,
+        _ => State::Pass,
+    };
+    let outcome = note(notes, place, &W_07, state);
     if let Some(allowed) = allowed {
         outcome.with("allow-origin", name(allowed));
         outcome.with("credentials", Fact::Flag(credentials));
@@ -186,14 +212,45 @@ fn note_origin(notes: &mut Notes, place: &Place<'_>, answer: Option<&Answer>) {
     }
 }
 
-/// W-03, WADO-RS.
-async fn retrieve(talk: &mut Talk, place: &Place<'_>, base: &Base, search: Door, canary: &str, notes: &mut Notes) {
+/// W-03, WADO-RS: at the base that serves, else at all that ask who comes; the worst counts.
+async fn retrieve(talk: &mut Talk, place: &Place<'_>, service: &Service, canary: &str, notes: &mut Notes) {
+    let (mut worst, mut status) = (State::Pass, None);
+    for base in &service.bases {
+        let (state, said) = retrieve_at(talk, place, base, service.door, canary).await;
+        if status.is_none() || rank(state) > rank(worst) {
+            (worst, status) = (state, said);
+        }
+        if state == State::Finding {
+            break;
+        }
+    }
+    let outcome = note(notes, place, &W_03, worst).facet(part(place, "wado-rs"));
+    if let Some(status) = status {
+        outcome.with("status", Fact::Code(status.into()));
+    }
+}
+
+/// Which of the states of several bases is the service's.
+fn rank(state: State) -> u8 {
+    match state {
+        State::Finding => 4,
+        State::Error => 3,
+        State::RefusedBefore => 2,
+        State::Pass => 1,
+        _ => 0,
+    }
+}
+
+async fn retrieve_at(
+    talk: &mut Talk,
+    place: &Place<'_>,
+    base: &Base,
+    search: Door,
+    canary: &str,
+) -> (State, Option<u16>) {
     let request = Request::get(format!("{}/studies/{canary}", base.path), 0);
     let answer = talk.ask(request.accepting("multipart/related; type=\"application/dicom\"")).await;
-    let Ok(answer) = answer else {
-        note(notes, place, &W_03, State::Error).facet(part(place, "wado-rs"));
-        return;
-    };
+    let Ok(answer) = answer else { return (State::Error, None) };
     let asks = asks_who(&answer, place.server, place.run);
     let state = match answer.status {
         _ if asks => State::Pass,
@@ -206,7 +263,7 @@ async fn retrieve(talk: &mut Talk, place: &Place<'_>, base: &Base, search: Door,
         400 | 404 | 406 | 410 if search == Door::Served || place.baseline.asks => State::Finding,
         _ => State::RefusedBefore,
     };
-    with_status(note(notes, place, &W_03, state), &answer).facet(part(place, "wado-rs"));
+    (state, Some(answer.status))
 }
 
 /// W-03, WADO-URI (PS3.18 9): outside of any base.

@@ -3,8 +3,7 @@
 use crate::catalogue::Name;
 use crate::evidence::Fact;
 use crate::finding::Outcome;
-use crate::net::Over;
-use crate::net::http::{Answer, RedirectTo, Request, Server, Talk, Unanswered};
+use crate::net::http::{Answer, Request, Server, Talk, Unanswered};
 use crate::run::Run;
 
 /// What a path says to a stranger.
@@ -31,21 +30,13 @@ pub struct Baseline {
     json: bool,
     /// Whether whoever comes is asked who he is, wherever he goes.
     pub asks: bool,
-    /// Whether it sends to HTTPS.
-    pub sends_to_https: bool,
 }
 
 /// Asks for a path that nobody has.
 pub async fn baseline(talk: &mut Talk, server: &Server, run: &Run) -> Result<Baseline, Unanswered> {
     let unknown = hex::encode(&run.key.derive("web", b"a path that nobody has")[..12]);
     let answer = talk.ask(Request::get(format!("/{unknown}"), 2)).await?;
-    let redirect = answer.redirect(server, &run.scope, run.now());
-    Ok(Baseline {
-        status: Some(answer.status),
-        json: answer.is_json(),
-        asks: asks_who(&answer, server, run),
-        sends_to_https: server.over == Over::Clear && redirect.is_some_and(|redirect| redirect.to == RedirectTo::Https),
-    })
+    Ok(Baseline { status: Some(answer.status), json: answer.is_json(), asks: asks_who(&answer, server, run) })
 }
 
 impl Baseline {

@@ -76,13 +76,15 @@ impl Greeting {
     }
 }
 
-/// W-01: what it says in clear.
-pub fn note_clear(notes: &mut Notes, clear: Option<&Greeting>) {
+/// W-01: what it says in clear; `serves` is whether patients' data is served there, wherever the
+/// first page sends the caller.
+pub fn note_clear(notes: &mut Notes, clear: Option<&Greeting>, serves: bool) {
     let Some(greeting) = clear else {
         notes.pass(&W_01);
         return;
     };
     let state = match greeting.status {
+        _ if serves => State::Finding,
         _ if greeting.sends_to_https() => State::Pass,
         426 => State::Pass,
         500..=999 => State::Error,

@@ -100,9 +100,14 @@ impl Listing {
         self.count("dicom-file") + self.count("dicomdir") == 0
     }
 
-    /// How W-10 ends for it.
+    /// How W-10 ends for it. A page that was cut may go on with images, a folder may hold them: neither is looked at.
     pub fn state(&self) -> State {
-        if self.dicom_names() > 0 { State::Finding } else { State::Pass }
+        match self.dicom_names() {
+            1.. => State::Finding,
+            0 if self.cut => State::Error,
+            0 if self.count("folder") > 0 => State::RefusedBefore,
+            0 => State::Pass,
+        }
     }
 
     /// Writes down what it is; `prefix` is whether one of its files begins like a DICOM file.

@@ -28,8 +28,9 @@ use crate::scope::link::Link;
 use dicomweb::Place;
 use door::baseline;
 
-/// Most requests to one port by this family and the products' together.
-pub const MAX_REQUESTS: u32 = 20;
+/// Most requests to one port by this family and the products' together: every base and viewer
+/// is asked for, because one that asks who comes says nothing of the next.
+pub const MAX_REQUESTS: u32 = 48;
 /// Most requests for one URL of the scope.
 const MAX_REQUESTS_OF_URL: u32 = 10;
 /// What a server says in clear on a port that wants TLS: then there is no clear service.
@@ -97,8 +98,8 @@ async fn greet_server(look: &mut Look<'_, '_>, server: &Server) -> bool {
     let greeting = Greeting::of(&answer, server, run);
     let known = &mut *look.known;
     match server.over {
-        Over::Clear => known.clear = Some(Speech::Http),
-        Over::Tls => known.behind_tls = Some(Speech::Http),
+        Over::Clear => known_as_http(&mut known.clear),
+        Over::Tls => known_as_http(&mut known.behind_tls),
     }
     if let Some(product) = greeting.product().filter(|_| known.product.is_none()) {
         known.product = Some(product.name);
@@ -110,6 +111,13 @@ async fn greet_server(look: &mut Look<'_, '_>, server: &Server) -> bool {
     true
 }
 
+/// A service of the network family that speaks HTTP keeps its name.
+fn known_as_http(speech: &mut Option<Speech>) {
+    if !matches!(speech, Some(Speech::Other(_))) {
+        *speech = Some(Speech::Http);
+    }
+}
+
 fn wants_tls(answer: &http::Answer) -> bool {
     let body = signature::lower(&answer.body);
     matches!(answer.status, 400 | 403 | 426 | 497) && WANTS_TLS.iter().any(|mark| body.contains(mark))
@@ -119,12 +127,12 @@ fn wants_tls(answer: &http::Answer) -> bool {
 pub async fn audit(look: &mut Look<'_, '_>) {
     let Some(facts) = look.known.web.clone() else { return };
     let Some((over, greeting)) = facts.way() else { return };
-    greeting::note_clear(look.notes, facts.greetings.get(&Over::Clear));
     greeting::note_headers(look.notes, greeting, look.asset.class);
     greeting::note_banner(look.notes, greeting);
     let server = server(look, over);
     note_listing(look, &server, greeting, "/", Facet::Whole).await;
     if !may_all(look, &[&W_02, &W_03, &W_04, &W_05, &W_06, &W_07, &W_11]) {
+        greeting::note_clear(look.notes, facts.greetings.get(&Over::Clear), false);
         return;
     }
     look.announce(&W_02, crate::AUDIT_AE_TITLE);
@@ -140,24 +148,19 @@ pub async fn audit(look: &mut Look<'_, '_>) {
             return (false, talk.asked(), Err(()));
         };
         let place = Place { server: &server, run, baseline, product, facet: Facet::Whole };
-        if baseline.sends_to_https && greeting.sends_to_https() {
-            return (false, talk.asked(), Ok(None));
-        }
-        // Where every path asks who comes, one base says what all would.
-        let bases = if baseline.asks { bases.into_iter().take(1).collect() } else { bases };
         let open = dicomweb::audit(&mut talk, &place, bases, notes).await;
         viewer::audit(&mut talk, &place, Some(greeting), notes).await;
-        (open, talk.asked(), Ok(Some(baseline)))
+        (open, talk.asked(), Ok(baseline))
     })
     .await;
     match found {
-        Ok(Some(baseline)) => {
+        Ok(baseline) => {
             let facts = known.web.get_or_insert_default();
             (facts.asks_everywhere, facts.serves_all) = (baseline.asks, baseline.serves_all());
         }
-        Ok(None) => note_rest(look, State::NotApplicable),
         Err(()) => note_rest(look, State::Error),
     }
+    greeting::note_clear(look.notes, facts.greetings.get(&Over::Clear), open && over == Over::Clear);
     look.known.open |= open;
     look.known.web.get_or_insert_default().asked += asked;
 }

@@ -12,8 +12,9 @@ use crate::probe::web::signature::{self, Kind};
 
 /// Bytes of a page in which a signature is looked for.
 const LOOK_AT: usize = 16 * 1024;
-/// Most paths asked for.
-const MAX_GUESSES: usize = 3;
+
+/// Requests that are left for what is asked of products.
+const KEPT_FOR_PRODUCTS: u32 = 12;
 
 /// Where viewers are found, and with which product.
 static PATHS: &[(&str, Option<&str>)] = &[
@@ -27,11 +28,10 @@ static PATHS: &[(&str, Option<&str>)] = &[
     ("/meddream/", Some("meddream")),
     ("/dcm4chee-arc/ui2/", Some("dcm4chee")),
     ("/weasis", Some("dcm4chee")),
-    ("/oviyam2/", Some("dcm4chee")),
     ("/WebReadyViewer/", Some("merge")),
 ];
 
-/// Looks for a viewer: on the first page, then where the recognised product has it.
+/// Looks for a viewer: on the first page, then where products have it, the recognised one's first.
 pub async fn audit(talk: &mut Talk, place: &Place<'_>, greeting: Option<&Greeting>, notes: &mut Notes) {
     if let Some((greeting, viewer)) = greeting.and_then(|greeting| Some((greeting, on_first_page(greeting)?))) {
         let outcome = notes.finding(&W_11);
@@ -40,14 +40,16 @@ pub async fn audit(talk: &mut Talk, place: &Place<'_>, greeting: Option<&Greetin
     }
     let product = place.product.map(Name::as_str);
     let of_product = PATHS.iter().any(|(_, of)| of.is_some() && *of == product);
-    let paths = PATHS.iter().filter(|(_, of)| if of_product { *of == product } else { of.is_none() });
-    let (mut asked, mut refused, mut failed) = (0, 0, 0);
-    for (path, _) in paths.take(MAX_GUESSES) {
-        if talk.left() == 0 {
+    let mut paths: Vec<_> = PATHS.iter().filter(|(_, of)| !of_product || of.is_none() || *of == product).collect();
+    paths.sort_by_key(|(_, of)| if of_product { *of != product } else { of.is_some() });
+    let (mut asked, mut refused, mut missed) = (0, 0, false);
+    for (path, _) in paths {
+        if talk.left() <= KEPT_FOR_PRODUCTS {
+            missed = true;
             break;
         }
         let Ok(answer) = talk.ask(Request::get(*path, LOOK_AT).accepting("text/html")).await else {
-            failed += 1;
+            missed = true;
             continue;
         };
         asked += 1;
@@ -63,12 +65,12 @@ pub async fn audit(talk: &mut Talk, place: &Place<'_>, greeting: Option<&Greetin
             return;
         }
         refused += u64::from(asks_who(&answer, place.server, place.run));
-        if place.baseline.asks && refused > 0 {
-            break;
-        }
+        missed |= matches!(answer.status, 429 | 500..=999);
     }
+    // One that asks who looks says nothing of the others: all were asked, or it is no pass.
     let state = match (asked, refused) {
-        (0, _) if failed > 0 => State::Error,
+        (0, _) if missed => State::Error,
+        (_, 1..) if missed => State::RefusedBefore,
         (_, 1..) => State::Pass,
         _ => State::NotApplicable,
     };
