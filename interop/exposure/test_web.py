@@ -42,8 +42,13 @@ TABLE = {
     "yes-json": ("W-01 high", "W-09 W-10"),
     "half-closed": ("W-01 high, W-03/wado-rs critical, W-03/wado-uri critical",
                     "W-02 W-05 W-06 W-07 W-09 W-10 W-11"),
+    # Doors that hide from whoever looks once: none of them may pass.
+    "cors-filter": ("W-01 high, W-02 critical, W-03/wado-rs critical, W-06 critical", "W-07 W-09 W-10"),
+    "second-base": ("W-01 high, W-02 critical, W-03/wado-rs critical", "W-07 W-09 W-10"),
+    "to-https-but-served": ("W-01 high, W-02 critical", "W-07 W-09 W-10"),
+    "associates": ("W-01 high", "W-09 W-10"),
     "any-origin": ("W-01 high, W-02 critical, W-03/wado-rs critical, W-07 high, "
-                   "W-02/1 critical, W-03/1 critical, W-12/1 high",
+                   "W-02/1 critical, W-03/1 critical, W-12/1 high, W-12/3 high",
                    "W-07/1 W-09 W-10 W-10/1 W-12/2"),
 }
 
@@ -72,7 +77,8 @@ def asset(targets, name):
     described = {"label": name, "addresses": [address], "ports": [port]}
     if name == "any-origin":
         described["urls"] = [targets.url(name, "/custom/rs")]
-        described["share_links"] = [targets.url(name, "/share/old"), targets.url(name, "/share/ended")]
+        described["share_links"] = [targets.url(name, "/share/old"), targets.url(name, "/share/ended"),
+                                    targets.url(name, "/share/get-only")]
     return described
 
 

@@ -228,12 +228,32 @@ SIGNATURES = {
     "half-closed": {
         "/wado": (404, {}, b""), "/dicom-web/studies/": (404, {}, b""), "": (401, {"WWW-Authenticate": "Bearer"}, b""),
     },
+    # A filter refuses whoever brings a foreign origin, and nobody else.
+    "cors-filter": {
+        "/dicom-web/studies": (200, {"Content-Type": DICOM_JSON}, b"[]"),
+        "/dicom-web/workitems": (200, {"Content-Type": DICOM_JSON}, b"[]"),
+    },
+    # The first base asks who comes, another does not.
+    "second-base": {
+        "/dicom-web/": (401, {"WWW-Authenticate": "Bearer"}, b""),
+        "/wado-rs/studies": (200, {"Content-Type": DICOM_JSON}, b"[]"),
+    },
+    # Sends everybody to HTTPS, but for the interface.
+    "to-https-but-served": {
+        "/dicom-web/studies": (200, {"Content-Type": DICOM_JSON}, b"[]"),
+        "/": (301, {"Location": "https://127.0.0.1/"}, b""), "": (301, {"Location": "https://127.0.0.1/"}, b""),
+    },
+    # The house's name holds the letters of a log-in.
+    "associates": {
+        "/dicom-web/": (302, {"Location": "https://radiology-associates.example/author/"}, b""),
+    },
     # Any site may read, with the visitor's cookies.
     "any-origin": {
         "/dicom-web/studies": (200, {"Content-Type": DICOM_JSON, "Access-Control-Allow-Origin": "https://audit.invalid",
                                      "Access-Control-Allow-Credentials": "true"}, b"[]"),
         "/share/old": (200, {"Content-Type": HTML}, b"PLANTED^JANE"),
         "/share/ended": (410, {}, b""),
+        "/share/get-only": (200, {"Content-Type": HTML}, b"PLANTED^JANE"),
         "/custom/rs/studies": (200, {"Content-Type": DICOM_JSON}, b"[]"),
     },
 }
@@ -248,10 +268,16 @@ def signature_server(targets, name):
 
         def answer(self):
             path = self.path.split("?")[0]
+            if name == "cors-filter" and self.headers.get("Origin"):
+                return self.say(403, {}, b"")
+            if path == "/share/get-only" and self.command == "HEAD":
+                return self.say(404, {}, b"")
             found = pages.get(path) or next(
                 (pages[start] for start in sorted(pages, key=len, reverse=True)
                  if start != "/" and (start.endswith("/") or not start) and path.startswith(start)), None)
-            status, headers, body = found or (404, {"Content-Type": "text/plain"}, b"")
+            return self.say(*found or (404, {"Content-Type": "text/plain"}, b""))
+
+        def say(self, status, headers, body):
             self.send_response(status)
             for header, value in headers.items():
                 self.send_header(header, value)
