@@ -60,9 +60,8 @@ pub fn usual_bases(called_ae: Option<&str>, product: Option<Name>) -> Vec<Base> 
     let ae = called_ae.filter(|ae| ae.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)));
     let path = |path: &str| path.replace("{AE}", ae.unwrap_or(DCM4CHEE_AE));
     let mut bases: Vec<_> = BASES.iter().map(|(name, base)| Base { name, path: path(base) }).collect();
-    match product.map(Name::as_str) {
-        Some("dcm4chee") => bases.sort_by_key(|base| base.name != "dcm4chee-rs"),
-        _ => {}
+    if product.map(Name::as_str) == Some("dcm4chee") {
+        bases.sort_by_key(|base| base.name != "dcm4chee-rs");
     }
     bases
 }
