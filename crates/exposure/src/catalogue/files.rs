@@ -59,6 +59,7 @@ pub static F_04: Check = Check {
         "headers",
         "encodings",
         "not-looked-at",
+        "skipped-by-name",
         "stopped",
         // Kinds.
         "part10",

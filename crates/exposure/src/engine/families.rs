@@ -99,11 +99,11 @@ pub(super) async fn conclude(look: &mut Look<'_, '_>) {
 }
 
 /// Walks one file tree; blocks.
-pub(super) fn walk(run: &Run, asset: u32, root: u32, progress: &Progress) -> Walked {
+pub(super) fn walk(run: &Run, asset: u32, root: u32, progress: &Progress, options: files::Options<'_>) -> Walked {
     let walked = Walked { asset, root, dicom_files: 0, files: 0, unreadable: 0, outcomes: Vec::new() };
     match run.scope.assets.get(asset as usize) {
         Some(of_asset) => {
-            let tree = files::walk(run, of_asset, root, progress.files());
+            let tree = files::walk_with(run, of_asset, root, progress.files(), options);
             let Tree { dicom_files, files, unreadable, outcomes, .. } = tree;
             Walked { dicom_files, files, unreadable, outcomes, ..walked }
         }

@@ -13,6 +13,7 @@ mod journal;
 pub mod log;
 mod merge;
 pub mod order;
+mod paths;
 pub mod plan;
 pub mod progress;
 mod state;
@@ -86,6 +87,8 @@ pub struct Options {
     pub imported: Vec<SocketAddr>,
     /// Rows of imports that were dropped before.
     pub dropped: u64,
+    /// The file that gets the folders behind the hashes, for the owner alone; none writes nothing.
+    pub paths: Option<PathBuf>,
 }
 
 impl Options {
@@ -103,6 +106,7 @@ impl Options {
             sweep: true,
             imported: Vec::new(),
             dropped: 0,
+            paths: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -14,12 +15,15 @@ use super::breaker::Breaker;
 use super::host::{self, Task};
 use super::journal::{Journal, KeyBytes};
 use super::log::{self, Begun, Entry, Seen, Stamped, Swept, Tried, Walked};
+use super::paths::PathsFile;
 use super::plan::Plan;
 use super::sweep::{Halt, Passed, sweep};
 use super::tasks::{self, Tasks};
 use super::{AuditError, Audited, CEILING, Ended, Job, Options, Phase, Progress};
 use crate::catalogue::Depth;
+use crate::finding::Outcome;
 use crate::net::rate::Rate;
+use crate::probe::files;
 use crate::report::Left;
 use crate::run::{Limits, Run, RunKey, seconds};
 use crate::scope::Scope;
@@ -46,8 +50,16 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
     // Who drops the run leaves nobody behind who goes on with it.
     let _stop = run.stop.clone().drop_guard();
     if !journal.state.is_complete() {
-        let mut walk =
-            Walk { run: &run, plan: &plan, options: &job.options, progress: &progress, journal: &mut journal, to_try };
+        let paths = job.options.paths.as_deref().map(PathsFile::open).transpose()?.map(Arc::new);
+        let mut walk = Walk {
+            run: &run,
+            plan: &plan,
+            options: &job.options,
+            progress: &progress,
+            journal: &mut journal,
+            paths: paths.as_ref(),
+            to_try,
+        };
         walk.begin()?;
         let ended = walk.walk().await?;
         walk.end(ended)?;
@@ -115,6 +127,7 @@ struct Walk<'a, 'j> {
     journal: &'a mut Journal<'j>,
     /// Credential tries that wait to be written down.
     to_try: UnboundedReceiver<Try>,
+    paths: Option<&'a Arc<PathsFile>>,
 }
 
 /// What became of one piece of work.
@@ -220,6 +233,8 @@ impl Walk<'_, '_> {
             };
             match done {
                 None => return Ok(Ended::Complete),
+                // The hours ended while it was walked: it is walked again when the run is resumed.
+                Some(Done::Tree(walked)) if self.is_cut(&walked) => return Ok(Ended::NotPermitted),
                 Some(Done::Tree(walked)) => self.walked(*walked)?,
                 Some(Done::Host(looked)) => match *looked {
                     Err(Left::NotPermitted) => return Ok(Ended::NotPermitted),
@@ -251,6 +266,12 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Whether the hours ended while a tree was walked.
+    fn is_cut(&self, walked: &Walked) -> bool {
+        let is_stopped = |outcome: &Outcome| outcome.evidence.fact("stopped").is_some();
+        walked.outcomes.iter().any(is_stopped) && self.run.scope.holds_at(self.run.now()).is_err()
+    }
+
     fn walked(&mut self, walked: Walked) -> Result<(), AuditError> {
         self.progress.tree_done(walked.outcomes.iter());
         self.journal.note(Entry::Tree(Box::new(walked)))
@@ -277,7 +298,13 @@ impl AtWork {
 
     fn tree(&mut self, walk: &Walk<'_, '_>, asset: u32, root: u32) {
         let (run, progress) = (walk.run.clone(), walk.progress.clone());
-        self.set.spawn_blocking(move || Done::Tree(Box::new(super::families::walk(&run, asset, root, &progress))));
+        let (depth, paths) = (walk.options.depth, walk.paths.cloned());
+        self.set.spawn_blocking(move || {
+            let tell = paths.map(|paths| move |hash, path: &Path| paths.tell(hash, path));
+            let options =
+                files::Options { depth, paths: tell.as_ref().map(|tell| tell as _), ..files::Options::default() };
+            Done::Tree(Box::new(super::families::walk(&run, asset, root, &progress, options)))
+        });
         self.tree = true;
     }
 

@@ -42,9 +42,8 @@ impl Worker<'_> {
         self.tally.files += 1;
         let promise = promise(name.to_bytes());
         match promise {
-            Promise::Program(program) => return count(&mut self.tally.programs, program),
+            Promise::Program(program) => count(&mut self.tally.programs, program),
             Promise::Secret(secret) => return self.secret(folder, name, secret),
-            Promise::Other => return count(&mut self.tally.kinds, "other"),
             Promise::Dicom | Promise::Nothing | Promise::Container => {}
         }
         let (fd, stat) = match self.open(folder, name) {
@@ -65,6 +64,8 @@ impl Worker<'_> {
                 self.permissions(folder, &fd, &stat);
                 self.age(folder, &stat);
             }
+            // Counted by its name.
+            Some(Kind::Other("other")) if matches!(promise, Promise::Program(_)) => {}
             Some(Kind::Other(kind)) => count(&mut self.tally.kinds, kind),
             None => self.tally.unreadable("unreadable-files"),
         }

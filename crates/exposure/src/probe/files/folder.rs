@@ -2,8 +2,10 @@
 //! nobody can swap a folder for a link while it is walked.
 
 use std::ffi::{CStr, OsStr};
+use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -25,7 +27,7 @@ pub(super) struct Folder {
     pub path: PathBuf,
     /// How far below the root.
     pub depth: u16,
-    /// Whether others may pass through it and all above it, up to the root.
+    /// Whether others may pass through it and all above it.
     pub passable: bool,
     /// What kind of stray copies it or a folder above it holds, by its name.
     pub stray: Option<Stray>,
@@ -86,6 +88,14 @@ impl Folder {
     pub(super) fn stat_of(&self, name: &CStr) -> Result<Stat, Errno> {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
     }
+}
+
+/// Whether others may pass all folders above this one, which is absolute and has no links.
+pub(super) fn others_reach(path: &Path) -> bool {
+    path.ancestors().skip(1).all(|above| {
+        // What cannot be asked is no protection that could be counted on.
+        fs::metadata(above).map_or(true, |found| found.permissions().mode() & OTHERS_PASS != 0)
+    })
 }
 
 /// Whether everyone may put files into a folder with this mode, and take others' away.

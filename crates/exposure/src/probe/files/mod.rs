@@ -29,7 +29,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::thread;
 
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
@@ -39,8 +39,8 @@ use crate::evidence::Hash;
 use crate::finding::{Notes, State};
 use crate::report::Tree;
 use crate::run::Run;
-use crate::scope::{Asset, Scope};
-use folder::{Folder, is_writable};
+use crate::scope::Asset;
+use folder::{Folder, is_writable, others_reach};
 pub use host::Host;
 use outcomes::note;
 pub use profile::keywords;
@@ -57,6 +57,8 @@ pub type Paths<'a> = dyn Fn(Hash, &Path) + Sync + 'a;
 pub struct Options<'a> {
     /// The host that the tree is mounted on.
     pub host: Host,
+    /// No deeper than this; never deeper than scope and asset.
+    pub depth: Option<Depth>,
     /// Threads; none for twice the processors, at most 8.
     pub threads: Option<usize>,
     /// Where paths in clear go; nowhere by default.
@@ -67,7 +69,7 @@ pub struct Options<'a> {
 /// with threads of its own. `progress` counts the files as they are met.
 ///
 /// Cancelling `run.stop` ends it soon: F-04 is then in state `error` with `stopped`, findings
-/// stand, and nothing is called closed.
+/// stand, and nothing is called closed. The same happens when the hours that the scope allows end.
 pub fn walk(run: &Run, asset: &Asset, root: u32, progress: &AtomicU64) -> Tree {
     walk_with(run, asset, root, progress, Options::default())
 }
@@ -76,9 +78,9 @@ pub fn walk(run: &Run, asset: &Asset, root: u32, progress: &AtomicU64) -> Tree {
 pub fn walk_with(run: &Run, asset: &Asset, root: u32, progress: &AtomicU64, options: Options<'_>) -> Tree {
     let mut notes = Notes::default();
     let path = usize::try_from(root).ok().and_then(|root| asset.paths.get(root));
-    let depth = run.scope.depth_of(asset);
+    let depth = run.scope.depth_of(asset).min(options.depth.unwrap_or(Depth::Credentials));
     let tally = match path {
-        Some(path) if depth >= Depth::Handshake && holds_now(&run.scope, run.now()) => {
+        Some(path) if depth >= Depth::Handshake && run.scope.holds_at(run.now()).is_ok() => {
             look(run, path, depth, progress, options, &mut notes)
         }
         _ => all(&mut notes, State::SkippedByPolicy),
@@ -97,7 +99,7 @@ pub fn walk_with(run: &Run, asset: &Asset, root: u32, progress: &AtomicU64, opti
 fn look(run: &Run, path: &Path, depth: Depth, progress: &AtomicU64, options: Options<'_>, notes: &mut Notes) -> Tally {
     // The root is the owner's word, and may be a link; what is in it may not.
     let opened = fs::canonicalize(path).ok().and_then(|path| Folder::root(&path).ok().map(|root| (path, root)));
-    let Some((path, (root, stat))) = opened else {
+    let Some((path, (mut root, stat))) = opened else {
         let mut tally = all(notes, State::Error);
         tally.unreadable = 1;
         return tally;
@@ -109,6 +111,9 @@ fn look(run: &Run, path: &Path, depth: Depth, progress: &AtomicU64, options: Opt
     let encrypts = rustix::fs::statx(&root.fd, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
         .is_ok_and(|statx| statx.stx_attributes.contains(StatxAttributes::ENCRYPTED));
     let exports = options.host.exports(&path);
+    // Who comes through an export does not pass the folders above it.
+    let reached = !exports.kinds.is_empty() || others_reach(&path);
+    root.passable &= reached;
     let at_rest = options.host.at_rest(&path, encrypts);
     let reads_headers = depth >= Depth::Canary;
     let walk = Walk {
@@ -119,10 +124,12 @@ fn look(run: &Run, path: &Path, depth: Depth, progress: &AtomicU64, options: Opt
         windows_acls: options.host.shows_windows_acls(&path),
         progress,
         paths: options.paths,
+        asked: AtomicI64::new(run.now()),
+        over: AtomicBool::new(false),
         queue: Queue::with(Work::Within(Arc::new(root))),
     };
     let mut tally = work(&walk, options.threads.unwrap_or_else(usual_threads));
-    tally.writable_folders += u64::from(is_writable(&stat));
+    tally.writable_folders += u64::from(reached && is_writable(&stat));
     note(&tally, &exports, at_rest, reads_headers, notes);
     tally
 }
@@ -150,12 +157,6 @@ fn all(notes: &mut Notes, state: State) -> Tally {
         notes.note(check, state);
     }
     Tally::default()
-}
-
-/// Whether the authorisation holds now, and the hour is one of those agreed.
-fn holds_now(scope: &Scope, now: i64) -> bool {
-    let valid = (scope.validity.from..scope.validity.until).contains(&now);
-    valid && (scope.windows.is_empty() || scope.windows.iter().any(|window| window.holds(now)))
 }
 
 /// Disks answer better when several ask.

@@ -9,9 +9,7 @@ pub(super) enum Promise {
     Nothing,
     /// An archive, backup or disc image: its magic is looked at.
     Container,
-    /// Another format: it is not opened.
-    Other,
-    /// Something that runs: it is not opened.
+    /// Something that runs. Its first bytes are looked at all the same: a name is no promise.
     Program(&'static str),
     /// Passwords or keys: it is never opened.
     Secret(&'static str),
@@ -97,11 +95,6 @@ pub(super) fn promise(file: &[u8]) -> Promise {
         b"dcm" | b"dicom" | b"dic" | b"ima" | b"dc3" | b"dcm30" => Promise::Dicom,
         b"zip" | b"gz" | b"tgz" | b"tar" | b"iso" | b"7z" | b"rar" | b"bz2" | b"xz" | b"zst" | b"bak" | b"dump"
         | b"e2e" | b"vhd" | b"vhdx" | b"vmdk" | b"qcow2" | b"img" | b"backup" => Promise::Container,
-        b"jpg" | b"jpeg" | b"png" | b"gif" | b"bmp" | b"tif" | b"tiff" | b"webp" | b"svg" | b"txt" | b"log" | b"md"
-        | b"xml" | b"json" | b"yaml" | b"yml" | b"csv" | b"tsv" | b"html" | b"htm" | b"css" | b"pdf" | b"doc"
-        | b"docx" | b"xls" | b"xlsx" | b"ppt" | b"pptx" | b"mp4" | b"avi" | b"mov" | b"mp3" | b"wav" | b"ini"
-        | b"conf" | b"cfg" | b"db" | b"sqlite" | b"nii" | b"nrrd" | b"mat" | b"npy" | b"h5" | b"inf" | b"lock"
-        | b"md5" | b"sha1" | b"sha256" | b"so" | b"o" | b"c" | b"h" | b"rs" => Promise::Other,
         _ => program(extension).map_or(Promise::Nothing, Promise::Program),
     }
 }
@@ -170,7 +163,7 @@ mod tests {
         assert_eq!(promise(b"IM000001.DCM"), Promise::Dicom);
         assert_eq!(promise(b"1.2.840.113619.2.55"), Promise::Dicom);
         assert_eq!(promise(b"IM000001"), Promise::Nothing);
-        assert_eq!(promise(b"PLANTED^JANE.JPG"), Promise::Other);
+        assert_eq!(promise(b"PLANTED^JANE.JPG"), Promise::Nothing);
         assert_eq!(promise(b"study.tar.gz"), Promise::Container);
         assert_eq!(promise(b"shell.PHP"), Promise::Program("php"));
         assert_eq!(promise(b"Orthanc.json"), Promise::Secret("orthanc-configuration"));

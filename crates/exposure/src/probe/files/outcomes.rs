@@ -34,26 +34,32 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// A finding, a pass, or neither: not without images, not of half a tree.
+    /// A finding, whatever else; a pass of a whole tree alone; nothing to judge where a whole
+    /// tree holds no images.
     fn judge(&mut self, check: &'static Check, is_finding: bool) -> &mut Outcome {
-        let state = match (is_finding, self.tally.stopped, self.tally.dicom) {
-            (_, false, 0) => State::NotApplicable,
+        self.judge_of(check, is_finding, self.tally.is_whole())
+    }
+
+    fn judge_of(&mut self, check: &'static Check, is_finding: bool, is_whole: bool) -> &mut Outcome {
+        let state = match (is_finding, is_whole, self.tally.dicom) {
             (true, ..) => State::Finding,
-            (false, true, _) => State::Error,
-            (false, false, _) => State::Pass,
+            (false, false, _) => State::Error,
+            (false, true, 0) => State::NotApplicable,
+            (false, true, _) => State::Pass,
         };
         self.notes.note(check, state)
     }
 
     fn inventory(&mut self) {
         let tally = self.tally;
-        let state = if tally.stopped { State::Error } else { State::Pass };
+        let state = if tally.is_whole() { State::Pass } else { State::Error };
         let outcome = self.notes.note(&F_04, state);
         outcome
             .with("kinds", of_names(&tally.kinds))
             .with("headers", of_names(&tally.headers))
             .with("encodings", of_names(&tally.encodings))
-            .with("not-looked-at", of_names(&tally.missed));
+            .with("not-looked-at", of_names(&tally.missed))
+            .with("skipped-by-name", Fact::Count(tally.skipped_by_name()));
         if tally.stopped {
             outcome.with("stopped", Fact::Flag(true));
         }
@@ -86,22 +92,23 @@ impl Judge<'_> {
 
     fn headers(&mut self) {
         let tally = self.tally;
-        self.judge(&F_05, tally.identifying > 0)
+        let is_whole = tally.is_whole() && tally.has_whole_headers();
+        self.judge_of(&F_05, tally.identifying > 0, is_whole)
             .with("identifying", Fact::Count(tally.identifying))
             .with("naming-a-patient", Fact::Count(tally.naming))
             .with("attributes", of_rows(&tally.attributes))
             .with("median-elements", Fact::Count(tally.median_elements()))
             .with("records", Fact::Count(tally.records));
-        if tally.claimed == 0 && !tally.stopped {
+        if tally.claimed == 0 && is_whole {
             self.notes.note(&F_06, State::NotApplicable);
         } else {
-            self.judge(&F_06, tally.contradictions > 0)
+            self.judge_of(&F_06, tally.contradictions > 0, is_whole)
                 .with("contradictions", Fact::Count(tally.contradictions))
                 .with("claimed", Fact::Count(tally.claimed))
                 .with("attributes", of_rows(&tally.contradicting))
                 .with("manufacturer-uids", Fact::Count(tally.manufacturer_uids));
         }
-        self.judge(&F_07, tally.at_risk > 0)
+        self.judge_of(&F_07, tally.at_risk > 0, is_whole)
             .with("at-risk", Fact::Count(tally.at_risk))
             .with("said-so", Fact::Count(tally.said_so))
             .with("classes", of_names(&tally.risks));
@@ -111,9 +118,11 @@ impl Judge<'_> {
         let tally = self.tally;
         let objects = tally.records > 0 && tally.encrypted == tally.records;
         let (state, mechanism) = match at_rest {
-            _ if tally.dicom == 0 => (State::NotApplicable, "unknown"),
+            _ if tally.dicom == 0 && tally.is_whole() => (State::NotApplicable, "unknown"),
+            _ if tally.dicom == 0 => (State::Error, "unknown"),
             AtRest::Encrypted(mechanism) => (State::Pass, mechanism),
-            AtRest::Plain if objects => (State::Pass, "none"),
+            AtRest::Plain if objects && tally.is_whole() => (State::Pass, "none"),
+            AtRest::Plain if objects => (State::Error, "none"),
             AtRest::Plain => (State::Finding, "none"),
             AtRest::Network => (State::Error, "network"),
             AtRest::Unknown => (State::Error, "unknown"),
@@ -166,4 +175,40 @@ fn of_rows(counts: &[u64]) -> Fact {
 
 fn year(year: i32) -> Fact {
     Fact::Code(u32::try_from(year).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::files::CHECKS;
+
+    fn states(tally: &Tally) -> Vec<State> {
+        let mut notes = Notes::default();
+        note(tally, &Exports::default(), AtRest::Unknown, true, &mut notes);
+        let outcomes = notes.into_outcomes();
+        assert_eq!(outcomes.len(), CHECKS.len());
+        outcomes.iter().map(|outcome| outcome.state).collect()
+    }
+
+    #[test]
+    fn nothing_passes_in_a_tree_that_was_not_seen_whole() {
+        for name in ["unreadable-files", "unreadable-folders", "vanished", "other-file-systems", "too-deep"] {
+            for dicom in [0, 5] {
+                let tally = Tally { dicom, missed: [(name, 1)].into(), ..Tally::default() };
+                assert!(states(&tally).iter().all(|state| *state == State::Error), "{name} {dicom}");
+            }
+        }
+        for name in ["symbolic-links", "special-files", "excluded"] {
+            let tally = Tally { dicom: 5, missed: [(name, 1)].into(), ..Tally::default() };
+            assert!(states(&tally).contains(&State::Pass), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_finding_needs_no_images() {
+        let mut tally = Tally { writable_folders: 1, ..Tally::default() };
+        tally.open_secrets.insert("orthanc-configuration", 1);
+        tally.programs.insert("php", 1);
+        assert_eq!(states(&tally).iter().filter(|state| **state == State::Finding).count(), 3);
+    }
 }

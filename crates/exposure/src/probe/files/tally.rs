@@ -52,7 +52,7 @@ pub(super) struct Tally {
     /// Records of which the header was read.
     pub records: u64,
     /// Elements of records: how many records have so many.
-    elements: Vec<u64>,
+    pub elements: Vec<u64>,
     /// Records with attributes of the table that do not claim to be de-identified.
     pub identifying: u64,
     /// Of those, with attributes that say by themselves who the patient is.
@@ -149,6 +149,24 @@ impl Tally {
     pub(super) fn unreadable(&mut self, name: &'static str) {
         self.unreadable += 1;
         count(&mut self.missed, name);
+    }
+
+    /// Whether all that lies in the tree was met and looked at. Links are not followed and special
+    /// files hold no images; what the owner excluded is the owner's to know.
+    pub(super) fn is_whole(&self) -> bool {
+        const HARMLESS: [&str; 4] = ["symbolic-links", "special-files", "excluded", "changed"];
+        !self.stopped && self.unreadable == 0 && self.missed.keys().all(|name| HARMLESS.contains(name))
+    }
+
+    /// Whether all headers were read up to their end.
+    pub(super) fn has_whole_headers(&self) -> bool {
+        !self.missed.contains_key("changed")
+            && self.headers.keys().all(|name| matches!(*name, "to-pixel-data" | "to-the-end"))
+    }
+
+    /// Files that were not opened for their name: secrets.
+    pub(super) fn skipped_by_name(&self) -> u64 {
+        self.closed_secrets + self.open_secrets.values().sum::<u64>()
     }
 
     /// A header was read.

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use rustix::fs::{FileType, RawDir};
 
@@ -37,6 +37,10 @@ pub(super) struct Walk<'walk> {
     pub progress: &'walk AtomicU64,
     /// Where the owner wants the paths behind the hashes.
     pub paths: Option<&'walk Paths<'walk>>,
+    /// The second at which the scope was last asked whether it holds.
+    pub asked: AtomicI64,
+    /// Whether it said no.
+    pub over: AtomicBool,
     /// Work.
     pub queue: Queue,
 }
@@ -221,8 +225,17 @@ impl<'walk> Worker<'walk> {
     }
 
     fn is_stopped(&mut self) -> bool {
-        let stopped = self.walk.run.stop.is_cancelled();
+        let stopped = self.walk.run.stop.is_cancelled() || self.is_over();
         self.tally.stopped |= stopped;
         stopped
+    }
+
+    /// Whether the hours that the scope allows have ended; asked each second.
+    fn is_over(&self) -> bool {
+        let (walk, now) = (self.walk, self.walk.run.now());
+        if walk.asked.swap(now, Ordering::Relaxed) != now && walk.run.scope.holds_at(now).is_err() {
+            walk.over.store(true, Ordering::Relaxed);
+        }
+        walk.over.load(Ordering::Relaxed)
     }
 }

@@ -79,6 +79,10 @@ pub struct Run {
     /// A newer rule base of known versions, instead of the one that is built in.
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// Write paths.tsv beside the report: which folder each hash of a path stands for, in clear, for
+    /// the owner alone (mode 0600). Never part of the report.
+    #[arg(long)]
+    paths: bool,
     #[command(flatten)]
     judging: Judging,
 }
@@ -122,6 +126,7 @@ impl Run {
             sweep: !self.no_sweep,
             imported,
             dropped,
+            paths: self.paths.then(|| self.out.join("paths.tsv")),
             ..Options::new(&self.out)
         };
         let clock = Arc::new(SystemClock);
