@@ -77,7 +77,6 @@ fn orthanc(path: &str, studies: u64) -> Option<(&'static str, String)> {
         "/statistics" => json(serde_json::json!({
             "CountPatients": studies, "CountStudies": studies, "CountSeries": studies * 3, "CountInstances": studies * 40,
         })),
-        "/app/explorer.html" => Some(("text/html", "<html><title>Orthanc Explorer</title></html>".into())),
         _ => None,
     }
 }
