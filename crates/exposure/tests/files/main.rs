@@ -478,7 +478,7 @@ fn a_tree_without_images_has_nothing_to_judge() {
 fn names_everywhere_come_out_nowhere() {
     let ground = Ground::new();
     let mut scope = ground.scope();
-    let table = include_str!("../data/confidentiality_profile.csv");
+    let table = include_str!("../../data/confidentiality_profile.csv");
     let tags = table.lines().skip(1).filter_map(|line| {
         let (group, element) = line.strip_prefix('"')?.split_once("\",")?.0.split_once(',')?;
         Some((u16::from_str_radix(group, 16).ok()?, u16::from_str_radix(element, 16).ok()?))
