@@ -18,6 +18,8 @@ use crate::{first_run, gate, scp};
 
 /// How often certificates are looked at.
 const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
+/// How long a rehearsal's last conversations may take to end.
+const REHEARSAL_CLOSE: Duration = Duration::from_secs(2);
 /// How often it is looked whether setup is done.
 const SETUP_CHECK: Duration = Duration::from_secs(2);
 
@@ -116,7 +118,8 @@ impl Doors {
     async fn close(self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        // Whoever else came to a rehearsal and stays does not keep the archive from starting.
+        let _ = tokio::time::timeout(REHEARSAL_CLOSE, self.tasks.wait()).await;
     }
 }
 
