@@ -315,9 +315,10 @@ def looks(log):
             entry = json.loads(line)
             if "rehearsal" in entry["message"]:
                 moments.append(datetime.datetime.fromisoformat(entry["timestamp"].replace("Z", "+00:00")))
-    if len(moments) != 4:
+    # The demo's setup is done in its first start: the doors may have been looked at once more then.
+    if len(moments) not in (4, 6):
         raise RuntimeError("the log does not say when the doors were looked at")
-    return [(moments[at + 1] - moments[at]).total_seconds() for at in (0, 2)]
+    return [(moments[at + 1] - moments[at]).total_seconds() for at in (0, len(moments) - 2)]
 
 
 def main():
