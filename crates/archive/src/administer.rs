@@ -1,15 +1,21 @@
 //! Administration: peers, tokens and setup, each change one record.
 
+mod marks;
+mod roles;
+
 use std::time::{Duration, SystemTime};
 
 use leadglass_dicom::{AeTitle, StudyInstanceUid};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::access::scope::forms_of;
 use crate::access::secret::{fresh_setup_code, fresh_token, secret_digest};
 use crate::access::{Role, Scope, requests};
 use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
+
+pub use roles::DefinedRole;
 
 /// How long a setup code lives.
 const SETUP_CODE_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -18,7 +24,7 @@ const ADMINISTRATOR_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The longest a token may live.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 /// Longest name of a token, in characters.
-const LONGEST_NAME: usize = 64;
+pub(crate) const LONGEST_NAME: usize = 64;
 /// Most values in a scope.
 const LONGEST_SCOPE: usize = 1000;
 
@@ -309,7 +315,7 @@ impl From<TokenFact> for Token {
     }
 }
 
-fn checked_name(name: &str) -> Result<String, Refused> {
+pub(crate) fn checked_name(name: &str) -> Result<String, Refused> {
     let name = name.trim();
     let printable = name.chars().all(|c| !c.is_control());
     if name.is_empty() || name.chars().count() > LONGEST_NAME || !printable {
@@ -336,7 +342,12 @@ fn checked_peer(peer: Peer) -> Result<Peer, Refused> {
 fn checked_scope(mut scope: Scope) -> Result<Scope, Refused> {
     let invalid = |text: String| Err(Refused::Invalid(text));
     if scope.everything {
-        return if scope == Scope::everything() { Ok(scope) } else { invalid("a scope is everything or lists".into()) };
+        let limits = Scope { cleared: Vec::new(), ..scope.clone() };
+        return if limits == Scope::everything() {
+            Ok(scope)
+        } else {
+            invalid("a scope is everything or lists".into())
+        };
     }
     if scope.is_nothing() {
         return invalid("nothing is in that scope: leave it out for everything".into());
@@ -344,20 +355,27 @@ fn checked_scope(mut scope: Scope) -> Result<Scope, Refused> {
     if scope.values() > LONGEST_SCOPE {
         return invalid(format!("a scope has at most {LONGEST_SCOPE} values"));
     }
-    let Scope { modalities, institutions, patient_ids, studies, .. } = &mut scope;
-    for value in modalities.iter().chain(&*institutions).chain(&*patient_ids) {
+    let physicians = scope.referring_physicians.iter().chain(&scope.reading_physicians);
+    if physicians.clone().any(|name| forms_of(std::slice::from_ref(name)).is_empty()) {
+        return invalid("a physician has a name".into());
+    }
+    let texts = [&scope.modalities, &scope.institutions, &scope.departments, &scope.patient_ids, &scope.labels];
+    for value in texts.into_iter().flatten().chain(physicians) {
         let plain = value.chars().all(|c| !c.is_control() && c != '\\');
         if value.is_empty() || value.trim() != value || value.chars().count() > LONGEST_NAME || !plain {
             return invalid(format!("a value of a scope has 1 to {LONGEST_NAME} characters, no padding, no backslash"));
         }
     }
-    if studies.iter().any(|study| StudyInstanceUid::parse(study).is_err()) {
+    if scope.studies.iter().any(|study| StudyInstanceUid::parse(study).is_err()) {
         return invalid("the studies of a scope are Study Instance UIDs".into());
     }
-    for list in [modalities, institutions, patient_ids, studies] {
+    let Scope { modalities, institutions, departments, patient_ids, studies, labels, .. } = &mut scope;
+    for list in [modalities, institutions, departments, patient_ids, studies, labels] {
         list.sort_unstable();
         list.dedup();
     }
+    scope.cleared.sort_unstable();
+    scope.cleared.dedup();
     Ok(scope)
 }
 

@@ -4,11 +4,13 @@
 //! (a named JSON document) that replaces the fact of the same kind and name; the facts
 //! together are the present state, and live in the encrypted index as a view of the log.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Role, Scope};
+use crate::Operation;
+use crate::access::{Marked, Marks, Role, Scope};
 use crate::administer::Peer;
 
 /// One change.
@@ -52,6 +54,18 @@ pub(crate) enum Change {
         /// Their token.
         token: TokenFact,
     },
+    /// A role defined, or one redefined.
+    RoleDefined {
+        /// As it is from now on.
+        role: RoleFact,
+    },
+    /// The labels and restrictions of a study or a patient set.
+    MarksSet {
+        /// Whose.
+        subject: Marked,
+        /// All of them from now on.
+        marks: Marks,
+    },
     /// A secret of the host made or replaced. The secret itself is in the keyring.
     HostSecretPut {
         /// What it is called.
@@ -77,6 +91,15 @@ pub(crate) struct TokenFact {
     pub(crate) revoked: Option<SystemTime>,
 }
 
+/// A role that the administrators defined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RoleFact {
+    /// Its name.
+    pub(crate) name: String,
+    /// What its holders may do; none of it when it was withdrawn.
+    pub(crate) operations: BTreeSet<Operation>,
+}
+
 /// How far setup is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SetupFact {
@@ -94,7 +117,7 @@ pub(crate) struct SetupFact {
 /// A named document of the present state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fact {
-    /// `peer`, `token` or `setup`.
+    /// One of [`kind`].
     pub(crate) kind: &'static str,
     /// Which one of that kind.
     pub(crate) name: String,
@@ -110,8 +133,12 @@ pub(crate) mod kind {
     pub(crate) const TOKEN: &str = "token";
     /// The [`SetupFact`](super::SetupFact).
     pub(crate) const SETUP: &str = "setup";
+    /// A [`RoleFact`](super::RoleFact) under its name.
+    pub(crate) const ROLE: &str = "role";
+    /// The [`Marks`](crate::access::Marks) of a subject.
+    pub(crate) const MARKS: &str = "marks";
     /// All of them.
-    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP];
+    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS];
 }
 
 impl Change {
@@ -145,6 +172,10 @@ impl Change {
                     fact(kind::SETUP, "", serde_json::to_string(&done)?),
                     fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?),
                 ]
+            }
+            Change::RoleDefined { role } => vec![fact(kind::ROLE, &role.name, serde_json::to_string(role)?)],
+            Change::MarksSet { subject, marks } => {
+                vec![fact(kind::MARKS, &subject.key(), serde_json::to_string(marks)?)]
             }
             Change::HostSecretPut { .. } => Vec::new(),
         })

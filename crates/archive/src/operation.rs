@@ -33,6 +33,18 @@ macro_rules! operations {
     };
 }
 
+impl Operation {
+    /// Whether whoever may do it could give themselves, or others, what they may not do now.
+    pub(crate) fn gives_rights(self) -> bool {
+        matches!(self, Operation::AddPeer | Operation::CreateToken | Operation::DefineRole)
+    }
+
+    /// Whether restrictions keep out of it: whoever brings something in learns nothing.
+    pub(crate) fn is_guarded(self) -> bool {
+        matches!(self, Operation::Search | Operation::Retrieve | Operation::Commit)
+    }
+}
+
 operations! {
     /// Becoming a caller: recorded in the trail, granted to nobody as a right.
     Authenticate "authenticate" through [Dimse, DicomWeb, Admin, Host];
@@ -62,6 +74,14 @@ operations! {
     RevokeToken "revoke-token" through [Admin, Host];
     /// Reading the list of tokens.
     ListTokens "list-tokens" through [Admin, Host];
+    /// Defining a role, or changing one.
+    DefineRole "define-role" through [Admin, Host];
+    /// Reading the roles.
+    ListRoles "list-roles" through [Admin, Host];
+    /// Labelling or restricting a study or a patient.
+    Mark "mark" through [Admin, Host];
+    /// Reading labels and restrictions.
+    ReadMarks "read-marks" through [Admin, Host];
     /// Reading a secret of the host.
     ReadHostSecret "read-host-secret" through [Host];
     /// Replacing a secret of the host.

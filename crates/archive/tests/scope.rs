@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use leadglass_archive::access::{Scope, UserIdentity};
+use leadglass_archive::access::{Marked, Marks, Restriction, Scope, UserIdentity};
 use leadglass_archive::administer::Verb;
 use leadglass_archive::retrieve::{Commitment, Purpose, SopReference};
 use leadglass_archive::search::Search;
 use leadglass_archive::store::StoreRefused;
 use leadglass_archive::testing::{Sample, TestArchive};
-use leadglass_archive::{Caller, Credential, Door, Refused, Selection, Source};
+use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection, Source};
 use leadglass_dicom::query::{Query, QueryOptions, Root};
 use leadglass_dicom::{AeTitle, DataSet, SopClassUid, SopInstanceUid, StudyInstanceUid, Tag, VR};
 
@@ -245,7 +245,9 @@ async fn scopes_are_kept_and_a_change_of_one_holds_at_once() {
     let test = archive_of(|_| true).await;
     let sender = test.scoped_peer("CT1", &[Verb::Find], of_modality("CT")).await;
     test.scoped_peer("CT1", &[Verb::Find], of_modality("MR")).await;
-    assert!(!test.archive().is_current(&sender));
+    let found = rows(&test, &sender, keys("IMAGE", &[(Tag(0x0008, 0x0060), VR::CS, "")])).await;
+    assert!(!found.is_empty() && found.iter().all(|row| row.text(Tag(0x0008, 0x0060)) == Some("MR")));
+    test.scoped_peer("CT1", &[Verb::Store], of_modality("MR")).await;
     assert!(matches!(test.archive().search(&sender, keys("STUDY", &[])).await, Err(Refused::NotAllowed)));
     let host = test.host().await;
     let secret = test
@@ -273,4 +275,43 @@ async fn who_administers_is_not_limited_by_a_scope_it_could_lift() {
     }
     let made = test.archive().create_token(&host, "x", "viewer", Duration::from_secs(60), Scope::default()).await;
     assert!(matches!(made, Err(Refused::Invalid(_))));
+}
+
+#[tokio::test]
+async fn what_is_restricted_is_not_there_for_whoever_is_not_cleared() {
+    let test = archive_of(|_| true).await;
+    let host = test.host().await;
+    let reader = test.caller("reader", Door::DicomWeb).await;
+    let all = rows(&test, &reader, keys("STUDY", &[])).await.len();
+    let of_one = |row: &DataSet| row.text(Tag(0x0010, 0x0020)).is_some();
+    assert!(rows(&test, &reader, keys("STUDY", &[])).await.iter().all(of_one));
+    let study = samples()[0].study_uid();
+    let vip = Marks { restrictions: [Restriction::Vip].into(), ..Marks::default() };
+    test.archive().mark(&host, Marked::study(&study), vip.clone()).await.unwrap();
+    assert_eq!(rows(&test, &reader, keys("STUDY", &[])).await.len(), all - 1);
+    let selection = Selection { studies: vec![study.clone()], ..Selection::default() };
+    let refused = test.archive().retrieve(&reader, selection.clone(), Purpose::ToCaller).await;
+    assert!(matches!(refused, Err(Refused::NotFound)));
+    assert!(test.archive().retrieve(&host, selection, Purpose::ToCaller).await.is_ok());
+    // Its modality still brings more of it in.
+    test.store(&test.peer("CT1", &[Verb::Store]).await, &Sample::new(1, 1, 99)).await.unwrap();
+    let test = test.reopened().await;
+    let (host, reader) = (test.host().await, test.caller("reader", Door::DicomWeb).await);
+    assert_eq!(rows(&test, &reader, keys("STUDY", &[])).await.len(), all - 1);
+    test.archive().mark(&host, Marked::study(&study), Marks::default()).await.unwrap();
+    assert_eq!(rows(&test, &reader, keys("STUDY", &[])).await.len(), all);
+}
+
+#[tokio::test]
+async fn a_defined_role_holds_what_it_says_until_it_says_otherwise() {
+    let test = archive_of(|_| true).await;
+    let host = test.host().await;
+    let archive = test.archive();
+    archive.define_role(&host, "night", [Operation::Search].into()).await.unwrap();
+    for operation in [Operation::CreateToken, Operation::DefineRole, Operation::ReadHostSecret, Operation::Authenticate]
+    {
+        assert!(matches!(archive.define_role(&host, "more", [operation].into()).await, Err(Refused::Invalid(_))));
+    }
+    assert!(matches!(archive.define_role(&host, "viewer", [].into()).await, Err(Refused::Invalid(_))));
+    assert_eq!(archive.roles(&host).await.unwrap()[0].name, "night");
 }

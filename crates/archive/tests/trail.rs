@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use leadglass_archive::access::Scope;
+use leadglass_archive::access::{Marked, Marks, Scope};
 use leadglass_archive::administer::Verb;
 use leadglass_archive::retrieve::{Purpose, SopReference};
 use leadglass_archive::review::TrailQuery;
@@ -56,6 +56,11 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.create_token(caller, "t", "viewer", Duration::from_secs(60), Scope::everything()).await;
     let _ = archive.revoke_token(caller, "t").await;
     let _ = archive.tokens(caller).await;
+    let _ = archive.define_role(caller, "night", [Operation::Search].into()).await;
+    let _ = archive.roles(caller).await;
+    let subject = Marked::Patient("PAT-9".into());
+    let _ = archive.mark(caller, subject.clone(), Marks::default()).await;
+    let _ = archive.marks(caller, subject).await;
     let _ = archive.host_secret(caller, "s", &|| vec![1]).await;
     let _ = archive.put_host_secret(caller, "s", &[2]).await;
     let _ = archive.statistics(caller).await;

@@ -1,14 +1,13 @@
 //! From what a stranger shows to a [`Caller`], or not.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use leadglass_dicom::AeTitle;
 
-use super::caller::{Known, Principal, Proof};
-use super::registry::{Registry, peer_roles};
+use super::caller::{Known, Proof};
+use super::registry::Registry;
 use super::secret::{secret_digest, sha256_hex};
-use super::{Caller, Credential, Door, Rejected, Role, Scope, Source, UserIdentity};
+use super::{Caller, Credential, Door, Rejected, Source, UserIdentity};
 use crate::Archive;
 
 /// Most characters recorded of a name that somebody claims.
@@ -25,10 +24,9 @@ impl Archive {
         let is_setup_code = matches!(credential, Credential::SetupCode(_));
         let claimed = claimed_name(&credential);
         match recognize(&self.inner.registry, &source, credential, now) {
-            Ok((name, principals)) => {
-                let both = |scope: Scope, principal: &Principal| scope.and(&principal.scope);
-                let scope = Arc::new(principals.iter().fold(Scope::everything(), both));
-                let caller = Caller::new(Known { name, source, principals, scope, since: now });
+            Ok((name, proofs)) => {
+                let may = self.inner.registry.may(&proofs, source.door, now);
+                let caller = Caller::new(Known { name, source, proofs, may, since: now });
                 if let Some(entry) = self.inner.visits.entry(&caller, claimed.as_deref(), self.now_ns()) {
                     self.inner.trail.note(entry);
                 }
@@ -57,7 +55,7 @@ fn claimed_name(credential: &Credential) -> Option<String> {
     }
 }
 
-type Recognized = (String, Vec<Principal>);
+type Recognized = (String, Vec<Proof>);
 
 fn recognize(
     registry: &Registry,
@@ -66,13 +64,11 @@ fn recognize(
     now: SystemTime,
 ) -> Result<Recognized, Rejected> {
     match (credential, source.door) {
-        (Credential::Host, Door::Host) if source.address.is_none() => {
-            Ok(("host operator".into(), vec![unlimited(Proof::Host, Role::Host)]))
-        }
+        (Credential::Host, Door::Host) if source.address.is_none() => Ok(("host operator".into(), vec![Proof::Host])),
         (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),
         (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => {
-            let (name, principal) = token(registry, &secret, now)?;
-            Ok((name, vec![principal]))
+            let (name, proof) = token(registry, &secret, now)?;
+            Ok((name, vec![proof]))
         }
         (Credential::SetupCode(code), Door::Admin | Door::Host) => setup_code(registry, &code, now),
         (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse) => {
@@ -82,7 +78,7 @@ fn recognize(
     }
 }
 
-fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, Principal), Rejected> {
+fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, Proof), Rejected> {
     let digest = secret_digest(secret).ok_or_else(|| Rejected::because("no token of this archive"))?;
     let token = registry.token(&digest).ok_or_else(|| Rejected::because("unknown token"))?;
     if token.revoked.is_some() {
@@ -91,12 +87,7 @@ fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, 
     if now >= token.expires {
         return Err(Rejected::because("expired token"));
     }
-    let proof = Proof::Token { digest };
-    Ok((token.name, Principal { proof, roles: vec![token.role], scope: token.scope }))
-}
-
-fn unlimited(proof: Proof, role: Role) -> Principal {
-    Principal { proof, roles: vec![role], scope: Scope::everything() }
+    Ok((token.name, Proof::Token { digest }))
 }
 
 fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recognized, Rejected> {
@@ -108,7 +99,7 @@ fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recogn
     if setup.expires.is_none_or(|end| now >= end) {
         return Err(Rejected::because("expired setup code"));
     }
-    Ok(("setup".into(), vec![unlimited(Proof::SetupCode { digest }, Role::Setup)]))
+    Ok(("setup".into(), vec![Proof::SetupCode { digest }]))
 }
 
 fn peer(
@@ -127,21 +118,19 @@ fn peer(
     if peer.revoked.is_some() {
         return Err(unknown("revoked peer"));
     }
-    let roles = peer_roles(&peer);
     let mut name = peer.ae.clone();
-    let proof = Proof::Peer { ae: peer.ae, certificate_sha256 };
-    let mut principals = vec![Principal { proof, roles, scope: peer.scope }];
+    let mut proofs = vec![Proof::Peer { ae: peer.ae, certificate_sha256 }];
     match user_identity {
         None | Some(UserIdentity::Username(_)) => {}
         Some(UserIdentity::UsernamePasscode(user, passcode)) => {
-            let (token_name, principal) = token(registry, &passcode, now)?;
+            let (token_name, proof) = token(registry, &passcode, now)?;
             if token_name != user {
                 return Err(Rejected::because("the passcode is not that user's"));
             }
             name = format!("{name} ({token_name})");
-            principals.push(principal);
+            proofs.push(proof);
         }
         Some(UserIdentity::Unsupported(_)) => return Err(Rejected::because("user identity of an unsupported type")),
     }
-    Ok((name, principals))
+    Ok((name, proofs))
 }

@@ -1,10 +1,11 @@
 //! A caller: proof that somebody was recognized.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Door, Role, Scope, Source};
+use super::{Door, Source};
 use crate::Operation;
 
 /// Someone known: proof that `authenticate` succeeded. Clones are the same caller.
@@ -18,21 +19,15 @@ pub struct Caller {
 pub(super) struct Known {
     pub(super) name: String,
     pub(super) source: Source,
-    pub(super) principals: Vec<Principal>,
-    pub(super) scope: Arc<Scope>,
+    /// All that was proven. A caller who proved two things (a peer, and a user on it) may do
+    /// only what both may, with what both may touch.
+    pub(super) proofs: Vec<Proof>,
+    /// What the rights allowed at that time.
+    pub(super) may: BTreeSet<Operation>,
     pub(super) since: SystemTime,
 }
 
-/// One thing that was proven, and the roles and the scope it brings. A caller who proved two
-/// (a peer and a user on it) may do only what both may, with what both may touch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Principal {
-    pub(crate) proof: Proof,
-    pub(crate) roles: Vec<Role>,
-    pub(crate) scope: Scope,
-}
-
-/// What was shown, by the handle it can be looked up again with.
+/// What was shown, by the handle its rights can be looked up with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// A peer's certificate under its title.
@@ -58,19 +53,17 @@ impl Caller {
 
     /// The AE title, of a caller that is a DICOM peer.
     pub fn ae_title(&self) -> Option<&str> {
-        self.known.principals.iter().find_map(|principal| match &principal.proof {
+        self.known.proofs.iter().find_map(|proof| match proof {
             Proof::Peer { ae, .. } => Some(ae.as_str()),
             _ => None,
         })
     }
 
-    /// Whether a request for that operation would be decided for the caller, as far as roles
-    /// go: what to offer it. The decision itself is made anew by each operation.
+    /// Whether a request for that operation would have been decided for the caller when it was
+    /// recognized, as far as roles go: what to offer it. The decision itself is made anew by
+    /// each operation.
     pub fn may(&self, operation: Operation) -> bool {
-        let door = self.door();
-        let principals = &self.known.principals;
-        let may = |principal: &Principal| principal.roles.iter().any(|role| role.may(operation, door));
-        !principals.is_empty() && principals.iter().all(may)
+        self.known.may.contains(&operation)
     }
 
     /// The door the caller stands at.
@@ -88,13 +81,9 @@ impl Caller {
         self.known.since
     }
 
-    pub(crate) fn principals(&self) -> &[Principal] {
-        &self.known.principals
-    }
-
-    /// What all that was proven reaches together.
-    pub(super) fn scope(&self) -> Arc<Scope> {
-        self.known.scope.clone()
+    /// All that was proven.
+    pub(crate) fn proofs(&self) -> &[Proof] {
+        &self.known.proofs
     }
 }
 

@@ -27,23 +27,15 @@ pub(crate) trait Request {
 
 /// Decides whether that caller may do that, now.
 ///
-/// Allowed is what every principal of the caller (a peer; a user on it) may do by one of
-/// its roles through the door it stands at, as long as all that was shown still holds.
+/// Allowed is what everything that the caller proved (a peer; a user on it) brings a right to,
+/// through the door it stands at, as long as all that was shown still holds. The rights are
+/// those of now, not those of when the caller was recognized.
 pub(crate) fn decide<R: Request>(
     registry: &Registry,
     caller: &Caller,
     request: R,
     now: SystemTime,
 ) -> Result<Granted<R>, Refused> {
-    if !registry.is_current(caller, now) {
-        return Err(Refused::NotAllowed);
-    }
-    let allowed = caller
-        .principals()
-        .iter()
-        .all(|principal| principal.roles.iter().any(|role| role.may(R::OPERATION, caller.door())));
-    if !allowed || caller.principals().is_empty() {
-        return Err(Refused::NotAllowed);
-    }
-    Ok(Granted::new(request, caller.scope()))
+    let reach = registry.reach(caller.proofs(), R::OPERATION, caller.door(), now);
+    Ok(Granted::new(request, reach.ok_or(Refused::NotAllowed)?))
 }

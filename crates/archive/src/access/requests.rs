@@ -1,10 +1,11 @@
 //! What administrators and the host ask for: each a request of its own, so that a grant
 //! for one is no grant for another.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Scope;
 use super::decide::Request;
+use super::{Marked, Marks, Scope};
 use crate::Operation;
 use crate::administer::Peer;
 use crate::trail::Subject;
@@ -55,7 +56,34 @@ request!(CreateToken { name: String, role: String, lifetime: Duration, scope: Sc
 ));
 request!(RevokeToken { name: String } is about this => this.name.clone());
 request!(ListTokens);
+request!(DefineRole { name: String, operations: BTreeSet<Operation> } is about this => format!(
+    "{}: {}",
+    this.name,
+    this.operations.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
+));
+request!(ListRoles);
+request!(ReadMarks { subject: Marked } is about this => this.subject.key());
 request!(ReadHostSecret { name: String } is about this => this.name.clone());
 request!(WriteHostSecret { name: String } is about this => this.name.clone());
 request!(ReadStatistics);
 request!(Verify);
+
+/// Labelling or restricting a study or a patient.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) subject: Marked,
+    pub(crate) marks: Marks,
+}
+
+impl Request for Mark {
+    const OPERATION: Operation = Operation::Mark;
+
+    fn subject(&self) -> Subject {
+        let of = match &self.subject {
+            Marked::Study(uid) => Subject { study: Some(uid.clone()), ..Subject::default() },
+            Marked::Patient(id) => Subject { patient_id: Some(id.clone()), ..Subject::default() },
+        };
+        let restrictions: Vec<&str> = self.marks.restrictions.iter().map(|restriction| restriction.name()).collect();
+        Subject { detail: Some(format!("labels {:?}, restrictions {restrictions:?}", self.marks.labels)), ..of }
+    }
+}

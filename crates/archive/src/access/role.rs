@@ -40,9 +40,9 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, Commit, CompleteSetup, CreateToken, FindDestination, IssueSetupCode, ListPeers, ListTokens,
-    ReadHostSecret, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve, RevokePeer, RevokeToken, Search, Store,
-    Verify, WriteHostSecret,
+    AddPeer, Commit, CompleteSetup, CreateToken, DefineRole, FindDestination, IssueSetupCode, ListPeers, ListRoles,
+    ListTokens, Mark, ReadHostSecret, ReadMarks, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve, RevokePeer,
+    RevokeToken, Search, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -62,6 +62,10 @@ const POLICY: &[(Role, &[Operation])] = &[
             CreateToken,
             RevokeToken,
             ListTokens,
+            DefineRole,
+            ListRoles,
+            Mark,
+            ReadMarks,
             ReadHostSecret,
             WriteHostSecret,
             ReadStatistics,
@@ -85,6 +89,10 @@ const POLICY: &[(Role, &[Operation])] = &[
             CreateToken,
             RevokeToken,
             ListTokens,
+            DefineRole,
+            ListRoles,
+            Mark,
+            ReadMarks,
             ReadStatistics,
             ReadTrail,
             ReadQuarantine,
@@ -94,7 +102,7 @@ const POLICY: &[(Role, &[Operation])] = &[
     (Role::Reader, &[Search, Retrieve, Commit, FindDestination]),
     (Role::Viewer, &[Search, Retrieve]),
     (Role::Sender, &[Store, Commit]),
-    (Role::Auditor, &[ListPeers, ListTokens, ReadStatistics, ReadTrail, ReadQuarantine, Verify]),
+    (Role::Auditor, &[ListPeers, ListTokens, ListRoles, ReadMarks, ReadStatistics, ReadTrail, ReadQuarantine, Verify]),
     (Role::Monitor, &[ReadStatistics]),
     (Role::PeerStore, &[Store]),
     (Role::PeerFind, &[Search]),
@@ -107,6 +115,16 @@ const TOKEN_ROLES: &[Role] =
     &[Role::Administrator, Role::Reader, Role::Viewer, Role::Sender, Role::Auditor, Role::Monitor];
 
 impl Role {
+    /// The role of ours of that name.
+    pub(crate) fn named(name: &str) -> Option<Role> {
+        Role::all().find(|role| role.name() == name)
+    }
+
+    /// Whether the role may do that through one door or another.
+    pub(crate) fn holds(self, operation: Operation) -> bool {
+        self.operations().contains(&operation)
+    }
+
     /// Whether the role may do that through that door.
     pub fn may(self, operation: Operation, door: Door) -> bool {
         operation.doors().contains(&door) && self.operations().contains(&operation)

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::engine::{self, Sql, unsigned};
 use super::{Index, IndexError, KnownInstance, KnownStudy, Location, SeriesSummary, scope};
 use crate::Selection;
-use crate::access::{GrantedScope, Scope};
+use crate::access::{GrantedScope, Reach};
 
 /// Values of one list that go into one statement.
 const LIST: usize = 1_000;
@@ -96,10 +96,10 @@ impl Index {
     ) -> Result<Vec<KnownInstance>, IndexError> {
         let selection =
             Selection { studies: vec![study.clone()], series: vec![series.clone()], ..Selection::default() };
-        self.select_within(&selection, &Scope::everything())
+        self.select_within(&selection, &Reach::unlimited())
     }
 
-    fn select_within(&self, selection: &Selection, scope: &Scope) -> Result<Vec<KnownInstance>, IndexError> {
+    fn select_within(&self, selection: &Selection, scope: &Reach) -> Result<Vec<KnownInstance>, IndexError> {
         let lists: [(&str, Vec<&str>); 4] = [
             ("p.patient_id", selection.patient_ids.iter().map(String::as_str).collect()),
             ("s.study_instance_uid", selection.studies.iter().map(|uid| uid.as_str()).collect()),

@@ -184,7 +184,8 @@ impl Ingest {
         self.subject_of(&identity);
         // Decided again, now that the header is known: the role still holds and the scope admits it.
         let granted = self.archive.decided(&self.caller, StoreRequest { incoming: self.incoming.clone() }).await?;
-        if !granted.scope().admits(&scanned.data_set) {
+        let marks = self.archive.inner.registry.marks_of(&identity.study, identity.patient_id.as_deref());
+        if !granted.scope().admits(&scanned.data_set, &marks) {
             return Err(Refused::NotAllowed.into());
         }
         if !self.sealing.has_key() {

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::access::Scope;
+use crate::access::Reach;
 
 /// Proof that `decide` allowed `R`, and how far. Nothing else can make one.
 #[derive(Debug)]
@@ -16,12 +16,12 @@ pub struct Granted<R> {
 /// finds or opens stored instances asks for it: it goes into every `WHERE`, and is matched
 /// against every header.
 #[derive(Clone, Debug)]
-pub struct GrantedScope(Arc<Scope>);
+pub struct GrantedScope(Arc<Reach>);
 
 impl<R> Granted<R> {
     /// Only `decide` calls this.
-    pub(super) fn new(request: R, scope: Arc<Scope>) -> Granted<R> {
-        Granted { request, scope: GrantedScope(scope) }
+    pub(super) fn new(request: R, reach: Reach) -> Granted<R> {
+        Granted { request, scope: GrantedScope(Arc::new(reach)) }
     }
 
     /// What was asked.
@@ -36,9 +36,9 @@ impl<R> Granted<R> {
 }
 
 impl Deref for GrantedScope {
-    type Target = Scope;
+    type Target = Reach;
 
-    fn deref(&self) -> &Scope {
+    fn deref(&self) -> &Reach {
         &self.0
     }
 }
@@ -46,7 +46,7 @@ impl Deref for GrantedScope {
 #[cfg(any(test, feature = "testing"))]
 impl GrantedScope {
     /// A grant that nobody decided, for tests of the index alone; in no release.
-    pub fn for_test(scope: Scope) -> GrantedScope {
-        GrantedScope(Arc::new(scope))
+    pub fn for_test(reach: impl Into<Reach>) -> GrantedScope {
+        GrantedScope(Arc::new(reach.into()))
     }
 }

@@ -6,12 +6,16 @@ use rusqlite::types::Value as Cell;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use super::Batch;
+use crate::access::scope;
 use crate::index::column::{self, Searched};
 use crate::index::{IndexError, InstanceRow};
 
 const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
 const MODALITY: Tag = Tag(0x0008, 0x0060);
 const INSTITUTION_NAME: Tag = Tag(0x0008, 0x0080);
+const INSTITUTIONAL_DEPARTMENT_NAME: Tag = Tag(0x0008, 0x1040);
+const REFERRING_PHYSICIAN_NAME: Tag = Tag(0x0008, 0x0090);
+const NAME_OF_PHYSICIANS_READING_STUDY: Tag = Tag(0x0008, 0x1060);
 
 /// A study's row and the Patient ID it was made with.
 #[derive(Clone, Debug)]
@@ -25,9 +29,28 @@ pub(super) struct StudyId {
 pub(super) struct Label {
     modality: String,
     institution: String,
+    department: String,
     sop_class: String,
     /// The instance's own Patient ID where it is not its study's.
     patient_id: Option<String>,
+    /// Names as they came, several between backslashes.
+    referring: String,
+    reading: String,
+}
+
+impl Label {
+    /// In the order of the columns.
+    fn cells(&self) -> impl rusqlite::Params {
+        (
+            &self.modality,
+            &self.institution,
+            &self.department,
+            &self.sop_class,
+            &self.patient_id,
+            &self.referring,
+            &self.reading,
+        )
+    }
 }
 
 impl Batch<'_> {
@@ -109,28 +132,41 @@ impl Batch<'_> {
         let label = Label {
             modality: text(row.header, MODALITY),
             institution: text(row.header, INSTITUTION_NAME),
+            department: text(row.header, INSTITUTIONAL_DEPARTMENT_NAME),
             sop_class: row.sop_class.as_str().to_owned(),
             patient_id: (patient_id != study.patient_id).then_some(patient_id),
+            referring: row.header.texts(REFERRING_PHYSICIAN_NAME).join("\\"),
+            reading: row.header.texts(NAME_OF_PHYSICIANS_READING_STUDY).join("\\"),
         };
         if let Some(known) = self.known.labels.get(&label) {
             return Ok(*known);
         }
         let found = self.id(
-            "SELECT id FROM label WHERE modality = $1 AND institution = $2 AND sop_class = $3
-               AND patient_id IS NOT DISTINCT FROM $4",
-            params![label.modality, label.institution, label.sop_class, label.patient_id],
+            "SELECT id FROM label WHERE modality = $1 AND institution = $2 AND department = $3 AND sop_class = $4
+               AND patient_id IS NOT DISTINCT FROM $5 AND referring = $6 AND reading = $7",
+            label.cells(),
         )?;
         let id = match found {
             Some(id) => id,
-            None => {
-                self.run(
-                    "INSERT INTO label (modality, institution, sop_class, patient_id) VALUES ($1, $2, $3, $4)",
-                    params![label.modality, label.institution, label.sop_class, label.patient_id],
-                )?;
-                self.transaction.last_insert_rowid()
-            }
+            None => self.new_label(&label)?,
         };
         self.known.labels.insert(label, id);
+        Ok(id)
+    }
+
+    fn new_label(&mut self, label: &Label) -> Result<i64, IndexError> {
+        self.run(
+            "INSERT INTO label (modality, institution, department, sop_class, patient_id, referring, reading)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            label.cells(),
+        )?;
+        let id = self.transaction.last_insert_rowid();
+        for (kind, names) in [("referring", &label.referring), ("reading", &label.reading)] {
+            let names: Vec<String> = names.split('\\').map(str::to_owned).collect();
+            for form in scope::forms_of(&names) {
+                self.run("INSERT INTO label_name (form, kind, label) VALUES ($1, $2, $3)", params![form, kind, id])?;
+            }
+        }
         Ok(id)
     }
 

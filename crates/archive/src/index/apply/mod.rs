@@ -13,6 +13,8 @@ use rusqlite::{Connection, Transaction, params};
 pub(super) use entity::table;
 
 use super::engine::{Engine, signed};
+use crate::access::Marks;
+
 use super::{Applied, Change, IndexError, QuarantineRow, SeriesSummary, TrailRow};
 
 /// Applies records to the index. There is one.
@@ -115,6 +117,9 @@ impl Batch<'_> {
     }
 
     fn registry(&mut self, kind: &str, key: &str, json: Option<&str>) -> Result<(), IndexError> {
+        if kind == crate::change::kind::MARKS {
+            self.marks(key, json)?;
+        }
         match json {
             Some(json) => self.run(
                 "INSERT INTO registry (kind, entry, json) VALUES ($1, $2, $3)
@@ -123,6 +128,19 @@ impl Batch<'_> {
             ),
             None => self.run("DELETE FROM registry WHERE kind = $1 AND entry = $2", params![kind, key]),
         }
+    }
+
+    /// The marks of a subject, as searches look at them.
+    fn marks(&self, subject: &str, json: Option<&str>) -> Result<(), IndexError> {
+        self.run("DELETE FROM mark WHERE subject = $1", params![subject])?;
+        let marks: Marks =
+            json.map(serde_json::from_str).transpose().map_err(|_| IndexError::Damaged("marks"))?.unwrap_or_default();
+        let labels = marks.labels.iter().map(|label| ("label", label.as_str()));
+        let restrictions = marks.restrictions.iter().map(|restriction| ("restriction", restriction.name()));
+        for (what, value) in labels.chain(restrictions) {
+            self.run("INSERT INTO mark (subject, what, value) VALUES ($1, $2, $3)", params![subject, what, value])?;
+        }
+        Ok(())
     }
 
     fn trail(&mut self, row: &TrailRow) -> Result<(), IndexError> {

@@ -39,10 +39,22 @@ CREATE TABLE label (
     id INTEGER PRIMARY KEY,
     modality TEXT NOT NULL,
     institution TEXT NOT NULL,
+    department TEXT NOT NULL,
     sop_class TEXT NOT NULL,
-    patient_id TEXT
+    patient_id TEXT,
+    -- names as they came, several between backslashes
+    referring TEXT NOT NULL,
+    reading TEXT NOT NULL
 );
-CREATE INDEX label_by_modality ON label (modality, institution, sop_class);
+CREATE INDEX label_by_modality ON label (modality, institution, sop_class, referring);
+-- The normalised component groups of the names; kind is 'referring' or 'reading'.
+CREATE TABLE label_name (
+    form TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    label BIGINT NOT NULL REFERENCES label (id),
+    PRIMARY KEY (form, kind, label)
+) WITHOUT ROWID;
+CREATE INDEX label_name_label ON label_name (label);
 
 CREATE TABLE patient (
     id INTEGER PRIMARY KEY,
@@ -190,6 +202,16 @@ CREATE TABLE registry (
     json TEXT NOT NULL,
     PRIMARY KEY (kind, entry)
 ) WITHOUT ROWID;
+
+-- What people set down about studies and patients; subject is 'study:…' or 'patient:…',
+-- what is 'label' or 'restriction'.
+CREATE TABLE mark (
+    subject TEXT NOT NULL,
+    what TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (subject, what, value)
+) WITHOUT ROWID;
+CREATE INDEX mark_by_value ON mark (what, value, subject);
 
 CREATE TABLE trail (
     entry BIGINT PRIMARY KEY,

@@ -6,7 +6,7 @@ use leadglass_dicom::person_name::{FuzzyWord, NamePattern};
 use leadglass_dicom::query::{Key, Matching, Token, WildCard};
 use rusqlite::types::Value as Cell;
 
-use crate::access::scope::Scope;
+use crate::access::Reach;
 use crate::index::engine::Sql;
 use crate::index::scope;
 
@@ -34,7 +34,7 @@ pub(super) fn is_indexed(key: &Key) -> bool {
 }
 
 /// What a key says, as far as SQL can say it.
-pub(super) fn of_key(key: &Key, level: Level, limits: &Scope, sql: &mut Sql) -> Option<String> {
+pub(super) fn of_key(key: &Key, level: Level, limits: &Reach, sql: &mut Sql) -> Option<String> {
     if sql.values.len() > MOST_VALUES {
         return None;
     }
@@ -55,7 +55,7 @@ pub(super) fn of_key(key: &Key, level: Level, limits: &Scope, sql: &mut Sql) -> 
 }
 
 /// Modalities and SOP classes of a study, as far as the scope reaches.
-fn of_derived(derived: Derived, matching: &Matching, limits: &Scope, sql: &mut Sql) -> Option<String> {
+fn of_derived(derived: Derived, matching: &Matching, limits: &Reach, sql: &mut Sql) -> Option<String> {
     let condition = match derived {
         Derived::ModalitiesInStudy => of_text("l.modality", matching, false, sql)?,
         Derived::SopClassesInStudy => of_uid("l.sop_class", matching, sql)?,

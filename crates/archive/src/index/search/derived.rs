@@ -4,7 +4,7 @@ use leadglass_dicom::attribute::{Attribute, Derived, Level, Matchable};
 use leadglass_dicom::{DataSet, VR, Value};
 use rusqlite::Connection;
 
-use crate::access::scope::Scope;
+use crate::access::Reach;
 use crate::index::engine::{self, Sql};
 use crate::index::{IndexError, KnownInstance, lookup, scope};
 
@@ -15,7 +15,7 @@ pub(super) type Ids = Vec<i64>;
 pub(super) fn put(
     attribute: &Attribute,
     ids: &Ids,
-    limits: &Scope,
+    limits: &Reach,
     connection: &Connection,
     into: &mut DataSet,
 ) -> Result<(), IndexError> {
@@ -42,7 +42,7 @@ fn texts(
     what: &str,
     rest: &str,
     by_series: bool,
-    limits: &Scope,
+    limits: &Reach,
     connection: &Connection,
 ) -> Result<Vec<String>, IndexError> {
     let from = if by_series {
@@ -75,7 +75,7 @@ fn texts(
 pub(super) fn representative(
     level: Level,
     ids: &Ids,
-    limits: &Scope,
+    limits: &Reach,
     connection: &Connection,
 ) -> Result<Option<KnownInstance>, IndexError> {
     let Some(&id) = ids.get(level as usize) else { return Ok(None) };

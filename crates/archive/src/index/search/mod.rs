@@ -1,4 +1,4 @@
-//! Searching: a [`Query`] becomes SQL under a [`Scope`], rows come back as data sets.
+//! Searching: a [`Query`] becomes SQL under a [`Reach`], rows come back as data sets.
 //!
 //! SQL narrows down, by an index wherever the query's shape allows ([`plan`]); every
 //! candidate then passes the reference evaluator of `leadglass_dicom::query`, so what is
@@ -18,7 +18,7 @@ use rusqlite::types::Value as Cell;
 
 use super::engine::{self, Sql};
 use super::{Index, IndexError, KnownInstance, scope};
-use crate::access::{GrantedScope, Scope};
+use crate::access::{GrantedScope, Reach};
 use condition::alias;
 use plan::Plan;
 use row::Wanted;
@@ -95,7 +95,7 @@ impl Index {
 
 /// The whole statement: for every level from the top its attributes, then its ids, then what
 /// rows are ordered by.
-fn statement(query: &Query, scope: &Scope, page: &Page) -> (String, Sql, usize) {
+fn statement(query: &Query, scope: &Reach, page: &Page) -> (String, Sql, usize) {
     let mut sql = Sql::default();
     let plan = Plan::of(query, scope, &mut sql);
     let mut conditions = plan.conditions;
@@ -117,7 +117,7 @@ fn statement(query: &Query, scope: &Scope, page: &Page) -> (String, Sql, usize) 
 }
 
 /// An entity is in scope when an instance of it is.
-fn in_scope(level: Level, scope: &Scope, sql: &mut Sql) -> Option<String> {
+fn in_scope(level: Level, scope: &Reach, sql: &mut Sql) -> Option<String> {
     let limits = scope::on_label(scope, sql)?;
     let instances = match level {
         Level::Instance => "label l WHERE l.id = i.label",

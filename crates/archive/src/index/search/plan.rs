@@ -10,7 +10,7 @@ use leadglass_dicom::person_name::{FuzzyWord, NamePattern};
 use leadglass_dicom::query::{Key, Matching, Query, Token, WildCard};
 
 use super::condition::{alias, form_condition, prefix_range, word_condition};
-use crate::access::scope::Scope;
+use crate::access::Reach;
 use crate::index::apply::table;
 use crate::index::engine::Sql;
 
@@ -49,22 +49,23 @@ enum Start<'q> {
     /// Names by a word or its sound.
     Word(&'static Attribute, &'q FuzzyWord),
     /// The studies that the scope names.
-    ScopedStudies,
+    ScopedStudies(Vec<&'q str>),
 }
 
 impl Plan {
-    pub(super) fn of(query: &Query, scope: &Scope, sql: &mut Sql) -> Plan {
+    pub(super) fn of(query: &Query, scope: &Reach, sql: &mut Sql) -> Plan {
         let best = query.keys.iter().filter_map(|key| start_of(key, query.level)).min_by_key(|(rank, _)| *rank);
-        let start = match best {
-            Some((rank, start)) if rank < 20 || scope.everything || scope.studies.is_empty() => start,
-            _ if !scope.everything && !scope.studies.is_empty() && query.level >= Level::Study => Start::ScopedStudies,
-            Some((_, start)) => start,
-            None => Start::Table,
+        let start: Start<'_> = match best {
+            Some((rank, start)) if rank < 20 => start,
+            best => match scope.studies().filter(|_| query.level >= Level::Study) {
+                Some(studies) => Start::ScopedStudies(studies),
+                None => best.map_or(Start::Table, |(_, start)| start),
+            },
         };
-        Plan::beginning_with(start, query.level, scope, sql)
+        Plan::beginning_with(start, query.level, sql)
     }
 
-    fn beginning_with(start: Start<'_>, level: Level, scope: &Scope, sql: &mut Sql) -> Plan {
+    fn beginning_with(start: Start<'_>, level: Level, sql: &mut Sql) -> Plan {
         let mut plan =
             Plan { from: String::new(), conditions: Vec::new(), order: Vec::new(), descending: false, in_order: false };
         let column = |attribute: &Attribute| format!("{}.{}", alias(attribute.level), attribute.column);
@@ -75,9 +76,8 @@ impl Plan {
                 level
             }
             Start::Equal(attribute) => attribute.level,
-            Start::ScopedStudies => {
-                plan.conditions
-                    .push(format!("s.study_instance_uid IN {}", sql.list(scope.studies.iter().map(String::as_str))));
+            Start::ScopedStudies(ref studies) => {
+                plan.conditions.push(format!("s.study_instance_uid IN {}", sql.list(studies.iter().copied())));
                 Level::Study
             }
             Start::Newest(attribute) | Start::Sorted(attribute) => {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row};
 use super::LoadAttributes;
 use super::condition::is_indexed;
 use super::derived::{self, Ids};
-use crate::access::scope::Scope;
+use crate::access::Reach;
 use crate::index::{IndexError, column};
 
 /// Stored attributes loaded for one page at most.
@@ -51,7 +51,7 @@ fn is_stored_only(path: &[Tag]) -> bool {
 /// What is wanted of each row.
 pub(super) struct Wanted<'a> {
     query: &'a Query,
-    scope: &'a Scope,
+    scope: &'a Reach,
     /// Keys that columns hold.
     indexed: Vec<&'a Key>,
     /// Keys that only stored attributes answer.
@@ -73,7 +73,7 @@ pub(super) struct Entity {
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn of(query: &'a Query, scope: &'a Scope, load: LoadAttributes<'a>) -> Wanted<'a> {
+    pub(super) fn of(query: &'a Query, scope: &'a Reach, load: LoadAttributes<'a>) -> Wanted<'a> {
         let (indexed, stored): (Vec<&Key>, Vec<&Key>) = query.keys.iter().partition(|key| is_indexed(key));
         let derived = || {
             attribute::ALL

@@ -1,5 +1,7 @@
 //! Random archives, random queries, random scopes: SQL finds what the reference finds.
 
+use std::sync::Arc;
+
 use leadglass_dicom::attribute::{self, Level};
 use leadglass_dicom::charset::SpecificCharacterSet;
 use leadglass_dicom::datetime::{Date, DateTime, Range, Time, UtcOffset};
@@ -9,7 +11,7 @@ use leadglass_dicom::{DataSet, Tag, Uid, VR};
 use proptest::prelude::*;
 
 use super::model::*;
-use crate::access::{GrantedScope, Scope};
+use crate::access::{GrantedScope, Reach, Restriction, Scope};
 use crate::index::{Index, Page};
 
 const PATTERNS: [&str; 12] = ["A*", "*A", "*1", "P%*", "P_?", "?", "C*T*", "*hest*", "*%*", "a\\*", "*_*", "CHEST"];
@@ -129,6 +131,12 @@ fn text(dice: &mut Dice, values: &[&str]) -> Option<Matching> {
     })
 }
 
+fn random_reach(dice: &mut Dice) -> Reach {
+    let side = |dice: &mut Dice| (0..1 + dice.below(2)).map(|_| Arc::new(random_scope(dice))).collect();
+    let sides = (0..1 + dice.below(2)).map(|_| side(dice)).collect();
+    Reach::of(sides, dice.below(2) == 0)
+}
+
 fn random_scope(dice: &mut Dice) -> Scope {
     let some = |dice: &mut Dice, list: &[&str]| -> Vec<String> {
         if dice.below(2) == 0 { Vec::new() } else { vec![dice.of(list).to_owned(), dice.of(list).to_owned()] }
@@ -139,11 +147,20 @@ fn random_scope(dice: &mut Dice) -> Scope {
         institutions: some(dice, &INSTITUTIONS),
         patient_ids: some(dice, &IDS),
         studies: some(dice, &["1.0.0", "1.1.0", "1.0.1"]),
+        departments: if dice.below(4) == 0 { some(dice, &INSTITUTIONS) } else { Vec::new() },
+        referring_physicians: if dice.below(4) == 0 { some(dice, &["buc^jerome", "SMITH^john"]) } else { Vec::new() },
+        reading_physicians: if dice.below(4) == 0 {
+            some(dice, &["山田^太郎", "X", "Doe Roe^Jane"])
+        } else {
+            Vec::new()
+        },
+        labels: if dice.below(4) == 0 { vec!["a".into()] } else { Vec::new() },
+        cleared: Restriction::ALL.into_iter().filter(|_| dice.below(2) == 0).collect(),
     }
 }
 
 /// All rows, fetched in pages; each page in the same order as all at once.
-pub(super) fn found(index: &Index, headers: &[DataSet], query: &Query, scope: &Scope, limit: u64) -> Vec<DataSet> {
+pub(super) fn found(index: &Index, headers: &[DataSet], query: &Query, scope: &Reach, limit: u64) -> Vec<DataSet> {
     let mut load = |instance: &crate::index::KnownInstance| {
         headers.iter().find(|header| header.text(SOP_UID) == Some(instance.sop_instance.as_str())).cloned()
     };
@@ -168,7 +185,8 @@ proptest! {
         let dice = &mut Dice(seed);
         let headers = headers(dice);
         let directory = tempfile::tempdir().unwrap();
-        let (index, _writer) = indexed(&directory, &headers);
+        let (index, mut writer) = indexed(&directory, &headers);
+        mark(&headers, &mut writer);
         for _ in 0..60 {
             let level = Level::ALL[dice.below(4)];
             let mut keys: Vec<Key> = (0..dice.below(4)).filter_map(|_| random_key(dice, level)).collect();
@@ -176,7 +194,7 @@ proptest! {
                 keys.push(uids(dice, level));
             }
             let query = query(level, keys);
-            let scope = random_scope(dice);
+            let scope = random_reach(dice);
             let all = found(&index, &headers, &query, &scope, 1000);
             let mut keys: Vec<Vec<String>> = all.iter().map(|row| unique(row, level)).collect();
             keys.sort();

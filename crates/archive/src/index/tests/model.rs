@@ -1,5 +1,7 @@
 //! A small archive made from a number, its index, and what ought to be found in it.
 
+use std::collections::BTreeMap;
+
 use leadglass_dicom::attribute::{self, Attribute, Derived, Level, Matchable};
 use leadglass_dicom::query::{Query, matches};
 use leadglass_dicom::{
@@ -8,7 +10,8 @@ use leadglass_dicom::{
 };
 use zeroize::Zeroizing;
 
-use crate::access::scope::Scope;
+use crate::access::{Marked, Marks, Reach, Restriction};
+use crate::change::kind;
 use crate::index::column;
 use crate::index::{Applied, Change, Index, InstanceRow, Location, Writer};
 
@@ -97,6 +100,7 @@ fn series_headers(dice: &mut Dice, of_study: &DataSet, uid: &str) -> Vec<DataSet
     of_series.put_text(SERIES_UID, VR::UI, uid);
     of_series.put_text(MODALITY, VR::CS, dice.of(&MODALITIES));
     of_series.put_text(Tag(0x0008, 0x0080), VR::LO, dice.of(&INSTITUTIONS));
+    of_series.put_text(Tag(0x0008, 0x1040), VR::LO, dice.of(&INSTITUTIONS));
     of_series.put_text(Tag(0x0020, 0x0011), VR::IS, dice.below(3).to_string());
     of_series.put_text(Tag(0x0008, 0x103E), VR::LO, dice.of(&TEXTS));
     let items = (0..dice.below(3)).map(|_| {
@@ -123,6 +127,7 @@ fn series_headers(dice: &mut Dice, of_study: &DataSet, uid: &str) -> Vec<DataSet
         if dice.below(8) == 0 {
             header.put_text(PATIENT_ID, VR::LO, dice.of(&IDS));
             header.put_text(Tag(0x0008, 0x0080), VR::LO, dice.of(&INSTITUTIONS));
+            header.put_text(Tag(0x0008, 0x0090), VR::PN, dice.of(&NAMES));
         }
         header
     });
@@ -160,11 +165,41 @@ pub(super) fn indexed(directory: &tempfile::TempDir, headers: &[DataSet]) -> (In
     (index, writer)
 }
 
+/// The marks of their studies and patients, applied after them.
+pub(super) fn mark(headers: &[DataSet], writer: &mut Writer) {
+    let marks: BTreeMap<String, String> = headers.iter().flat_map(marked).collect();
+    let change = |(key, json): (String, String)| Change::Registry { kind: kind::MARKS.into(), key, json: Some(json) };
+    let marks = marks.into_iter().map(change).zip(headers.len() as u64 + 1..);
+    let marks: Vec<Applied<'_>> = marks.map(|(change, sequence)| Applied { sequence, change }).collect();
+    writer.apply(&marks).unwrap();
+}
+
+/// What people set down of its study and its patient: of some, by their numbers.
+pub(super) fn marks_of(header: &DataSet) -> Marks {
+    let study = header.text(STUDY_UID).unwrap();
+    let labels = if study.ends_with('1') { ["a".to_owned()].into() } else { Default::default() };
+    let of_study = (study.ends_with(".2")).then_some(Restriction::LegalHold);
+    let of_patient = (header.text(PATIENT_ID) == Some("A1")).then_some(Restriction::Vip);
+    Marks { labels, restrictions: of_study.into_iter().chain(of_patient).collect() }
+}
+
+fn marked(header: &DataSet) -> Vec<(String, String)> {
+    let Marks { labels, mut restrictions } = marks_of(header);
+    let vip = restrictions.remove(&Restriction::Vip);
+    let study = Marked::Study(header.text(STUDY_UID).unwrap().to_owned());
+    let mut marked = vec![(study, Marks { labels, restrictions })];
+    if vip {
+        let restrictions = [Restriction::Vip].into();
+        marked.push((Marked::Patient("A1".into()), Marks { restrictions, ..Marks::default() }));
+    }
+    marked.into_iter().map(|(subject, marks)| (subject.key(), serde_json::to_string(&marks).unwrap())).collect()
+}
+
 /// The unique keys, top down, of what ought to be found.
-pub(super) fn expected(headers: &[DataSet], query: &Query, scope: &Scope) -> Vec<Vec<String>> {
+pub(super) fn expected(headers: &[DataSet], query: &Query, scope: &Reach) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut seen: Vec<DataSet> = Vec::new();
-    for header in headers.iter().filter(|header| scope.admits(header)) {
+    for header in headers.iter().filter(|header| scope.admits(header, &marks_of(header))) {
         let entity = entity(headers, header, query.level);
         if seen.contains(&entity) {
             continue;
@@ -209,11 +244,13 @@ fn entity(headers: &[DataSet], header: &DataSet, level: Level) -> DataSet {
     entity
 }
 
-fn put_derived(attribute: &Attribute, headers: &[DataSet], of: &DataSet, scope: &Scope, into: &mut DataSet) {
+fn put_derived(attribute: &Attribute, headers: &[DataSet], of: &DataSet, scope: &Reach, into: &mut DataSet) {
     let Matchable::Derived(derived) = attribute.kind else { return };
     let own = entity(headers, of, attribute.level);
-    let within: Vec<&DataSet> =
-        headers.iter().filter(|other| scope.admits(other) && entity(headers, other, attribute.level) == own).collect();
+    let within: Vec<&DataSet> = headers
+        .iter()
+        .filter(|other| scope.admits(other, &marks_of(other)) && entity(headers, other, attribute.level) == own)
+        .collect();
     let distinct = |tag: Tag| {
         let mut values: Vec<String> = within.iter().filter_map(|header| header.text(tag)).map(str::to_owned).collect();
         values.sort();

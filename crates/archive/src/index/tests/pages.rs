@@ -29,7 +29,7 @@ fn rows_hold_what_was_asked_and_the_unique_keys() {
     let (index, _writer) = indexed(&directory, &headers);
     let mut query = query(Level::Study, Vec::new());
     query.include = Include::Listed(vec![vec![PATIENT_NAME], vec![Tag(0x0008, 0x0061)], vec![Tag(0x0020, 0x1208)]]);
-    let rows = found(&index, &headers, &query, &Scope::everything(), 10);
+    let rows = found(&index, &headers, &query, &Scope::everything().into(), 10);
     let row = rows.first().unwrap();
     assert_eq!(row.text(PATIENT_NAME), Some("Yamada^Tarou=山田^太郎"));
     assert_eq!((row.text(STUDY_UID), row.text(PATIENT_ID)), (Some("1.1"), Some("P1")));
@@ -44,11 +44,11 @@ fn stored_attributes_complete_rows() {
     let (index, _writer) = indexed(&directory, &headers);
     let mut of_series = query(Level::Series, Vec::new());
     of_series.include = Include::Listed(vec![vec![UNINDEXED]]);
-    let rows = found(&index, &headers, &of_series, &Scope::everything(), 10);
+    let rows = found(&index, &headers, &of_series, &Scope::everything().into(), 10);
     assert_eq!(rows.first().unwrap().text(UNINDEXED), Some("2.5"));
     let mut of_instance = query(Level::Instance, Vec::new());
     of_instance.include = Include::All;
-    let rows = found(&index, &headers, &of_instance, &Scope::everything(), 10);
+    let rows = found(&index, &headers, &of_instance, &Scope::everything().into(), 10);
     for (tag, element) in headers[0].iter() {
         assert_eq!(rows.first().unwrap().element(tag), Some(element), "{tag}");
     }

@@ -6,7 +6,7 @@ use leadglass_dicom::{SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use super::agreement::{found, query};
 use super::model::*;
 use crate::Selection;
-use crate::access::{GrantedScope, Scope};
+use crate::access::{GrantedScope, Marks, Reach, Scope};
 use crate::index::{Applied, Change, Index, IndexError, Location, QuarantineRow, SeriesSummary, TrailQuery, TrailRow};
 
 fn everything() -> GrantedScope {
@@ -29,7 +29,7 @@ fn what_is_replayed_is_applied_once_and_rebuilding_answers_alike() {
     let (second, mut rebuilt) = Index::open(&again.path().join("index"), &key()).unwrap();
     rebuilt.apply(&batch).unwrap();
     for level in Level::ALL {
-        let (query, all) = (query(level, Vec::new()), Scope::everything());
+        let (query, all) = (query(level, Vec::new()), Reach::from(Scope::everything()));
         assert_eq!(found(&first, &headers, &query, &all, 100), found(&second, &headers, &query, &all, 3));
     }
 }
@@ -89,7 +89,10 @@ fn selections_are_ordered_and_within_scope() {
     let all = index.select(&selection, &everything()).unwrap();
     let own = index.select(&selection, &GrantedScope::for_test(scope.clone())).unwrap();
     let count = |scope: &Scope| {
-        headers.iter().filter(|header| header.text(STUDY_UID) == Some("1.0.0") && scope.admits(header)).count()
+        headers
+            .iter()
+            .filter(|header| header.text(STUDY_UID) == Some("1.0.0") && scope.admits(header, &Marks::default()))
+            .count()
     };
     assert_eq!((all.len(), own.len()), (count(&Scope::everything()), count(&scope)));
     assert!(all.iter().all(|instance| instance.study == study));
