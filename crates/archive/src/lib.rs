@@ -20,6 +20,7 @@ pub mod review;
 pub mod seal;
 pub mod search;
 pub mod settings;
+pub mod spool;
 pub mod statistics;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -118,7 +118,7 @@ impl Archive {
     }
 }
 
-fn locked(data_dir: &Path) -> Result<File, OpenError> {
+pub(crate) fn locked(data_dir: &Path) -> Result<File, OpenError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
     made.map_err(|source| io("making the data directory", data_dir, source))?;
     let path = data_dir.join("lock");

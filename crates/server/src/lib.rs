@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod dicomweb;
+pub mod edge;
 pub mod first_run;
 pub mod gate;
 pub mod host;

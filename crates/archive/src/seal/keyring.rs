@@ -123,6 +123,11 @@ impl Keyring {
         id == self.trail.0 || id == self.change.0 || self.state.lock().keys.contains_key(&id)
     }
 
+    /// The names of all data keys, in no order.
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.state.lock().keys.keys().copied().collect()
+    }
+
     /// Destroys a key: the keyring is rewritten without it, durable when this returns.
     pub fn destroy(&self, id: KeyId) -> Result<(), KeyError> {
         let mut state = self.state.lock();

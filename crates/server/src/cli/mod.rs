@@ -9,6 +9,7 @@ pub mod connection;
 pub mod demo;
 pub mod doctor;
 pub mod echo;
+pub mod edge;
 pub mod export;
 pub mod exposure;
 pub mod find;
@@ -65,6 +66,8 @@ pub enum Command {
     Export(export::Export),
     /// Look, within a scope, for systems that would hand images to a stranger.
     Exposure(exposure::Exposure),
+    /// Stand beside modalities that cannot speak TLS, and send on what they send.
+    Edge(edge::Edge),
     /// Ask an archive whether it is there.
     Echo(echo::Echo),
     /// Ask an archive what it has.
@@ -101,6 +104,7 @@ impl Command {
             Command::Import(command) => command.run(output).await,
             Command::Export(command) => command.run(output).await,
             Command::Exposure(command) => command.run(output).await,
+            Command::Edge(command) => command.run(output).await,
             Command::Echo(command) => command.run(output).await,
             Command::Find(command) => command.run(output).await,
             Command::Get(command) => command.run(output).await,

@@ -7,13 +7,17 @@ use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, Scan};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
-    let mut text = String::from(
-        "# Leadglass configuration. Every key is optional and shown with its default;\n\
-         # an empty file starts an archive that is closed, encrypted and audited.\n",
-    );
-    for section in sections() {
+    let begin = "# Leadglass configuration. Every key is optional and shown with its default;\n\
+                 # an empty file starts an archive that is closed, encrypted and audited.\n";
+    commented(begin, &sections())
+}
+
+/// These sections as a commented file.
+pub(crate) fn commented(begin: &str, sections: &[Described]) -> String {
+    let mut text = begin.to_owned();
+    for section in sections {
         let _ = write!(text, "\n{}\n[{}]\n", comment(section.about), section.name);
-        for field in section.fields {
+        for field in &section.fields {
             let _ = write!(text, "\n{}\n# {} = {}\n", comment(field.doc), field.name, field.default);
         }
     }
@@ -22,16 +26,20 @@ pub fn commented_file() -> String {
 
 /// docs/CONFIG.md.
 pub fn markdown() -> String {
-    let mut text = String::from(
-        "# Configuration\n\n\
+    let begin = "# Configuration\n\n\
          Made by `leadglass config manual` (`make docs`) from the types in `crates/server/src/config`; a test keeps it true.\n\n\
          One TOML file, named with `--config FILE`. Every key is optional. Unknown keys are refused.\n\
-         No key switches TLS, authentication, sealing or the audit trail off.\n",
-    );
-    for section in sections() {
+         No key switches TLS, authentication, sealing or the audit trail off.\n";
+    tables(begin, &sections())
+}
+
+/// These sections as tables.
+pub(crate) fn tables(begin: &str, sections: &[Described]) -> String {
+    let mut text = begin.to_owned();
+    for section in sections {
         let _ = write!(text, "\n## `[{}]`\n\n{}\n\n", section.name, joined(section.about));
         text.push_str("| key | default | meaning |\n|---|---|---|\n");
-        for field in section.fields {
+        for field in &section.fields {
             let meaning = joined(field.doc).replace('|', "\\|");
             let _ = writeln!(text, "| `{}` | `{}` | {meaning} |", field.name, field.default);
         }
@@ -39,7 +47,8 @@ pub fn markdown() -> String {
     text
 }
 
-struct Described {
+/// A section with its fields and their defaults.
+pub(crate) struct Described {
     name: &'static str,
     about: &'static [&'static str],
     fields: Vec<DescribedField>,
@@ -63,7 +72,8 @@ fn sections() -> Vec<Described> {
     ]
 }
 
-fn described<S: Section>(name: &'static str) -> Described {
+/// A section under that name.
+pub(crate) fn described<S: Section>(name: &'static str) -> Described {
     let defaults = toml::Value::try_from(S::default()).unwrap_or(toml::Value::Boolean(false));
     let default = |key| defaults.get(key).map(ToString::to_string).unwrap_or_default();
     let fields = S::FIELDS.iter().map(|f| DescribedField { name: f.name, doc: f.doc, default: default(f.name) });

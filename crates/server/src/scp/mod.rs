@@ -28,9 +28,9 @@ use crate::listen::Visitor;
 use crate::metrics::ASSOCIATIONS;
 use admission::{Admitted, Connection};
 use session::Session;
-use sop_class::SopClasses;
-#[cfg(test)]
-pub(crate) use sop_class::is_storable;
+pub(crate) use sop_class::{
+    STORAGE_COMMITMENT_PUSH, STORAGE_COMMITMENT_PUSH_INSTANCE, Service, SopClasses, is_plain, is_storable,
+};
 use tally::{Counted, Tally};
 
 /// Our application entity: what its associations share.
