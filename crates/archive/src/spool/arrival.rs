@@ -10,7 +10,7 @@ use leadglass_dicom::scan::{Identity, Scanner};
 use leadglass_dicom::{TransferSyntax, Uid};
 
 use super::keys::HeldKey;
-use super::{Sheet, Shared, Spool, SpoolRefused, file, off_the_runtime};
+use super::{Shared, Sheet, Spool, SpoolRefused, file, off_the_runtime};
 use crate::perform::nanoseconds;
 use crate::seal::{Sealer, random_bytes};
 
@@ -88,9 +88,8 @@ impl Arrival {
     pub async fn finish(mut self) -> Result<u64, SpoolRefused> {
         let scanner = self.scanner.take().ok_or_else(refused_before)?;
         let scanned = scanner.finish().map_err(|error| SpoolRefused::CannotUnderstand(error.to_string()))?;
-        let identity = scanned
-            .identity
-            .ok_or_else(|| SpoolRefused::CannotUnderstand("the data set names no instance".into()))?;
+        let identity =
+            scanned.identity.ok_or_else(|| SpoolRefused::CannotUnderstand("the data set names no instance".into()))?;
         self.matches(&identity)?;
         let sealer = self.sealer.take().ok_or_else(refused_before)?;
         let (pieces, _) = sealer.finish().map_err(|error| SpoolRefused::Broken(error.to_string()))?;
@@ -117,7 +116,14 @@ impl Arrival {
 
     async fn write(&mut self, pieces: Vec<Vec<u8>>) -> Result<(), SpoolRefused> {
         self.draft.reserve(&pieces)?;
-        let fresh = Draft { file: None, kept: true, begin: Vec::new(), path: PathBuf::new(), bytes: 0, shared: self.draft.shared.clone() };
+        let fresh = Draft {
+            file: None,
+            kept: true,
+            begin: Vec::new(),
+            path: PathBuf::new(),
+            bytes: 0,
+            shared: self.draft.shared.clone(),
+        };
         let mut draft = std::mem::replace(&mut self.draft, fresh);
         self.draft = off_the_runtime(move || {
             draft.write(&pieces)?;
@@ -156,7 +162,9 @@ impl Draft {
             Ok::<_, std::io::Error>(())
         })();
         written.map_err(|error| match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => SpoolRefused::Full("the disk is full"),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                SpoolRefused::Full("the disk is full")
+            }
             _ => SpoolRefused::Broken(error.to_string()),
         })
     }

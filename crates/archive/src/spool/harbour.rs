@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::arrival::Draft;
 use super::keys::HeldKey;
 use super::look::FileKind;
-use super::{Sheet, Shared, SpoolRefused, Waits};
+use super::{Shared, Sheet, SpoolRefused, Waits};
 
 /// Most objects that share a sync.
 const BATCH: usize = 256;

@@ -311,7 +311,8 @@ impl Shared {
     }
 
     fn set_apart(&self, number: u64, reason: &str) -> Result<(), SpoolRefused> {
-        let reason = Reason { reason: reason.to_owned(), since_ns: crate::perform::nanoseconds(self.settings.clock.now()) };
+        let reason =
+            Reason { reason: reason.to_owned(), since_ns: crate::perform::nanoseconds(self.settings.clock.now()) };
         self.directory().set_apart(number, &reason, &self.keyring).map_err(broken)?;
         let mut state = self.state.lock();
         let waits = state.waiting.remove(&number).ok_or(SpoolRefused::NoSuchObject)?;

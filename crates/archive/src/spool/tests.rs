@@ -227,7 +227,9 @@ async fn many_at_once_share_their_syncs_and_all_are_kept() {
     let spool = open(dir.path());
     let senders = (0..32).map(|n| {
         let spool = spool.clone();
-        tokio::spawn(async move { take(&spool, &format!("1.{n}"), "CT1", &object(&format!("1.{n}"), 1)).await.unwrap() })
+        tokio::spawn(
+            async move { take(&spool, &format!("1.{n}"), "CT1", &object(&format!("1.{n}"), 1)).await.unwrap() },
+        )
     });
     let mut numbers: Vec<u64> = futures::future::join_all(senders).await.into_iter().map(Result::unwrap).collect();
     numbers.sort_unstable();

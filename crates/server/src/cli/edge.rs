@@ -143,7 +143,8 @@ fn spool(what: SpoolWhat, output: &Output) -> anyhow::Result<Exit> {
         SpoolWhat::Retry { numbers, file } => {
             let directory = SpoolDirectory::of(&EdgeConfig::load(&file.config)?.spool.dir);
             each(&numbers, |number| Ok(directory.retry(number)?))?;
-            output.say(&json!({ "retried": numbers }), "They wait again; a running edge sends them on within seconds.")?;
+            output
+                .say(&json!({ "retried": numbers }), "They wait again; a running edge sends them on within seconds.")?;
         }
         SpoolWhat::Discard { numbers, file } => {
             let directory = SpoolDirectory::of(&EdgeConfig::load(&file.config)?.spool.dir);
@@ -172,7 +173,8 @@ fn table(listed: &[Listed]) -> Table {
     table.set_header(["number", "from", "bytes", "SOP Instance UID", "state"]);
     for object in listed {
         let bytes = object.bytes.to_string();
-        let state = object.reason.as_deref().map_or_else(|| "waits".to_owned(), |reason| format!("set apart: {reason}"));
+        let state =
+            object.reason.as_deref().map_or_else(|| "waits".to_owned(), |reason| format!("set apart: {reason}"));
         table.add_row([&object.number, &object.sheet.calling_ae, &bytes, &object.sheet.sop_instance, &state]);
     }
     table

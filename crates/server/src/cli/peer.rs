@@ -9,6 +9,8 @@ use base64::Engine;
 use clap::Subcommand;
 use comfy_table::Table;
 use leadglass_dicom::AeTitle;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,6 +18,7 @@ use super::connection::Connection;
 use super::output::{Exit, Output};
 use super::scope::{Limits, words};
 use crate::host::{StartError, write_file};
+use crate::tls::verify::fingerprint;
 
 /// Enrol, list and revoke DICOM peers.
 #[derive(clap::Args, Debug)]
@@ -39,8 +42,12 @@ enum What {
         #[command(flatten)]
         limits: Limits,
         /// The folder for its bundle; made when absent, mode 0700.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "certificate")]
+        out: Option<PathBuf>,
+        /// A certificate of this archive's authority that it shows (PEM), instead of a new
+        /// one: an edge shows one certificate for all its modalities.
+        #[arg(long, value_name = "FILE", conflicts_with = "out")]
+        certificate: Option<PathBuf>,
         #[command(flatten)]
         connection: Connection,
     },
@@ -75,23 +82,13 @@ impl Peer {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self.what {
-            What::Add { ae, verbs, address, limits, out, connection } => {
-                let bundle = Bundle::within(&ae, &out);
-                bundle.prepare(&out)?;
-                let scope = limits.scope();
-                let request = json!({ "ae": ae.as_str(), "verbs": verbs, "address": address, "scope": scope });
-                let answer = connection.api()?.post("/admin/v1/peers", &request).await?;
-                bundle.write(&answer["issued"]).with_context(|| {
-                    format!(
-                        "{ae} is enrolled, but its bundle is not whole and its key is not given out again: \
-                         `leadglass peer revoke {ae}`, then add it again"
-                    )
-                })?;
-                let text = format!(
-                    "{ae} is enrolled. Its bundle is in {}: move it to the peer over a safe way and delete it here.",
-                    out.display()
-                );
-                output.say(&bundle, text)?;
+            What::Add { ae, verbs, address, limits, out, certificate, connection } => {
+                let asked = Asked { ae, verbs, address, scope: limits.scope() };
+                match (out, certificate) {
+                    (_, Some(certificate)) => asked.under(&certificate, &connection, output).await?,
+                    (Some(out), None) => asked.with_bundle(&out, &connection, output).await?,
+                    (None, None) => anyhow::bail!("name a folder: --out DIR"),
+                }
             }
             What::List { connection } => {
                 let peers = connection.api()?.get("/admin/v1/peers").await?;
@@ -103,6 +100,54 @@ impl Peer {
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+/// A peer to be enrolled.
+struct Asked {
+    ae: AeTitle,
+    verbs: Vec<String>,
+    address: Option<String>,
+    scope: Value,
+}
+
+impl Asked {
+    fn request(&self) -> Value {
+        json!({ "ae": self.ae.as_str(), "verbs": self.verbs, "address": self.address, "scope": self.scope })
+    }
+
+    /// Has a certificate made, and writes its bundle.
+    async fn with_bundle(&self, out: &Path, connection: &Connection, output: &Output) -> anyhow::Result<()> {
+        let ae = &self.ae;
+        let bundle = Bundle::within(ae, out);
+        bundle.prepare(out)?;
+        let answer = connection.api()?.post("/admin/v1/peers", &self.request()).await?;
+        bundle.write(&answer["issued"]).with_context(|| {
+            format!(
+                "{ae} is enrolled, but its bundle is not whole and its key is not given out again: \
+                 `leadglass peer revoke {ae}`, then add it again"
+            )
+        })?;
+        let text = format!(
+            "{ae} is enrolled. Its bundle is in {}: move it to the peer over a safe way and delete it here.",
+            out.display()
+        );
+        output.say(&bundle, text)
+    }
+
+    /// Enrols it with a certificate that somebody has already.
+    async fn under(&self, certificate: &Path, connection: &Connection, output: &Output) -> anyhow::Result<()> {
+        let read = CertificateDer::from_pem_file(certificate);
+        let der = read.with_context(|| format!("no certificate in {}", certificate.display()))?;
+        let sha256 = hex::encode(fingerprint(&der));
+        let mut request = self.request();
+        request["certificate"] = json!({ "sha256": sha256 });
+        connection.api()?.post("/admin/v1/peers", &request).await?;
+        let ae = &self.ae;
+        output.say(
+            &json!({ "ae": ae.as_str(), "certificate_sha256": sha256 }),
+            format!("{ae} is enrolled with the certificate in {}.", certificate.display()),
+        )
     }
 }
 

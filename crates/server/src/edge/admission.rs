@@ -75,7 +75,9 @@ impl Known {
     pub(super) fn own(&self, classes: &SopClasses, context: &ProposedContext) -> Option<ContextResult> {
         let (takes, refusal): (fn(&Uid) -> bool, _) = match classes.service(&context.abstract_syntax) {
             Some(Service::Verification) => (is_plain, None),
-            Some(Service::Storage) => (is_storable, (!self.may(EdgeVerb::Store)).then_some(ContextResult::UserRejection)),
+            Some(Service::Storage) => {
+                (is_storable, (!self.may(EdgeVerb::Store)).then_some(ContextResult::UserRejection))
+            }
             _ => return None,
         };
         Some(refusal.unwrap_or_else(|| match context.transfer_syntaxes.iter().find(|syntax| takes(syntax)) {
@@ -97,7 +99,8 @@ impl Known {
                 && classes.service(&context.abstract_syntax) == Some(Service::Storage)
                 && receives(&context.abstract_syntax)
         };
-        let queries: Vec<ProposedContext> = request.contexts.iter().filter(|context| is_query(context)).cloned().collect();
+        let queries: Vec<ProposedContext> =
+            request.contexts.iter().filter(|context| is_query(context)).cloned().collect();
         if queries.is_empty() {
             return Passed::default();
         }
@@ -109,7 +112,8 @@ impl Known {
             queries.into_iter().chain(storage).filter(|context| !context.transfer_syntaxes.is_empty()).collect();
         let of_ours = |uid: &Uid| contexts.iter().any(|context| context.abstract_syntax == *uid);
         let roles = request.roles.iter().filter(|role| role.scp && of_ours(&role.sop_class));
-        let roles = roles.map(|role| RoleSelection { sop_class: role.sop_class.clone(), scu: false, scp: true }).collect();
+        let roles =
+            roles.map(|role| RoleSelection { sop_class: role.sop_class.clone(), scu: false, scp: true }).collect();
         let extended = request.extended.iter().filter(|item| of_ours(&item.sop_class)).cloned().collect();
         Passed { contexts, roles, extended }
     }
@@ -161,7 +165,8 @@ mod tests {
         assert_eq!(told(here, "CT2", "ARCHIVE"), Some(Rejection::CallingAeNotRecognized));
         assert_eq!(told(here, "ct1", "ARCHIVE"), Some(Rejection::CallingAeNotRecognized));
         assert_eq!(told(here, "CT1", "OTHER"), Some(Rejection::CalledAeNotRecognized));
-        let item = |kind| Some(UserIdentityItem { kind, response_requested: false, primary: vec![], secondary: vec![] });
+        let item =
+            |kind| Some(UserIdentityItem { kind, response_requested: false, primary: vec![], secondary: vec![] });
         for kind in 2..=6 {
             let with = AssociateRequest { user_identity: item(kind), ..request("CT1", "ARCHIVE") };
             assert_eq!(modalities.admit(here, &with).err(), Some(Rejection::NoReasonGiven), "{kind}");

@@ -36,7 +36,8 @@ pub(super) async fn ask(association: &mut Scu, objects: &[&Waiting]) -> anyhow::
     let context = association.contexts_of(STORAGE_COMMITMENT_PUSH).next().map(|context| context.id);
     let context = context.context("the archive offers none to this title: enrol it with the verb `commit`")?;
     let transaction = format!("2.25.{}", uuid::Uuid::new_v4().as_u128());
-    let information = information(&transaction, objects).encode(Encoding::ImplicitLittleEndian, &SpecificCharacterSet::default())?;
+    let information =
+        information(&transaction, objects).encode(Encoding::ImplicitLittleEndian, &SpecificCharacterSet::default())?;
     let request = NActionRequest {
         message_id: association.next_message_id(),
         requested_sop_class: Uid::parse(STORAGE_COMMITMENT_PUSH)?,

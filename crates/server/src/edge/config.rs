@@ -222,9 +222,12 @@ impl EdgeConfig {
             self.check_modality(modality)?;
         }
         title("archive.ae_title", &self.archive.ae_title)?;
-        if !self.archive.address.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
-        }) {
+        if !self
+            .archive
+            .address
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
+        {
             return value("archive.address", "is host:port");
         }
         for uid in &self.archive.private_storage_sop_classes {
@@ -247,7 +250,10 @@ impl EdgeConfig {
         }
         let same = |other: &&Modality| other.ae_title == modality.ae_title && other.address == modality.address;
         if self.modality.iter().filter(same).count() > 1 {
-            return value("modality.ae_title", &format!("{} at {} is there twice", modality.ae_title, modality.address));
+            return value(
+                "modality.ae_title",
+                &format!("{} at {} is there twice", modality.ae_title, modality.address),
+            );
         }
         Ok(())
     }

@@ -12,12 +12,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use leadglass_archive::spool::{SpoolReader, SpoolRefused, Waiting};
 use leadglass_dicom::{AeTitle, Uid};
+use leadglass_dimse::AssociationError;
 use leadglass_dimse::association::AbortSource;
 use leadglass_dimse::message::{CStoreRequest, Priority};
 use leadglass_dimse::negotiation::ContextResult;
 use leadglass_dimse::scu::{self, ChunkSource};
 use leadglass_dimse::status::Status;
-use leadglass_dimse::AssociationError;
 
 use super::config::RemoveAfter;
 use super::{Shared, commitment};

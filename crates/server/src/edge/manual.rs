@@ -69,7 +69,9 @@ mod tests {
         let tree = toml::Value::try_from(EdgeConfig::default()).unwrap();
         let sections = tree.as_table().unwrap().values().filter_map(toml::Value::as_table);
         assert_eq!(sections.flat_map(|section| section.values()).filter(|value| value.is_bool()).count(), 0);
-        for text in ["tls = false", "[listen]\naddress = \"0.0.0.0\"", "[archive]\nplain = 1", "[[modality]]\nae_title = \"X\""] {
+        for text in
+            ["tls = false", "[listen]\naddress = \"0.0.0.0\"", "[archive]\nplain = 1", "[[modality]]\nae_title = \"X\""]
+        {
             assert!(EdgeConfig::parse(text).is_err(), "{text}");
         }
     }

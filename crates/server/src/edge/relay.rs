@@ -72,7 +72,9 @@ where
         let answers = received.command.u16(MESSAGE_ID_BEING_RESPONDED_TO) == Some(id);
         let asked = message.command.u16(COMMAND_FIELD).unwrap_or_default() | RESPONSE;
         if field != asked || !answers {
-            return Err(RelayError::Behind(AssociationError::PeerMisbehaved("it answered something else than was asked")));
+            return Err(RelayError::Behind(AssociationError::PeerMisbehaved(
+                "it answered something else than was asked",
+            )));
         }
         let status = Status(received.command.u16(STATUS).unwrap_or(Status::PROCESSING_FAILURE.0));
         backward(front, behind, &received).await?;
@@ -133,7 +135,9 @@ where
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
     if front.context(object.context_id).is_none() {
-        return Err(RelayError::Behind(AssociationError::PeerMisbehaved("an object on a context that was not accepted")));
+        return Err(RelayError::Behind(AssociationError::PeerMisbehaved(
+            "an object on a context that was not accepted",
+        )));
     }
     backward(front, behind, object).await?;
     loop {
@@ -142,7 +146,11 @@ where
         match answer.command.u16(COMMAND_FIELD) {
             Some(C_STORE_RSP) => return forward(front, behind, &answer).await,
             Some(C_CANCEL_RQ) => cancel(behind, operation.context_id, id).await?,
-            _ => return Err(RelayError::Front(AssociationError::PeerMisbehaved("it answered an object with something else"))),
+            _ => {
+                return Err(RelayError::Front(AssociationError::PeerMisbehaved(
+                    "it answered an object with something else",
+                )));
+            }
         }
     }
 }

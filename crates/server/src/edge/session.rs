@@ -136,7 +136,9 @@ impl Session {
             (Ok(Command::CEchoRequest(request)), Some(Service::Verification)) => {
                 self.association.send(context.id, &request.response(Status::SUCCESS).into(), None).await
             }
-            (Ok(Command::CStoreRequest(request)), Some(Service::Storage)) => store::store(self, &context, &request).await,
+            (Ok(Command::CStoreRequest(request)), Some(Service::Storage)) => {
+                store::store(self, &context, &request).await
+            }
             (Ok(Command::CFindRequest(_) | Command::CGetRequest(_)), _) => self.pass(&context, message).await,
             // Nothing runs that could be cancelled: what it meant has been answered already.
             (Ok(Command::CCancelRequest(_)), _) => Ok(()),
