@@ -51,4 +51,5 @@ fuzz: ## each decoder for SECONDS (60) on the kept seeds
 
 docs: ## the generated documents
 	$(CARGO) run --quiet --package leadglass -- config manual > docs/CONFIG.md
+	$(CARGO) run --quiet --package leadglass -- edge config manual > docs/EDGE-CONFIG.md
 	$(CARGO) run --quiet --package leadglass -- exposure checks --manual > docs/EXPOSURE.md
