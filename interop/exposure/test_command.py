@@ -6,6 +6,8 @@ import json
 import os
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -16,15 +18,15 @@ DICOM = bytes(128) + b"DICM" + b"\x02\x00\x10\x00UI\x14\x00" + b"1.2.840.10008.1
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder():
     """A tree with one file that everyone may read, in a folder that a name is planted in."""
-    tmp_path.chmod(0o755)
-    images = tmp_path / "images" / "PLANTED^JANE"
-    images.mkdir(parents=True)
-    (images / "a.dcm").write_bytes(DICOM)
-    for path in [images.parent, images, images / "a.dcm"]:
-        path.chmod(0o755)
-    return images.parent
+    with tempfile.TemporaryDirectory(prefix="leadglass-command-") as directory:
+        images = Path(directory) / "PLANTED^JANE"
+        images.mkdir()
+        (images / "a.dcm").write_bytes(DICOM)
+        for path in [images.parent, images, images / "a.dcm"]:
+            path.chmod(0o755)
+        yield images.parent
 
 
 def scope_of(folder):

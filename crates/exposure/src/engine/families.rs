@@ -36,6 +36,10 @@ pub(super) fn not_understood(look: &mut Look<'_, '_>, guesses: &[Guess]) {
         return;
     }
     let shut = look.known.dicom.as_ref().is_some_and(|facts| facts.refused_over_tls.is_some());
+    if shut && look.notes.of(&catalogue::dimse::D_07).next().is_some() {
+        // A home of DICOM that keeps strangers out: its own family said so.
+        return;
+    }
     let state = if shut { State::RefusedBefore } else { State::Error };
     for check in guesses.iter().flat_map(|guess| checks_of(*guess)) {
         // D-04 and W-12 are about what the owner named.
