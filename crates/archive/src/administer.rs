@@ -1,6 +1,7 @@
 //! Administration: peers, tokens and setup, each change one record.
 
 mod marks;
+mod overview;
 mod roles;
 
 use std::time::{Duration, SystemTime};
@@ -15,6 +16,7 @@ use crate::access::{Role, Scope, requests};
 use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
 
+pub use overview::Entitled;
 pub use roles::DefinedRole;
 
 /// How long a setup code lives.
@@ -94,6 +96,16 @@ impl Archive {
             Ok((Some(Change::SetupCompleted { token }), secret))
         })
         .await
+    }
+
+    /// A number that rises with each change of who may come in and what they may do.
+    pub fn access_version(&self) -> u64 {
+        self.inner.registry.version()
+    }
+
+    /// Whether there is an administrator who does not get in without a second factor.
+    pub fn has_administrator_with_second_factor(&self) -> bool {
+        self.inner.registry.has_administrator_with_second_factor()
     }
 
     /// Whether setup is done.
@@ -390,7 +402,7 @@ fn checked_address(address: &str) -> Result<String, Refused> {
     }
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 

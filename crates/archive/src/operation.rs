@@ -82,6 +82,8 @@ operations! {
     Mark "mark" through [Admin, Host];
     /// Reading labels and restrictions.
     ReadMarks "read-marks" through [Admin, Host];
+    /// Reading who may do what, and where the doors are.
+    Explain "explain" through [Admin, Host];
     /// Reading a secret of the host.
     ReadHostSecret "read-host-secret" through [Host];
     /// Replacing a secret of the host.

@@ -58,6 +58,7 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.tokens(caller).await;
     let _ = archive.define_role(caller, "night", [Operation::Search].into()).await;
     let _ = archive.roles(caller).await;
+    let _ = archive.explain(caller).await;
     let subject = Marked::Patient("PAT-9".into());
     let _ = archive.mark(caller, subject.clone(), Marks::default()).await;
     let _ = archive.marks(caller, subject).await;

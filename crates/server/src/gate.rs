@@ -21,6 +21,8 @@ use leadglass_exposure::run::Limits;
 use leadglass_exposure::self_audit::{self, Doors};
 use tokio_util::sync::CancellationToken;
 
+use crate::interfaces::addresses_behind;
+use crate::posture::Addresses;
 use crate::tls::TlsError;
 use crate::tls::authority::random;
 
@@ -34,7 +36,7 @@ const CONVERSATION: Duration = Duration::from_secs(5);
 pub struct Exposed(pub Vec<Exposure>);
 
 /// One finding on a door.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Exposure {
     /// The check: docs/EXPOSURE.md has its paragraph.
     pub check: &'static str,
@@ -108,6 +110,18 @@ impl Look {
     }
 }
 
+/// The pairs of addresses under which two doors answer: several at a wildcard.
+pub fn each_address(at: Addresses) -> Vec<Addresses> {
+    let of = |door: SocketAddr| -> Vec<SocketAddr> {
+        addresses_behind(door.ip()).into_iter().map(|ip| SocketAddr::new(ip, door.port())).collect()
+    };
+    let (https, dicom) = (of(at.https), of(at.dicom));
+    let pair = |n: usize| {
+        Some(Addresses { https: *https.get(n % https.len().max(1))?, dicom: *dicom.get(n % dicom.len().max(1))? })
+    };
+    (0..https.len().max(dicom.len())).filter_map(pair).collect()
+}
+
 /// What a door must be seen to be: passed, each of them, and none of the others in error.
 struct Demand {
     speaks: &'static [&'static str],
@@ -168,9 +182,9 @@ fn is_exposure(outcome: &Outcome) -> bool {
 
 impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stranger who looked at the doors found them open; they are not bound")?;
+        f.write_str("a stranger who looked at the doors found them open; they are not bound where others could come")?;
         for Exposure { check, title, port, remediation } in &self.0 {
-            write!(f, "\n  {check} {title} (port {port} of the rehearsal). {remediation}")?;
+            write!(f, "\n  {check} {title} (port {port}). {remediation}")?;
         }
         f.write_str("\nThe checks are in docs/EXPOSURE.md.")
     }

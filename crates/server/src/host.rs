@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Config;
 use crate::first_run;
+use crate::posture::{Addresses, Posture};
 use crate::study_names::StudyNames;
 use crate::tls::authority::random;
 use crate::tls::{Tls, TlsError};
@@ -40,6 +41,8 @@ pub struct Host {
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
     operator: Caller,
+    /// Where the doors are, and what a stranger saw of them.
+    pub posture: Posture,
     /// How studies are called in the log.
     pub study_names: StudyNames,
 }
@@ -100,6 +103,7 @@ impl Host {
         let host = Host {
             metrics: crate::metrics::exporter(),
             study_names: StudyNames::new(&key),
+            posture: Posture::new(Addresses::configured(&config.listen)),
             archive,
             tls,
             config,

@@ -21,6 +21,15 @@ pub const BYTES_OUT: &str = "leadglass_sent_bytes_total";
 /// Open associations.
 pub const ASSOCIATIONS: &str = "leadglass_associations";
 
+/// What a stranger's last look at the doors found.
+pub const EXPOSURE_FINDINGS: &str = "leadglass_exposure_findings";
+/// 1 when that look could not be taken to its end.
+pub const EXPOSURE_UNFINISHED: &str = "leadglass_exposure_look_unfinished";
+/// When it was, seconds since 1970.
+pub const EXPOSURE_LOOKED: &str = "leadglass_exposure_looked_timestamp_seconds";
+/// 1 when the doors are not where they are configured to be.
+pub const EXPOSURE_HELD: &str = "leadglass_doors_held";
+
 /// The label `door` of what came through the DICOM door.
 pub const DICOM: &str = "dicom";
 /// The label `door` of what came through DICOMweb.
@@ -95,4 +104,8 @@ fn describe() {
     describe_counter!(BYTES_IN, Unit::Bytes, "bytes of data sets received");
     describe_counter!(BYTES_OUT, Unit::Bytes, "bytes of data sets sent");
     describe_gauge!(ASSOCIATIONS, "open DICOM associations");
+    describe_gauge!(EXPOSURE_FINDINGS, "what a stranger's last look at the doors found");
+    describe_gauge!(EXPOSURE_UNFINISHED, "1 when that look could not be taken to its end");
+    describe_gauge!(EXPOSURE_LOOKED, Unit::Seconds, "when it was, since 1970");
+    describe_gauge!(EXPOSURE_HELD, "1 when the doors are not where they are configured to be");
 }

@@ -17,6 +17,7 @@ pub fn router(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
         metrics: Some(host.metrics.clone()),
         certificates: host.tls.clone(),
         study_names: host.study_names.clone(),
+        posture: host.posture.clone(),
     });
     (web::router(state.clone()), state)
 }

@@ -1,51 +1,62 @@
 //! An archive at work: both doors open, upkeep running, until it is told to stop.
+//!
+//! [`doors`](crate::doors) opens them, [`posture`](crate::posture) says where they may be;
+//! here it is seen to that they are nowhere else: before they open, each hour, and when what
+//! decides it has changed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use tokio::net::TcpListener;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
+use crate::doors::{Behind, Doors};
+use crate::first_run;
+use crate::gate::{self, Shut};
 use crate::host::{Host, StartError};
-use crate::listen::caps::Caps;
-use crate::listen::{self, Threshold};
-use crate::web::WebState;
-use crate::{first_run, gate, scp};
+use crate::posture::{Addresses, Conditions, Held, Shown};
 
 /// How often certificates are looked at.
 const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
 /// How long a rehearsal's last conversations may take to end.
 const REHEARSAL_CLOSE: Duration = Duration::from_secs(2);
-/// How often it is looked whether setup is done.
-const SETUP_CHECK: Duration = Duration::from_secs(2);
+/// How often it is looked whether the doors are where they may be.
+const PLACE_CHECK: Duration = Duration::from_secs(2);
+/// How often a stranger looks at the open doors.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// How long after a change of who may come in a stranger looks, at the earliest.
+const LOOK_AFTER_CHANGE: Duration = Duration::from_secs(60);
+
+/// How often, and how many times, it is tried to listen where the old doors still do.
+const RETRY: Duration = Duration::from_millis(20);
+const RETRIES: u32 = 100;
 
 /// An archive with both doors open.
 pub struct Running {
-    /// Where HTTPS answers.
+    /// Where HTTPS answered first.
     pub https: SocketAddr,
-    /// Where DICOM over TLS answers.
+    /// Where DICOM over TLS answered first.
     pub dicom: SocketAddr,
     host: Arc<Host>,
-    web: WebState,
     stop: CancellationToken,
     tasks: TaskTracker,
+    keeper: tokio::task::JoinHandle<bool>,
 }
 
 impl Running {
-    /// Opens both doors, after a stranger's look at a rehearsal of them found nothing.
+    /// Opens both doors, after a stranger's look at a rehearsal of them found nothing; on
+    /// loopback as long as not all is there that others' coming asks for.
     pub async fn start(host: Arc<Host>) -> Result<Running, StartError> {
-        let behind = Behind::of(&host);
-        let was_set_up = host.archive.is_set_up();
-        rehearse(&host, &behind).await?;
-        let at = Addresses { https: host.config.listen.https, dicom: host.config.listen.dicom };
-        let doors = Doors::open(&host, &behind, at).await?;
-        doors.tasks.spawn(upkeep(host.clone(), doors.stop.clone(), was_set_up));
-        let Doors { at: Addresses { https, dicom }, web, stop, tasks } = doors;
-        Ok(Running { https, dicom, host, web, stop, tasks })
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let keeper = Keeper::start(host.clone()).await?;
+        let Addresses { https, dicom } = keeper.doors.at;
+        tasks.spawn(upkeep(host.clone(), stop.clone()));
+        tasks.close();
+        let keeper = tokio::spawn(keeper.keep(stop.clone()));
+        Ok(Running { https, dicom, host, stop, tasks, keeper })
     }
 
     /// The archive.
@@ -53,143 +64,215 @@ impl Running {
         &self.host
     }
 
+    /// Where the doors are and why.
+    pub fn posture(&self) -> Shown {
+        self.host.posture.shown()
+    }
+
     /// Stops accepting, lets messages and requests in flight finish within
     /// `limits.stop_s`, closes the archive. Says whether all of them did.
     pub async fn stop(self) -> bool {
-        self.web.set_ready(false);
         self.stop.cancel();
-        self.tasks.close();
-        let within = Duration::from_secs(self.host.config.limits.stop_s);
-        let finished = tokio::time::timeout(within, self.tasks.wait()).await.is_ok();
+        self.tasks.wait().await;
+        let finished = self.keeper.await.unwrap_or(false);
         self.host.archive.close().await;
         finished
     }
 }
 
-/// What is behind the doors: the same at a rehearsal as after it.
-#[derive(Clone)]
-struct Behind {
-    https: Arc<rustls::ServerConfig>,
-    dicom: Arc<rustls::ServerConfig>,
-    router: fn(&Arc<Host>, SocketAddr) -> (Router, WebState),
-    /// How many may come at once, and how long they may take to shake hands.
-    limits: Limits,
+/// Sees to it that the doors are where they may be.
+struct Keeper {
+    host: Arc<Host>,
+    behind: Behind,
+    doors: Doors,
+    /// What the archive's access was when a stranger looked last.
+    seen: u64,
+    was_set_up: bool,
+    looked: tokio::time::Instant,
 }
 
-impl Behind {
-    fn of(host: &Host) -> Behind {
-        Behind {
-            https: host.tls.https(),
-            dicom: host.tls.dicom(),
-            router: crate::router,
-            limits: host.config.limits.clone(),
+impl Keeper {
+    async fn start(host: Arc<Host>) -> Result<Keeper, StartError> {
+        let behind = Behind::of(&host);
+        let configured = Addresses::configured(&host.config.listen);
+        let held = conditions(&host).hold(configured);
+        let at = if held.is_some() { configured.on_loopback() } else { configured };
+        rehearse(&host, &behind, at).await?;
+        let doors = Doors::open(&host, &behind, at).await?;
+        host.posture.opened(Some(doors.at), held);
+        if let Some(held) = held {
+            tracing::warn!(https = %doors.at.https, dicom = %doors.at.dicom, why = held.words(), "on loopback for now");
+        }
+        let (seen, was_set_up) = (host.archive.access_version(), host.archive.is_set_up());
+        Ok(Keeper { host, behind, doors, seen, was_set_up, looked: tokio::time::Instant::now() })
+    }
+
+    async fn keep(mut self, stop: CancellationToken) -> bool {
+        let mut places = tokio::time::interval(PLACE_CHECK);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = places.tick() => self = self.seen_to().await,
+            }
+        }
+        let within = Duration::from_secs(self.host.config.limits.stop_s);
+        self.doors.close(within).await
+    }
+
+    /// Moves the doors when they may be elsewhere, and lets a stranger look when it is time.
+    async fn seen_to(self) -> Keeper {
+        let configured = Addresses::configured(&self.host.config.listen);
+        let shown = self.host.posture.shown();
+        let held = conditions(&self.host).hold(configured);
+        let changed = self.host.archive.access_version() != self.seen;
+        // What a stranger found keeps the doors back until something changes.
+        let found = shown.held == Some(Held::Exposed) && !changed;
+        match held {
+            Some(_) if !self.doors.at.are_loopback() => return self.withdraw(held).await,
+            None if self.doors.at.are_loopback() && !configured.are_loopback() && !found => {
+                return self.come_out(configured).await;
+            }
+            _ => {}
+        }
+        let since = self.looked.elapsed();
+        // Once setup is done more stands behind the doors than was rehearsed.
+        let is_new = !self.was_set_up && self.host.archive.is_set_up();
+        if since >= LOOK_AGAIN || is_new || changed && since >= LOOK_AFTER_CHANGE {
+            return self.looked_at().await;
+        }
+        self
+    }
+
+    fn note_look(&mut self) {
+        (self.seen, self.was_set_up) = (self.host.archive.access_version(), self.host.archive.is_set_up());
+        self.looked = tokio::time::Instant::now();
+    }
+
+    /// A stranger looks at the doors as they stand; a finding closes them where others come.
+    async fn looked_at(mut self) -> Keeper {
+        self.note_look();
+        let seen = look(&self.host, self.doors.at).await;
+        match seen {
+            Ok(()) => self,
+            Err(_) if self.doors.at.are_loopback() => self,
+            Err(_) => self.withdraw(Some(Held::Exposed)).await,
         }
     }
-}
 
-/// Where doors are.
-#[derive(Clone, Copy)]
-struct Addresses {
-    https: SocketAddr,
-    dicom: SocketAddr,
-}
-
-/// Two open doors.
-struct Doors {
-    at: Addresses,
-    web: WebState,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-}
-
-impl Doors {
-    async fn open(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<Doors, StartError> {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let limits = &behind.limits;
-        let https = threshold(limits, "https", at.https, behind.https.clone()).await?;
-        let dicom = threshold(limits, "dicom", at.dicom, behind.dicom.clone()).await?;
-        let at = Addresses { https: address(&https)?, dicom: address(&dicom)? };
-        let (router, web) = (behind.router)(host, at.https);
-        tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
-        tasks.spawn(serve_dicom(host.clone(), dicom, stop.clone(), tasks.clone()));
-        Ok(Doors { at, web, stop, tasks })
+    /// Opens the doors where others can come, after a look at their rehearsal there.
+    async fn come_out(mut self, at: Addresses) -> Keeper {
+        self.note_look();
+        if let Err(error) = rehearse(&self.host, &self.behind, at).await {
+            tracing::error!(%error, "the doors stay on loopback");
+            self.host.posture.opened(Some(self.doors.at), Some(Held::Exposed));
+            return self;
+        }
+        self.moved_to(at, None).await
     }
 
-    async fn close(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        // Whoever else came to a rehearsal and stays does not keep the archive from starting.
-        let _ = tokio::time::timeout(REHEARSAL_CLOSE, self.tasks.wait()).await;
+    async fn withdraw(self, held: Option<Held>) -> Keeper {
+        let words = held.map_or("", Held::words);
+        tracing::error!(why = words, "the doors are closed but for this machine");
+        let at = Addresses::configured(&self.host.config.listen).on_loopback();
+        self.moved_to(at, held).await
+    }
+
+    /// Opens at other addresses and closes where it was; when that cannot be, everywhere.
+    async fn moved_to(mut self, at: Addresses, held: Option<Held>) -> Keeper {
+        // The same ports: nobody can listen there before the old doors have let go.
+        self.doors.shut();
+        match self.opened_elsewhere(at).await {
+            Ok(doors) => {
+                let before = std::mem::replace(&mut self.doors, doors);
+                let within = Duration::from_secs(self.host.config.limits.stop_s);
+                tokio::spawn(before.close(within));
+                self.host.posture.opened(Some(self.doors.at), held);
+                crate::cli::serve::moved(&self.host, self.doors.at);
+                tracing::info!(https = %self.doors.at.https, dicom = %self.doors.at.dicom, "the doors moved");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the doors are closed: they could not be opened there");
+                self.host.posture.opened(None, held);
+            }
+        }
+        self
+    }
+}
+
+impl Keeper {
+    /// The old doors' listeners go with their tasks, which have been told just now.
+    async fn opened_elsewhere(&self, at: Addresses) -> Result<Doors, StartError> {
+        let mut tries = tokio::time::interval(RETRY);
+        let mut opened = Doors::open(&self.host, &self.behind, at).await;
+        for _ in 0..RETRIES {
+            if opened.is_ok() {
+                break;
+            }
+            tries.tick().await;
+            opened = Doors::open(&self.host, &self.behind, at).await;
+        }
+        opened
+    }
+}
+
+fn conditions(host: &Host) -> Conditions {
+    Conditions {
+        set_up: host.archive.is_set_up(),
+        second_factor: host.archive.has_administrator_with_second_factor(),
+        public_dimse: host.config.consent.public_dimse,
     }
 }
 
 /// Opens the doors on ports that nobody knows, looks at them as a stranger would, and closes them.
-async fn rehearse(host: &Arc<Host>, behind: &Behind) -> Result<(), StartError> {
+async fn rehearse(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<(), StartError> {
     let hidden = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
-    let at = Addresses { https: hidden(host.config.listen.https), dicom: hidden(host.config.listen.dicom) };
-    let folder = host.config.data.dir.join("self-audit");
-    // What the last start left is of no more use.
-    let _ = tokio::fs::remove_dir_all(&folder).await;
+    let at = Addresses { https: hidden(at.https), dicom: hidden(at.dicom) };
     // However few the archive lets in, the stranger who looks is not kept out by his own last visit.
     let behind = Behind { limits: Limits::default(), ..behind.clone() };
     let doors = Doors::open(host, &behind, at).await?;
-    let look = gate::Look {
-        dicom: doors.at.dicom,
-        https: doors.at.https,
-        ae_title: host.ae_title.clone(),
-        authority_sha256: host.tls.ca_fingerprint(),
-        folder,
-    };
     tracing::info!("looking at a rehearsal of the doors as a stranger would; refusals that follow are its");
-    let (dicom, https) = (look.dicom, look.https);
-    let seen = look.look(host.clock.clone()).await;
-    doors.close().await;
+    let seen = look(host, doors.at).await;
+    // Whoever else came to a rehearsal and stays does not keep the archive from starting.
+    doors.close(REHEARSAL_CLOSE).await;
     tracing::info!("the look at the rehearsal is over");
-    Ok(gate::judge(&seen?, dicom, https)?)
+    Ok(seen?)
 }
 
-async fn threshold(
-    limits: &Limits,
-    name: &'static str,
-    address: SocketAddr,
-    tls: Arc<rustls::ServerConfig>,
-) -> Result<Threshold, StartError> {
-    let listener = TcpListener::bind(address).await;
-    Ok(Threshold {
-        name,
-        listener: listener.map_err(StartError::io(format!("cannot listen on {address} ({name})")))?,
-        tls,
-        caps: Caps::new(limits.connections, limits.connections_per_address),
-        handshake: Duration::from_secs(limits.tls_handshake_s),
-    })
-}
-
-fn address(threshold: &Threshold) -> Result<SocketAddr, StartError> {
-    threshold.listener.local_addr().map_err(StartError::io("cannot tell the address of a listener"))
-}
-
-async fn serve_https(host: Arc<Host>, door: Threshold, router: Router, stop: CancellationToken, tasks: TaskTracker) {
-    let limits = Arc::new(host.config.limits.clone());
-    let told = stop.clone();
-    listen::accept(door, stop, tasks, move |visitor| {
-        listen::https::serve(visitor, router.clone(), limits.clone(), told.clone())
-    })
-    .await;
-}
-
-async fn serve_dicom(host: Arc<Host>, door: Threshold, stop: CancellationToken, tasks: TaskTracker) {
-    let entity = scp::Entity::new(host, stop.clone(), tasks.clone());
-    listen::accept(door, stop, tasks, move |visitor| scp::serve(entity.clone(), visitor)).await;
+/// Looks at doors as a stranger would, at each address they answer at, and notes what was seen.
+async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
+    let folder = host.config.data.dir.join("self-audit");
+    let mut seen = Ok(());
+    for at in gate::each_address(at) {
+        // What the last look left is of no more use.
+        let _ = tokio::fs::remove_dir_all(&folder).await;
+        let look = gate::Look {
+            dicom: at.dicom,
+            https: at.https,
+            ae_title: host.ae_title.clone(),
+            authority_sha256: host.tls.ca_fingerprint(),
+            folder: folder.clone(),
+        };
+        let report = look.look(host.clock.clone()).await;
+        seen = report.and_then(|report| gate::judge(&report, at.dicom, at.https));
+        if seen.is_err() {
+            break;
+        }
+    }
+    let (findings, unfinished) = match &seen {
+        Ok(()) => (Vec::new(), None),
+        Err(Shut::Exposed(gate::Exposed(findings))) => (findings.clone(), None),
+        Err(other) => (Vec::new(), Some(other.to_string())),
+    };
+    host.posture.looked(OffsetDateTime::from(host.clock.now()), findings, unfinished);
+    seen
 }
 
 /// Renews the server certificate, folds the figures, removes a used setup code.
-async fn upkeep(host: Arc<Host>, stop: CancellationToken, mut is_set_up: bool) {
+async fn upkeep(host: Arc<Host>, stop: CancellationToken) {
     let mut renewal = tokio::time::interval(RENEWAL_CHECK);
     let mut figures = tokio::time::interval(crate::metrics::UPKEEP);
-    let mut setup = tokio::time::interval(SETUP_CHECK);
-    if is_set_up {
-        first_run::remove_setup_code(&host.config.data.dir);
-    }
+    let mut setup = tokio::time::interval(PLACE_CHECK);
+    let mut is_set_up = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -199,18 +282,9 @@ async fn upkeep(host: Arc<Host>, stop: CancellationToken, mut is_set_up: bool) {
                 is_set_up = host.archive.is_set_up();
                 if is_set_up {
                     first_run::remove_setup_code(&host.config.data.dir);
-                    look_again(&host, &stop).await;
                 }
             }
         }
-    }
-}
-
-/// Once setup is done more stands behind the doors than was rehearsed: looks again, and closes them on a finding.
-async fn look_again(host: &Arc<Host>, stop: &CancellationToken) {
-    if let Err(error) = rehearse(host, &Behind::of(host)).await {
-        tracing::error!(%error, "the doors are closed");
-        stop.cancel();
     }
 }
 
@@ -226,6 +300,8 @@ async fn renew(host: &Host) {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::web::WebState;
+    use axum::Router;
     use leadglass_dicom::clock::SystemClock;
 
     async fn host(folder: &std::path::Path) -> Arc<Host> {
@@ -247,12 +323,47 @@ mod tests {
     async fn closed_doors_pass_and_a_door_forced_open_is_not_bound() {
         let folder = tempfile::tempdir().unwrap();
         let host = host(folder.path()).await;
-        rehearse(&host, &Behind::of(&host)).await.unwrap();
+        let at = Addresses::configured(&host.config.listen);
+        rehearse(&host, &Behind::of(&host), at).await.unwrap();
+        assert_eq!((host.posture.shown().findings, host.posture.shown().unfinished), (vec![], None));
         let behind = Behind { router: forced_open, ..Behind::of(&host) };
-        let refused = rehearse(&host, &behind).await.unwrap_err();
+        let refused = rehearse(&host, &behind, at).await.unwrap_err();
         let StartError::Shut(gate::Shut::Exposed(gate::Exposed(found))) = &refused else { panic!("{refused}") };
         assert!(found.iter().any(|exposure| exposure.check == "W-02"), "{found:?}");
         assert!(refused.to_string().contains("they are not bound"), "{refused}");
+        assert_eq!(&host.posture.shown().findings, found);
+        host.archive.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn as_long_as_nothing_is_set_up_a_wildcard_is_loopback() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.data.dir = folder.path().join("archive");
+        config.listen.https = "0.0.0.0:0".parse().unwrap();
+        config.listen.dicom = "0.0.0.0:0".parse().unwrap();
+        let host = Host::open(config, Arc::new(SystemClock)).await.unwrap();
+        let running = Running::start(host).await.unwrap();
+        let shown = running.posture();
+        assert_eq!(shown.held, Some(Held::NotSetUp));
+        assert!(shown.open.unwrap().are_loopback() && running.https.ip().is_loopback());
+        assert!(running.stop().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn doors_that_move_let_go_of_their_old_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path()).await;
+        let keeper = Keeper::start(host.clone()).await.unwrap();
+        let before = keeper.doors.at;
+        let elsewhere = |address: SocketAddr| SocketAddr::new([127, 0, 0, 9].into(), address.port());
+        let at = Addresses { https: elsewhere(before.https), dicom: elsewhere(before.dicom) };
+        let keeper = keeper.moved_to(at, None).await;
+        assert_eq!((keeper.doors.at, host.posture.shown().open), (at, Some(at)));
+        let again = keeper.moved_to(before, Some(Held::Exposed)).await;
+        assert_eq!((again.doors.at, host.posture.shown().held), (before, Some(Held::Exposed)));
+        assert!(tokio::net::TcpStream::connect(at.https).await.is_err(), "nobody listens there any longer");
+        again.doors.close(REHEARSAL_CLOSE).await;
         host.archive.close().await;
     }
 }

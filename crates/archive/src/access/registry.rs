@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use leadglass_dicom::StudyInstanceUid;
@@ -14,13 +15,15 @@ use parking_lot::RwLock;
 use super::caller::Proof;
 use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
-use crate::administer::{Peer, Verb};
+use crate::administer::{Entitled, Peer, Verb, rfc3339};
 use crate::change::{Fact, RoleFact, SetupFact, TokenFact, kind};
 
 /// The present state of access.
 #[derive(Default)]
 pub(crate) struct Registry {
     state: RwLock<State>,
+    /// Counts changes.
+    version: AtomicU64,
 }
 
 #[derive(Default)]
@@ -44,6 +47,7 @@ impl Registry {
     /// Takes one fact in, replacing the one of its kind and name.
     pub(crate) fn learn(&self, fact: &Fact) -> Result<(), serde_json::Error> {
         let mut state = self.state.write();
+        self.version.fetch_add(1, Ordering::Relaxed);
         let name = fact.name.clone();
         match fact.kind {
             kind::PEER => {
@@ -128,6 +132,37 @@ impl Registry {
         of(Marked::study(study)).and(&of(Marked::Patient(patient_id.unwrap_or_default().to_owned())))
     }
 
+    /// Whether an administrator lives who does not get in without a second factor.
+    pub(crate) fn has_administrator_with_second_factor(&self) -> bool {
+        false
+    }
+
+    /// Everybody who may come in now, with what they may do.
+    pub(crate) fn entitled(&self, now: SystemTime) -> Vec<Entitled> {
+        let state = self.state.read();
+        let peers = state.peers.values().map(|Held { fact: peer, .. }| {
+            let proof = Proof::Peer { ae: peer.ae.clone(), certificate_sha256: peer.certificate_sha256.clone() };
+            (peer.ae.clone(), "peer", proof, None)
+        });
+        let tokens = state.tokens.iter().map(|(digest, Held { fact: token, .. })| {
+            let proof = Proof::Token { digest: digest.clone() };
+            (token.name.clone(), "token", proof, Some(rfc3339(token.expires)))
+        });
+        let entitled = peers.chain(tokens).filter_map(|(name, kind, proof, until)| {
+            let rights = state.rights(&proof, now)?;
+            let scopes = rights.iter().filter(|right| right.lives(now)).map(ToString::to_string).collect();
+            Some(Entitled { name, kind, may: state.may_by_door(&rights, now), scopes, until })
+        });
+        let mut entitled: Vec<Entitled> = entitled.collect();
+        entitled.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        entitled
+    }
+
+    /// A number that rises with each change of who may come in.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
     /// Whether everything that caller proved still holds.
     pub(crate) fn is_current(&self, caller: &Caller, now: SystemTime) -> bool {
         let state = self.state.read();
@@ -174,6 +209,18 @@ impl State {
             }
             Proof::Host => Some(unlimited(Role::Host)),
         }
+    }
+
+    /// What those rights allow, door by door; doors through which nothing is are left out.
+    fn may_by_door(&self, rights: &[Right], now: SystemTime) -> Vec<(Door, BTreeSet<Operation>)> {
+        let allowed = |operation: Operation, door: Door| {
+            rights.iter().any(|right| right.lives(now) && self.allows(&right.role, operation, door))
+        };
+        let through = Door::ALL.iter().map(|&door| {
+            let operations = Operation::ALL.iter().copied().filter(|operation| allowed(*operation, door)).collect();
+            (door, operations)
+        });
+        through.filter(|(_, operations): &(Door, BTreeSet<Operation>)| !operations.is_empty()).collect()
     }
 
     /// Whether a role of that name may do that through that door.

@@ -62,6 +62,7 @@ request!(DefineRole { name: String, operations: BTreeSet<Operation> } is about t
     this.operations.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
 ));
 request!(ListRoles);
+request!(Explain);
 request!(ReadMarks { subject: Marked } is about this => this.subject.key());
 request!(ReadHostSecret { name: String } is about this => this.name.clone());
 request!(WriteHostSecret { name: String } is about this => this.name.clone());

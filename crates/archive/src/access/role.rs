@@ -40,9 +40,9 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, Commit, CompleteSetup, CreateToken, DefineRole, FindDestination, IssueSetupCode, ListPeers, ListRoles,
-    ListTokens, Mark, ReadHostSecret, ReadMarks, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve, RevokePeer,
-    RevokeToken, Search, Store, Verify, WriteHostSecret,
+    AddPeer, Commit, CompleteSetup, CreateToken, DefineRole, Explain, FindDestination, IssueSetupCode, ListPeers,
+    ListRoles, ListTokens, Mark, ReadHostSecret, ReadMarks, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve,
+    RevokePeer, RevokeToken, Search, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -66,6 +66,7 @@ const POLICY: &[(Role, &[Operation])] = &[
             ListRoles,
             Mark,
             ReadMarks,
+            Explain,
             ReadHostSecret,
             WriteHostSecret,
             ReadStatistics,
@@ -93,6 +94,7 @@ const POLICY: &[(Role, &[Operation])] = &[
             ListRoles,
             Mark,
             ReadMarks,
+            Explain,
             ReadStatistics,
             ReadTrail,
             ReadQuarantine,
@@ -102,7 +104,10 @@ const POLICY: &[(Role, &[Operation])] = &[
     (Role::Reader, &[Search, Retrieve, Commit, FindDestination]),
     (Role::Viewer, &[Search, Retrieve]),
     (Role::Sender, &[Store, Commit]),
-    (Role::Auditor, &[ListPeers, ListTokens, ListRoles, ReadMarks, ReadStatistics, ReadTrail, ReadQuarantine, Verify]),
+    (
+        Role::Auditor,
+        &[ListPeers, ListTokens, ListRoles, ReadMarks, Explain, ReadStatistics, ReadTrail, ReadQuarantine, Verify],
+    ),
     (Role::Monitor, &[ReadStatistics]),
     (Role::PeerStore, &[Store]),
     (Role::PeerFind, &[Search]),

@@ -21,7 +21,6 @@ pub mod subject;
 pub mod summary;
 pub mod table;
 pub mod tally;
-mod told;
 pub mod verdict;
 pub mod wording;
 

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::baseline::Accepted;
 use super::json::in_canonical_form;
-use super::subject::Subject;
-use super::told::{Told, told};
+use super::subject::{Identities, Subject};
 use super::{Report, wording};
 use crate::finding::{Confidence, Facet, Outcome, Severity};
 
@@ -30,19 +29,26 @@ enum Class {
 
 /// Writes an event for each finding.
 pub fn write(report: &Report, accepted: &Accepted, out: &mut dyn Write) -> io::Result<()> {
-    for told in told(report, accepted) {
-        out.write_all(&in_canonical_form(&event(report, &told)))?;
+    let identities = Identities::of(&[report]);
+    for (subject, outcome) in report.findings() {
+        out.write_all(&in_canonical_form(&event(report, &identities, &subject, outcome, accepted)))?;
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn event(report: &Report, told: &Told<'_>) -> Value {
-    let Told { subject, outcome, .. } = told;
+fn event(
+    report: &Report,
+    identities: &Identities<'_>,
+    subject: &Subject<'_>,
+    outcome: &Outcome,
+    accepted: &Accepted,
+) -> Value {
     let check = outcome.check;
     let class = Class::of(outcome);
+    let accepted = accepted.of(&identities.key(subject, outcome)).is_some();
     let (severity_id, severity) = severity(outcome.severity);
-    let (status_id, status) = if told.acceptance.is_some() { (3, "Suppressed") } else { (1, "New") };
+    let (status_id, status) = if accepted { (3, "Suppressed") } else { (1, "New") };
     let mut event = json!({
         "activity_id": CREATE,
         "activity_name": "Create",
@@ -56,13 +62,13 @@ fn event(report: &Report, told: &Told<'_>) -> Value {
         "status_id": status_id,
         "status": status,
         "time": report.times.ended.saturating_mul(1000),
-        "message": told.title,
+        "message": format!("{} {}: {}", check.id, check.title, subject.said()),
         "metadata": {
             "version": VERSION,
             "product": { "name": report.tool.name, "vendor_name": "Leadglass", "version": report.tool.version },
         },
         "finding_info": {
-            "uid": told.fingerprint,
+            "uid": identities.fingerprint(subject, outcome),
             "title": check.title,
             "desc": check.finding_when,
             "types": [check.id],
@@ -87,8 +93,9 @@ fn event(report: &Report, told: &Told<'_>) -> Value {
             event["resources"] = json!([resource(subject)]);
         }
     }
-    if !told.evidence.is_empty() {
-        event["unmapped"] = json!({ "evidence": told.evidence, "part": told.part });
+    let evidence = wording::evidence(outcome);
+    if !evidence.is_empty() {
+        event["unmapped"] = json!({ "evidence": evidence, "part": wording::facet(&outcome.facet) });
     }
     event
 }

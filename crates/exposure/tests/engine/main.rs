@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "test")]
 
 mod estate;
-mod silence;
 mod web;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod health;
 mod peers;
 mod review;
+mod rights;
 mod setup;
 mod statistics;
 mod tokens;
@@ -28,6 +29,9 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/admin/v1/roles", get(rights::roles).post(rights::define))
+        .route("/admin/v1/marks", get(rights::marks).put(rights::mark))
+        .route("/admin/v1/explain", get(rights::explain))
         .route("/admin/v1/trail", get(review::trail))
         .route("/admin/v1/quarantine", get(review::quarantine))
         .route("/admin/v1/statistics", get(statistics::statistics))

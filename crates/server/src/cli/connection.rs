@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use leadglass_dicom::AeTitle;
 use serde_json::Value;
 
@@ -76,6 +76,11 @@ impl Api {
     /// POST of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         answer(self.client.post(path, Some(&self.token), body).await?)
+    }
+
+    /// PUT of JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        answer(self.client.request(Method::PUT, path, Some(&self.token), Some(body)).await?)
     }
 
     /// DELETE.

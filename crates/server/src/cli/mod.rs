@@ -10,16 +10,19 @@ pub mod demo;
 pub mod doctor;
 pub mod echo;
 pub mod edge;
+pub mod explain;
 pub mod export;
 pub mod exposure;
 pub mod find;
 pub mod get;
 pub mod import;
+pub mod mark;
 pub mod output;
 pub mod peer;
 pub mod ready;
 pub mod rebuild;
 pub mod recover;
+pub mod role;
 mod scope;
 pub mod send;
 pub mod serve;
@@ -60,6 +63,12 @@ pub enum Command {
     Peer(peer::Peer),
     /// Make, list and revoke API tokens.
     Token(token::Token),
+    /// Define roles, and list them.
+    Role(role::Role),
+    /// Label studies; restrict studies and patients to those who are cleared.
+    Mark(mark::Mark),
+    /// Show where the doors are, who may come in and what they may do.
+    Explain(explain::Explain),
     /// Bring folders, zip files and media into a running archive.
     Import(import::Import),
     /// Write a study into a zip file.
@@ -101,6 +110,9 @@ impl Command {
             Command::Setup(command) => command.run(output).await,
             Command::Peer(command) => command.run(output).await,
             Command::Token(command) => command.run(output).await,
+            Command::Role(command) => command.run(output).await,
+            Command::Mark(command) => command.run(output).await,
+            Command::Explain(command) => command.run(output).await,
             Command::Import(command) => command.run(output).await,
             Command::Export(command) => command.run(output).await,
             Command::Exposure(command) => command.run(output).await,

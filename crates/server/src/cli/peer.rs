@@ -40,7 +40,7 @@ enum What {
         #[arg(long, value_name = "HOST:PORT")]
         address: Option<String>,
         #[command(flatten)]
-        limits: Limits,
+        limits: Box<Limits>,
         /// The folder for its bundle; made when absent, mode 0700.
         #[arg(long, value_name = "DIR", required_unless_present = "certificate")]
         out: Option<PathBuf>,

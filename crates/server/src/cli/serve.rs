@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{Exit, Output};
 use super::whereabouts::{Serving, Whereabouts};
 use crate::config::Config;
+use crate::posture::Addresses;
 use crate::{Host, Running, first_run, logging};
 
 /// Run the archive.
@@ -24,6 +25,9 @@ pub struct Serve {
     /// The port for DICOM over TLS, instead of the configured one; 0 takes any free one.
     #[arg(long, value_name = "PORT")]
     dicom_port: Option<u16>,
+    /// The DICOM door may be on a public address. It stays behind mutual TLS.
+    #[arg(long)]
+    i_accept_public_dimse: bool,
 }
 
 impl Serve {
@@ -57,8 +61,18 @@ impl Serve {
         if let Some(port) = self.dicom_port {
             config.listen.dicom.set_port(port);
         }
+        config.consent.public_dimse = self.i_accept_public_dimse;
         config.check()?;
         Ok(config)
+    }
+}
+
+/// The doors are elsewhere now: says so to the commands of this host.
+pub(crate) fn moved(host: &Host, at: Addresses) {
+    let dir = &host.config.data.dir;
+    let Ok(before) = Serving::read(dir) else { return };
+    if let Err(error) = (Serving { https: at.https, dicom: at.dicom, ..before }).write(dir) {
+        tracing::warn!(%error, "commands on this host may not find the doors");
     }
 }
 

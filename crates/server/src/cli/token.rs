@@ -35,7 +35,7 @@ enum What {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         #[command(flatten)]
-        limits: Limits,
+        limits: Box<Limits>,
         #[command(flatten)]
         connection: Connection,
     },

@@ -44,6 +44,16 @@ pub struct Config {
     pub dicomweb: DicomWeb,
     /// The server's own log.
     pub log: Log,
+    /// What was said on the command line, and cannot be said here.
+    #[serde(skip)]
+    pub consent: Consent,
+}
+
+/// What somebody has to say each time the server starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// That the DICOM door is meant to be on a public address.
+    pub public_dimse: bool,
 }
 
 /// Why a configuration is not taken. Names keys and reasons.
@@ -65,17 +75,6 @@ pub enum ConfigError {
         path: PathBuf,
         /// Where and why.
         reason: String,
-    },
-    /// An address that anyone else could reach.
-    #[error(
-        "{key} = {address}: only loopback addresses are served until the access rules for others are in place; \
-         they need an administrator with a second factor and a clean audit of the archive's own exposure"
-    )]
-    NotLoopback {
-        /// The key.
-        key: &'static str,
-        /// The address.
-        address: std::net::SocketAddr,
     },
     /// Both doors on one port.
     #[error("listen.https and listen.dicom must differ (PS3.15 B.12: HTTP and DIMSE over TLS use different ports)")]
@@ -111,12 +110,7 @@ impl Config {
 
     /// Refuses what the types alone cannot.
     pub fn check(&self) -> Result<(), ConfigError> {
-        for (key, address) in [("listen.https", self.listen.https), ("listen.dicom", self.listen.dicom)] {
-            if !address.ip().is_loopback() {
-                return Err(ConfigError::NotLoopback { key, address });
-            }
-        }
-        if self.listen.https == self.listen.dicom && self.listen.https.port() != 0 {
+        if self.listen.https.port() == self.listen.dicom.port() && self.listen.https.port() != 0 {
             return Err(ConfigError::SamePort);
         }
         self.check_dimse()?;
@@ -215,16 +209,6 @@ mod tests {
     fn unknown_keys_are_refused_everywhere() {
         for text in ["tls = false", "[listen]\nplain = true", "[dimse]\nae_titel = \"X\"", "[danger]\nx = 1"] {
             assert!(Config::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn addresses_that_others_could_reach_are_refused() {
-        for address in ["0.0.0.0:8443", "[::]:8443", "192.168.1.7:8443", "8.8.8.8:1"] {
-            for key in ["https", "dicom"] {
-                let config = Config::parse(&format!("[listen]\n{key} = \"{address}\"")).unwrap();
-                assert!(matches!(config.check(), Err(ConfigError::NotLoopback { .. })), "{key} {address}");
-            }
         }
     }
 

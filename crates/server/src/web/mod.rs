@@ -24,6 +24,7 @@ pub use limits::WebLimits;
 pub use problem::Problem;
 
 use crate::admin::certificates::IssueCertificate;
+use crate::posture::Posture;
 use crate::study_names::StudyNames;
 use occupancy::Occupancy;
 
@@ -48,6 +49,8 @@ pub struct WebSettings {
     pub certificates: Arc<dyn IssueCertificate>,
     /// How studies are called in the log.
     pub study_names: StudyNames,
+    /// Where the doors are, and what a stranger saw of them.
+    pub posture: Posture,
 }
 
 /// What the handlers share. Clones share it.
@@ -97,6 +100,10 @@ impl WebState {
 
     pub(crate) fn metrics(&self) -> Option<&PrometheusHandle> {
         self.shared.settings.metrics.as_ref()
+    }
+
+    pub(crate) fn posture(&self) -> &Posture {
+        &self.shared.settings.posture
     }
 
     pub(crate) fn certificates(&self) -> &dyn IssueCertificate {

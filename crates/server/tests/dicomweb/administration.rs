@@ -140,7 +140,7 @@ async fn a_scoped_token_finds_and_fetches_its_own_alone() {
         assert_eq!((hidden.status.as_u16(), hidden.text()), (404, absent.text()), "{rest}");
     }
     assert_eq!(server.get(&path(&mr.study, "/metadata")).token(token).send().await.status, 200);
-    for wrong in [json!({}), json!({ "modalities": [""] }), json!({ "labels": ["x"] })] {
+    for wrong in [json!({}), json!({ "modalities": [""] }), json!({ "colours": ["x"] })] {
         let asked = json!({ "name": "x", "role": "viewer", "scope": wrong });
         assert_eq!(post(&server, "/admin/v1/tokens", asked).await.0, 400);
     }

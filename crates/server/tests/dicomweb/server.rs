@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leadglass::admin::certificates::{IssueCertificate, IssueError, IssuedBundle, IssuedCertificate};
 use leadglass::dicomweb::multipart::{Event, MultipartParser};
+use leadglass::posture::{Addresses, Posture};
 use leadglass::study_names::StudyNames;
 use leadglass::web::{ClientAddress, WebLimits, WebSettings, WebState};
 use leadglass_archive::access::Scope;
@@ -52,6 +53,7 @@ impl Server {
             metrics: None,
             certificates: Arc::new(PaperAuthority),
             study_names: StudyNames::new(b"a secret of the tests"),
+            posture: Posture::new(Addresses::configured(&leadglass::config::Listen::default())),
         };
         let router = leadglass::web::router(WebState::new(settings));
         let host = archive.host().await;

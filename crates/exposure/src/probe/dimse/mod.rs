@@ -11,8 +11,6 @@
 
 mod accept;
 mod command;
-#[doc(hidden)]
-pub mod fuzzing;
 #[cfg(test)]
 mod hostile;
 mod judge;

@@ -1,0 +1,62 @@
+//! `leadglass explain`: listeners, who, and what they may do, on one screen.
+
+use comfy_table::Table;
+use serde_json::Value;
+
+use super::connection::Connection;
+use super::output::{Exit, Output};
+
+/// Show where the doors are, who could reach them, who may come in and what they may do.
+#[derive(clap::Args, Debug)]
+pub struct Explain {
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Explain {
+    /// Runs it.
+    pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
+        let explained = self.connection.api()?.get("/admin/v1/explain").await?;
+        let text = format!("{}\n{}", posture(&explained["posture"]), entitled(&explained["entitled"]));
+        output.say(&explained, text)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn posture(posture: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let (open, configured) = (&posture["open"], &posture["configured"]);
+    let mut lines = vec![
+        format!("HTTPS      {} (configured {})", text(&open["https"]), text(&configured["https"])),
+        format!("DICOM/TLS  {} (configured {})", text(&open["dicom"]), text(&configured["dicom"])),
+        format!("reachable  {}", text(&posture["reachable"])),
+    ];
+    if let Some(held) = posture["held"].as_str() {
+        lines.push(format!("held back  {held}"));
+    }
+    lines.push(format!("looked at  {}", text(&posture["looked"])));
+    if let Some(unfinished) = posture["unfinished"].as_str() {
+        lines.push(format!("unfinished {unfinished}"));
+    }
+    for finding in posture["findings"].as_array().into_iter().flatten() {
+        lines.push(format!("FOUND      {} {}", text(&finding["check"]), text(&finding["title"])));
+    }
+    lines.join("\n")
+}
+
+/// A row for everybody and each door of theirs.
+fn entitled(entitled: &Value) -> Table {
+    let mut table = Table::new();
+    table.set_header(["who", "kind", "door", "may", "over", "until"]);
+    for one in entitled.as_array().into_iter().flatten() {
+        let text = |field: &str| one[field].as_str().unwrap_or("").to_owned();
+        let scopes: Vec<&str> = one["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        for through in one["may"].as_array().into_iter().flatten() {
+            let operations = through[1].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let may = operations.collect::<Vec<_>>().join(" ");
+            let door = through[0].as_str().unwrap_or("").to_owned();
+            table.add_row([text("name"), text("kind"), door, may, scopes.join("\n"), text("until")]);
+        }
+    }
+    table
+}

@@ -1,0 +1,201 @@
+//! How exposed the archive is at present, as data: where its doors are, who could reach
+//! them, why they are not elsewhere, and what a stranger saw last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use time::OffsetDateTime;
+
+use crate::config::Listen;
+use crate::gate::Exposure;
+use crate::interfaces::{Reachable, on_loopback};
+
+/// Where doors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Addresses {
+    /// HTTPS.
+    pub https: SocketAddr,
+    /// DICOM over TLS.
+    pub dicom: SocketAddr,
+}
+
+impl Addresses {
+    /// Those configured.
+    pub fn configured(listen: &Listen) -> Addresses {
+        Addresses { https: listen.https, dicom: listen.dicom }
+    }
+
+    /// The same ports where nobody else comes.
+    pub fn on_loopback(self) -> Addresses {
+        Addresses { https: on_loopback(self.https), dicom: on_loopback(self.dicom) }
+    }
+
+    /// Whether only this machine reaches them.
+    pub fn are_loopback(self) -> bool {
+        self.https.ip().is_loopback() && self.dicom.ip().is_loopback()
+    }
+}
+
+/// Why the doors are on loopback although other addresses are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// Setup is not done.
+    NotSetUp,
+    /// No administrator has a second factor.
+    NoSecondFactor,
+    /// Anybody could reach the DICOM door, and nobody said that this is meant.
+    PublicDimse,
+    /// A stranger found something.
+    Exposed,
+}
+
+impl Held {
+    /// What is missing and what to do.
+    pub fn words(self) -> &'static str {
+        match self {
+            Held::NotSetUp => "setup is not done: run `leadglass setup` on this machine",
+            Held::NoSecondFactor => {
+                "no administrator has a second factor: sign in at /login on this machine and add one"
+            }
+            Held::PublicDimse => {
+                "the DICOM door would be on a public address: give it a private one, or start with --i-accept-public-dimse"
+            }
+            Held::Exposed => "a stranger's look at the doors found something: see `leadglass explain`",
+        }
+    }
+}
+
+/// What is asked before doors open where others could come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Setup is done.
+    pub set_up: bool,
+    /// An administrator exists who needs a second factor to get in.
+    pub second_factor: bool,
+    /// It was said that a public DICOM door is meant.
+    pub public_dimse: bool,
+}
+
+impl Conditions {
+    /// Why the doors may not be at those addresses; nothing when they may.
+    pub fn hold(self, at: Addresses) -> Option<Held> {
+        if at.are_loopback() {
+            None
+        } else if !self.set_up {
+            Some(Held::NotSetUp)
+        } else if !self.second_factor {
+            Some(Held::NoSecondFactor)
+        } else if !self.public_dimse && Reachable::at(at.dicom.ip()) == Reachable::Public {
+            Some(Held::PublicDimse)
+        } else {
+            None
+        }
+    }
+}
+
+/// The posture at present. Clones share it.
+#[derive(Clone)]
+pub struct Posture {
+    shown: Arc<RwLock<Shown>>,
+}
+
+/// What [`Posture`] tells.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Shown {
+    /// Where the doors ought to be.
+    pub configured: Addresses,
+    /// Where they are; nowhere when they are closed.
+    pub open: Option<Addresses>,
+    /// Who could reach them.
+    pub reachable: Option<Reachable>,
+    /// Why they are not where they ought to be.
+    pub held: Option<Held>,
+    /// When a stranger looked last.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub looked: Option<OffsetDateTime>,
+    /// What was found.
+    pub findings: Vec<Exposure>,
+    /// Why the last look could not be taken to its end.
+    pub unfinished: Option<String>,
+}
+
+impl Posture {
+    /// Before any door is open.
+    pub fn new(configured: Addresses) -> Posture {
+        let shown = Shown {
+            configured,
+            open: None,
+            reachable: None,
+            held: None,
+            looked: None,
+            findings: Vec::new(),
+            unfinished: None,
+        };
+        Posture { shown: Arc::new(RwLock::new(shown)) }
+    }
+
+    /// As it is now.
+    pub fn shown(&self) -> Shown {
+        self.shown.read().clone()
+    }
+
+    /// The doors are there now.
+    pub(crate) fn opened(&self, at: Option<Addresses>, held: Option<Held>) {
+        let mut shown = self.shown.write();
+        shown.open = at;
+        shown.reachable = at.map(|at| Reachable::at(at.https.ip()).max(Reachable::at(at.dicom.ip())));
+        shown.held = held;
+        drop(shown);
+        self.measure();
+    }
+
+    /// A stranger looked.
+    pub(crate) fn looked(&self, when: OffsetDateTime, findings: Vec<Exposure>, unfinished: Option<String>) {
+        let mut shown = self.shown.write();
+        (shown.looked, shown.findings, shown.unfinished) = (Some(when), findings, unfinished);
+        drop(shown);
+        self.measure();
+    }
+
+    fn measure(&self) {
+        let shown = self.shown.read();
+        metrics::gauge!(crate::metrics::EXPOSURE_FINDINGS).set(shown.findings.len() as f64);
+        metrics::gauge!(crate::metrics::EXPOSURE_UNFINISHED).set(f64::from(u8::from(shown.unfinished.is_some())));
+        metrics::gauge!(crate::metrics::EXPOSURE_HELD).set(f64::from(u8::from(shown.held.is_some())));
+        if let Some(looked) = shown.looked {
+            metrics::gauge!(crate::metrics::EXPOSURE_LOOKED).set(looked.unix_timestamp() as f64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(https: &str, dicom: &str) -> Addresses {
+        Addresses { https: https.parse().unwrap(), dicom: dicom.parse().unwrap() }
+    }
+
+    #[test]
+    fn others_come_only_where_all_conditions_hold() {
+        let none = Conditions::default();
+        let ready = Conditions { set_up: true, second_factor: true, public_dimse: false };
+        let (own, private) = (at("127.0.0.1:1", "[::1]:2"), at("192.168.1.2:1", "127.0.0.1:2"));
+        assert_eq!(none.hold(own), None);
+        assert_eq!(none.hold(private), Some(Held::NotSetUp));
+        assert_eq!(Conditions { set_up: true, ..none }.hold(private), Some(Held::NoSecondFactor));
+        assert_eq!(ready.hold(private), None);
+        let public = at("127.0.0.1:1", "8.8.8.8:2");
+        assert_eq!(ready.hold(public), Some(Held::PublicDimse));
+        assert_eq!(Conditions { public_dimse: true, ..ready }.hold(public), None);
+        assert_eq!(
+            Conditions { public_dimse: true, ..none }.hold(public),
+            Some(Held::NotSetUp),
+            "it relaxes nothing else"
+        );
+        assert_eq!(ready.hold(at("8.8.8.8:1", "10.0.0.1:2")), None, "a public web door is allowed");
+        assert!(private.on_loopback().are_loopback());
+    }
+}
