@@ -11,6 +11,7 @@ pub mod clock;
 pub mod convert;
 pub mod data_set;
 pub mod datetime;
+pub mod deidentify;
 pub mod encode;
 pub mod json;
 pub mod part10;

@@ -4,7 +4,7 @@
 //! lengths, group lengths are left out (both change with the encoding). Deliberately absent:
 //! codecs.
 
-mod rewrite;
+pub(crate) mod rewrite;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 

@@ -7,7 +7,7 @@ use crate::scan::walk::{Take, Visitor};
 use crate::{Encoding, Tag, VR};
 
 /// Writes in one encoding what comes in any.
-pub(super) struct Rewriter {
+pub(crate) struct Rewriter {
     to: Encoding,
     out: Vec<u8>,
     /// Bytes of a unit to be turned around that has not arrived whole.
@@ -15,22 +15,36 @@ pub(super) struct Rewriter {
 }
 
 impl Rewriter {
-    pub(super) fn new(to: Encoding) -> Rewriter {
+    pub(crate) fn new(to: Encoding) -> Rewriter {
         Rewriter { to, out: Vec::new(), partial: Vec::with_capacity(8) }
     }
 
     /// What has been written since the last [`Rewriter::forget_written`].
-    pub(super) fn written(&self) -> &[u8] {
+    pub(crate) fn written(&self) -> &[u8] {
         &self.out
     }
 
-    pub(super) fn forget_written(&mut self) {
+    /// The same, to be changed in place.
+    pub(crate) fn written_mut(&mut self) -> &mut [u8] {
+        &mut self.out
+    }
+
+    pub(crate) fn into_written(self) -> Vec<u8> {
+        self.out
+    }
+
+    pub(crate) fn forget_written(&mut self) {
         self.out.clear();
     }
 
-    fn header(&mut self, tag: Tag, vr: VR, length: u32) -> Result<(), Fault> {
+    /// Appends bytes that are in the encoding already.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Appends the header of an element, an item or a delimiter.
+    pub(crate) fn header(&mut self, tag: Tag, vr: VR, length: u32) {
         header::write(&mut self.out, tag, vr, length, self.to);
-        Ok(())
     }
 
     fn unit(&self, header: &Header) -> usize {
@@ -48,7 +62,7 @@ impl Visitor for Rewriter {
         if is_group_length {
             return Ok(Take::Skip);
         }
-        self.header(header.tag, header.vr, header.length)?;
+        self.header(header.tag, header.vr, header.length);
         Ok(Take::Pieces)
     }
 
@@ -84,19 +98,23 @@ impl Visitor for Rewriter {
     }
 
     fn sequence(&mut self, header: &Header) -> Result<(), Fault> {
-        self.header(header.tag, VR::SQ, UNDEFINED)
+        self.header(header.tag, VR::SQ, UNDEFINED);
+        Ok(())
     }
 
     fn item(&mut self) -> Result<(), Fault> {
-        self.header(ITEM, VR::UN, UNDEFINED)
+        self.header(ITEM, VR::UN, UNDEFINED);
+        Ok(())
     }
 
     fn item_end(&mut self) -> Result<(), Fault> {
-        self.header(ITEM_DELIMITER, VR::UN, 0)
+        self.header(ITEM_DELIMITER, VR::UN, 0);
+        Ok(())
     }
 
     fn sequence_end(&mut self) -> Result<(), Fault> {
-        self.header(SEQUENCE_DELIMITER, VR::UN, 0)
+        self.header(SEQUENCE_DELIMITER, VR::UN, 0);
+        Ok(())
     }
 
     fn fragments(&mut self, header: &Header) -> Result<(), Fault> {

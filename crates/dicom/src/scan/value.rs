@@ -6,7 +6,7 @@ use crate::charset::SpecificCharacterSet;
 use crate::{Encoding, Tag, VR, Value};
 
 /// Decodes a value. Numbers whose bytes do not divide into whole ones stay bytes, as UN.
-pub(super) fn decode(vr: VR, bytes: &[u8], encoding: Encoding, charset: &SpecificCharacterSet) -> (VR, Value) {
+pub(crate) fn decode(vr: VR, bytes: &[u8], encoding: Encoding, charset: &SpecificCharacterSet) -> (VR, Value) {
     if bytes.is_empty() {
         return (vr, if vr == VR::SQ { Value::Sequence(Vec::new()) } else { Value::Empty });
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use leadglass_dicom::deidentify::table::{self, Pattern};
 use leadglass_exposure::catalogue::Depth;
 use leadglass_exposure::evidence::Fact;
 use leadglass_exposure::finding::{Outcome, Severity, State};
@@ -478,10 +479,9 @@ fn a_tree_without_images_has_nothing_to_judge() {
 fn names_everywhere_come_out_nowhere() {
     let ground = Ground::new();
     let mut scope = ground.scope();
-    let table = include_str!("../../data/confidentiality_profile.csv");
-    let tags = table.lines().skip(1).filter_map(|line| {
-        let (group, element) = line.strip_prefix('"')?.split_once("\",")?.0.split_once(',')?;
-        Some((u16::from_str_radix(group, 16).ok()?, u16::from_str_radix(element, 16).ok()?))
+    let tags = table::rows().iter().filter_map(|row| match row.pattern {
+        Pattern::One(tag) => Some((tag.0, tag.1)),
+        _ => None,
     });
     let tags: Vec<_> = tags.filter(|(group, _)| (3..0x7FE0).contains(group)).collect();
     for at in 0..1_000_usize {

@@ -1,15 +1,13 @@
 //! Table E.1-1 of PS3.15 (edition 2026d, 657 rows): which attributes identify, and what the
-//! Basic Profile and its options do with each.
-//!
-//! The rows are data in `data/confidentiality_profile.csv`: tag, keyword, action of the Basic
-//! Profile, and the options of CID 7050 (PS3.16) that keep or clean the attribute instead.
+//! Basic Profile and its options do with each. The rows are those that `leadglass-dicom`
+//! de-identifies by; here they are made ready to be asked millions of times.
 
 use std::sync::LazyLock;
 
+use leadglass_dicom::deidentify::table::{self, Pattern};
+
 use crate::catalogue::Name;
 
-/// The table, a row a line.
-const TABLE: &str = include_str!("../../../data/confidentiality_profile.csv");
 /// The first code of CID 7050 that is an option: Clean Pixel Data Option. Codes follow each other.
 const FIRST_OPTION: u32 = 113_101;
 /// The last: Retain Institution Identity Option.
@@ -63,7 +61,7 @@ pub(super) fn profile() -> &'static Profile {
 
 /// Keywords of all rows; some are younger than the data dictionary.
 pub fn keywords() -> impl Iterator<Item = &'static str> {
-    lines().map(|(_, keyword, _, _)| keyword)
+    table::rows().iter().map(|row| row.keyword)
 }
 
 impl Profile {
@@ -76,30 +74,26 @@ impl Profile {
             overlay_data: None,
             overlay_comments: None,
         };
-        for (tag, keyword, action, options) in lines() {
+        for entry in table::rows() {
+            let table::Row { pattern, keyword, action, .. } = entry;
             let row = profile.rows.len();
-            let action = if action == "X" { Action::Remove } else { Action::Replace };
-            let options = options.split(' ').filter_map(|code| Options::of_code(code.as_bytes()));
+            let action = if *action == table::Action::Remove { Action::Remove } else { Action::Replace };
+            let options = entry.options().iter().map(|option| Options(1 << (option.code() - FIRST_OPTION)));
             let options = options.fold(Options::default(), Options::with);
             let name = Name::of_keyword(keyword).unwrap_or(Name::fixed(keyword));
             profile.rows.push(Row { name, action, options });
-            match tag {
-                "gggg,eeee" => profile.private = Some(row),
-                "50xx,xxxx" => profile.curves = Some(row),
-                "60xx,3000" => profile.overlay_data = Some(row),
-                "60xx,4000" => profile.overlay_comments = Some(row),
-                tag => profile.insert(tag, row),
+            match pattern {
+                Pattern::Private => profile.private = Some(row),
+                Pattern::Curves => profile.curves = Some(row),
+                Pattern::OverlayData => profile.overlay_data = Some(row),
+                Pattern::OverlayComments => profile.overlay_comments = Some(row),
+                Pattern::One(tag) => profile.insert(u32::from(tag.0) << 16 | u32::from(tag.1), row),
             }
         }
         profile
     }
 
-    fn insert(&mut self, tag: &str, row: usize) {
-        let Some(tag) = tag.split_once(',').and_then(|(group, element)| {
-            Some(u32::from_str_radix(group, 16).ok()? << 16 | u32::from_str_radix(element, 16).ok()?)
-        }) else {
-            return;
-        };
+    fn insert(&mut self, tag: u32, row: usize) {
         let mut at = slot(tag);
         while self.slots[at].1 != 0 {
             at = (at + 1) % SLOTS;
@@ -217,15 +211,6 @@ impl Rows {
 
 fn slot(tag: u32) -> usize {
     (tag.wrapping_mul(0x9E37_79B1) >> 20) as usize % SLOTS
-}
-
-/// Tag, keyword, action and options of each row. The tag stands in quotes because of its comma.
-fn lines() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
-    TABLE.lines().skip(1).filter_map(|line| {
-        let (tag, rest) = line.strip_prefix('"')?.split_once("\",")?;
-        let mut fields = rest.splitn(3, ',');
-        Some((tag, fields.next()?, fields.next()?, fields.next()?))
-    })
 }
 
 #[cfg(test)]
