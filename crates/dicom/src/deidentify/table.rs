@@ -8,7 +8,7 @@
 
 use std::sync::LazyLock;
 
-use super::option::{Options, ProfileOption, of_code};
+use super::option::{Options, of_code};
 use crate::Tag;
 
 /// The edition of PS3.15 that the table is of.
@@ -175,6 +175,7 @@ impl Pattern {
 
 #[cfg(test)]
 mod tests {
+    use super::super::option::ProfileOption;
     use super::*;
 
     #[test]
