@@ -54,7 +54,7 @@ pub struct Peer {
     /// What it may do.
     pub verbs: Vec<Verb>,
     /// With which instances: it stores no other, and finds no other.
-    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_everything")]
+    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_implied")]
     pub scope: Scope,
     /// `host:port` for C-MOVE and commitment reports, when it has one.
     pub address: Option<String>,
@@ -70,7 +70,7 @@ pub struct Token {
     /// The role: see [`Role`].
     pub role: String,
     /// Which instances it reaches.
-    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_everything")]
+    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_implied")]
     pub scope: Scope,
     /// When it ends, RFC 3339.
     pub expires: String,

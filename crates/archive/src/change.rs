@@ -83,7 +83,7 @@ pub(crate) struct TokenFact {
     /// What it may do.
     pub(crate) role: Role,
     /// With which instances.
-    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_everything")]
+    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_implied")]
     pub(crate) scope: Scope,
     /// When it ends.
     pub(crate) expires: SystemTime,
