@@ -9,7 +9,8 @@ use crate::finding::Severity;
 pub static F_01: Check = Check {
     id: "F-01",
     title: "DICOM files that everyone may read",
-    finding_when: "a DICOM file is readable for others and every folder above it, up to the root, lets them pass",
+    finding_when: "a DICOM file is readable for others and every folder above it lets them pass, those above the tree's root \
+                   too unless the tree is exported; or a Windows ACL opens it to everyone",
     severity: Severity::Critical,
     depth: Depth::Handshake,
     opens: true,
@@ -168,7 +169,24 @@ pub static F_08: Check = Check {
     opens: false,
     remediation: "Encrypt the volume or the objects with keys that are managed.",
     clauses: &["45 CFR 164.312(a)(2)(iv)", "NIST CSF PR.DS-1"],
-    names: &["mechanism", "encrypted-attributes", "dm-crypt", "fscrypt", "ecryptfs", "none", "unknown", "network"],
+    names: &[
+        "mechanism",
+        "encrypted-attributes",
+        "s3",
+        // Mechanisms.
+        "dm-crypt",
+        "fscrypt",
+        "ecryptfs",
+        "encrypting-mount",
+        "bitlocker",
+        "filevault",
+        "s3-server-side",
+        "none",
+        // Why it cannot be told.
+        "unknown",
+        "network",
+        "zfs",
+    ],
 };
 
 /// F-09.

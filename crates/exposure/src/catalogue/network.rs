@@ -87,20 +87,34 @@ pub static N_05: Check = Check {
     opens: false,
     remediation: "Turn anonymous FTP off.",
     clauses: &["45 CFR 164.312(a)(1)", "45 CFR 164.308(a)(1)(ii)(A)"],
-    names: &["status", "entries", "dicom-entries"],
+    names: &["status", "entries", "dicom-entries", "anonymous"],
 };
 
-/// NFS exports, as the mount service lists them to anyone who asks.
+/// NFS exports, as the mount service lists them to anyone who asks; and as exports(5) has them,
+/// where such a file lies in a file tree or exports it.
 pub static N_06: Check = Check {
     id: "N-06",
     title: "NFS exports to everyone",
-    finding_when: "an export names no client, or a wild card, or all addresses",
+    finding_when: "an export names no client, or a wild card, or all addresses; or a file of exports says no_root_squash",
     severity: Severity::High,
     depth: Depth::Canary,
     opens: false,
     remediation: "Export to named hosts only, with Kerberos (sec=krb5p).",
     clauses: &["NIST CSF PR.AC-3", "NIST CSF PR.AC-4", "45 CFR 164.312(a)(1)"],
-    names: &["service", "exports", "clients", "everyone", "netgroup", "domain", "network", "address", "named-host"],
+    names: &[
+        "service",
+        "exports",
+        "clients",
+        "everyone",
+        "netgroup",
+        "domain",
+        "network",
+        "address",
+        "named-host",
+        "configuration",
+        "unread-configurations",
+        "no-root-squash",
+    ],
 };
 
 /// SMB. The parts are `smb1`, `signing`, `session` (null or guest; a log-in without a secret,

@@ -23,13 +23,37 @@ pub static A_01: Check = Check {
 pub static A_02: Check = Check {
     id: "A-02",
     title: "Dangerous settings of Orthanc",
-    finding_when: "what /system tells of the configuration is unsafe",
+    finding_when: "what /system tells of the configuration is unsafe, or a configuration met in a file tree sets a switch so",
     severity: Severity::High,
     depth: Depth::Canary,
     opens: false,
     remediation: "Give the listed settings their safe values in Orthanc's configuration.",
     clauses: &["NIST CSF PR.IP-1", "45 CFR 164.312(a)(1)"],
-    names: &["unsafe", "IsHttpServerSecure", "OverwriteInstances"],
+    names: &[
+        "unsafe",
+        // What /system tells.
+        "IsHttpServerSecure",
+        "OverwriteInstances",
+        // What a configuration on disk sets beside it.
+        "configuration",
+        "configurations",
+        "unread-configurations",
+        "AuthenticationEnabled",
+        "DicomAlwaysAllowEcho",
+        "DicomAlwaysAllowFind",
+        "DicomAlwaysAllowFindWorklist",
+        "DicomAlwaysAllowGet",
+        "DicomAlwaysAllowMove",
+        "DicomAlwaysAllowStore",
+        "DicomCheckCalledAet",
+        "DicomCheckModalityHost",
+        "DicomTlsEnabled",
+        "ExecuteLuaEnabled",
+        "RestApiWriteToFileSystemEnabled",
+        "SslEnabled",
+        "WebDavDeleteAllowed",
+        "WebDavUploadAllowed",
+    ],
 };
 
 /// dcm4chee's REST interface.

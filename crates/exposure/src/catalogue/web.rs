@@ -129,13 +129,13 @@ pub static W_08: Check = Check {
 pub static W_09: Check = Check {
     id: "W-09",
     title: "Web server tells its product and version",
-    finding_when: "a known product and its version can be read from the first answer",
+    finding_when: "a known product and its version can be read from the first answer; its icon is compared, too",
     severity: Severity::Info,
     depth: Depth::Handshake,
     opens: false,
     remediation: "Hide version banners, and keep what is behind them patched.",
     clauses: &["NIST CSF ID.RA-1"],
-    names: &["signatures", "version", "product-version"],
+    names: &["signatures", "version", "product-version", "icon"],
 };
 
 /// Directory listings.

@@ -120,11 +120,11 @@ fn coverage(plan: &Plan, options: &Options, state: &State) -> Coverage {
     };
     (coverage.names, coverage.names_found) = tasks::names(plan.scope(), state.resolved.as_deref().unwrap_or_default());
     for reached in state.seen.values().map(|seen| seen.reached) {
-        coverage.open += reached.open;
-        coverage.refused += reached.refused;
-        coverage.silent += reached.silent;
+        coverage.open = coverage.open.saturating_add(reached.open);
+        coverage.refused = coverage.refused.saturating_add(reached.refused);
+        coverage.silent = coverage.silent.saturating_add(reached.silent);
     }
-    coverage.tried = coverage.open + coverage.refused + coverage.silent;
+    coverage.tried = coverage.open.saturating_add(coverage.refused).saturating_add(coverage.silent);
     coverage
 }
 

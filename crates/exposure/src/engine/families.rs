@@ -6,7 +6,7 @@ use crate::catalogue::{self, Check};
 use crate::finding::State;
 use crate::net::Over;
 use crate::probe::recognise::Guess;
-use crate::probe::{Look, dimse, files, network, product, tls, trail, version, web};
+use crate::probe::{Look, Speech, dimse, files, network, product, tls, trail, version, web};
 use crate::report::{Report, Tree};
 use crate::run::Run;
 use crate::scope::Asset;
@@ -27,19 +27,36 @@ pub(super) async fn greet(look: &mut Look<'_, '_>, guess: Guess) -> bool {
     }
 }
 
-/// Notes what a guess was to find out on an open port where nobody understood a word: nothing is
-/// known of the port, and that is no good news.
-pub(super) fn not_understood(look: &mut Look<'_, '_>, guess: Guess) {
-    let checks: &[&'static Check] = match guess {
-        Guess::Dicom(_) => &[&catalogue::dimse::D_01, &catalogue::dimse::D_06, &catalogue::dimse::D_07],
-        Guess::Tls => &[&catalogue::tls::T_02],
-        Guess::Http(_) => &[&catalogue::web::W_01, &catalogue::web::W_02, &catalogue::product::A_01],
-        Guess::Service => &[&catalogue::network::N_02],
-    };
-    for check in checks {
-        if look.notes.of(check).next().is_none() && look.may(check) {
-            look.notes.note(check, State::Error);
+/// Notes what guesses were to find out on an open port where nobody understood a word, in clear or
+/// behind TLS: nothing is known of the port, and that is no good news. Where the door was shut on a
+/// stranger after the handshake, it cannot be told what is behind it.
+pub(super) fn not_understood(look: &mut Look<'_, '_>, guesses: &[Guess]) {
+    let spoken = [look.known.clear, look.known.behind_tls];
+    if spoken.iter().any(|speech| matches!(speech, Some(Speech::Dicom | Speech::Http | Speech::Other(_)))) {
+        return;
+    }
+    let shut = look.known.dicom.as_ref().is_some_and(|facts| facts.refused_over_tls.is_some());
+    if shut && look.notes.of(&catalogue::dimse::D_07).next().is_some() {
+        // A home of DICOM that keeps strangers out: its own family said so.
+        return;
+    }
+    let state = if shut { State::RefusedBefore } else { State::Error };
+    for check in guesses.iter().flat_map(|guess| checks_of(*guess)) {
+        // D-04 and W-12 are about what the owner named.
+        let is_named = [catalogue::dimse::D_04.id, catalogue::web::W_12.id].contains(&check.id);
+        if !is_named && look.notes.of(check).next().is_none() && look.may(check) {
+            look.notes.note(check, state);
         }
+    }
+}
+
+/// What a guess was to find out.
+fn checks_of(guess: Guess) -> Vec<&'static Check> {
+    match guess {
+        Guess::Dicom(_) => catalogue::dimse::CHECKS.to_vec(),
+        Guess::Tls => vec![&catalogue::tls::T_02],
+        Guess::Http(_) => [catalogue::web::CHECKS, &[&catalogue::product::A_01]].concat(),
+        Guess::Service => vec![&catalogue::network::N_02],
     }
 }
 

@@ -103,7 +103,7 @@ async fn look(line: &mut Line<'_>, asset: &Asset, depth: Depth, ports: &mut [Por
             families::audit_url(&mut look, *pointer).await;
         }
         (look.asset, look.depth) = (asset, depth);
-        in_vain.into_iter().for_each(|guess| families::not_understood(&mut look, guess));
+        families::not_understood(&mut look, &in_vain);
         families::conclude(&mut look).await;
     }
 }
@@ -126,19 +126,26 @@ async fn recognise(look: &mut Look<'_, '_>) -> Vec<Guess> {
         if !families::greet(look, guess).await {
             continue;
         }
-        if guess == Guess::Tls {
-            let behind = behind_tls(look.port).into_iter();
-            for guess in behind.filter(|guess| !only_dicom || *guess == Guess::Dicom(Over::Tls)) {
-                if !is_given_up(look) && families::greet(look, guess).await {
-                    break;
-                }
-            }
-        }
-        return Vec::new();
+        return if guess == Guess::Tls { recognise_behind_tls(look, only_dicom).await } else { Vec::new() };
     }
     if !is_given_up(look) && look.line.reach(look.port).is_none() {
         // No family had anything to say there: whether it is open is worth knowing all the same.
         look.line.dial(look.port).await.ok();
+    }
+    asked
+}
+
+/// Finds out what is spoken behind TLS. Gives the guesses that were made when none was right.
+async fn recognise_behind_tls(look: &mut Look<'_, '_>, only_dicom: bool) -> Vec<Guess> {
+    let mut asked = Vec::new();
+    for guess in behind_tls(look.port) {
+        if is_given_up(look) || (only_dicom && guess != Guess::Dicom(Over::Tls)) {
+            continue;
+        }
+        asked.push(guess);
+        if families::greet(look, guess).await {
+            return Vec::new();
+        }
     }
     asked
 }

@@ -6,7 +6,7 @@
 //! line that was torn at the end is cut; anything else that does not fit is refused.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -277,9 +277,18 @@ pub(super) struct End {
 }
 
 /// Reads a log line by line.
-pub(super) fn read(path: &Path, mut take: impl FnMut(u64, Entry) -> Result<(), &'static str>) -> Result<End, BadLog> {
+pub(super) fn read(path: &Path, take: impl FnMut(u64, Entry) -> Result<(), &'static str>) -> Result<End, BadLog> {
+    let file = File::open(path).map_err(|source| BadLog::Unreadable { path: path.to_owned(), source })?;
+    read_from(BufReader::new(file), path, take)
+}
+
+/// Reads the log that is at a path from anything that gives its bytes.
+pub(super) fn read_from(
+    mut reader: impl BufRead,
+    path: &Path,
+    mut take: impl FnMut(u64, Entry) -> Result<(), &'static str>,
+) -> Result<End, BadLog> {
     let unreadable = |source| BadLog::Unreadable { path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut end = End { lines: 0, head: NOTHING, bytes: 0, torn: false };
     let mut line = Vec::new();
     loop {
@@ -372,7 +381,7 @@ impl Log {
     }
 }
 
-fn hash(line: &[u8]) -> [u8; 32] {
+pub(super) fn hash(line: &[u8]) -> [u8; 32] {
     let mut hash = NOTHING;
     hash.copy_from_slice(digest::digest(&digest::SHA256, line).as_ref());
     hash

@@ -8,6 +8,8 @@
 mod assemble;
 mod breaker;
 mod families;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod journal;
 pub mod log;

@@ -67,7 +67,7 @@ impl State {
             Entry::Ended(ended) => self.ended = Some(ended),
             Entry::Resumed(_) => {
                 self.ended = None;
-                self.resumed += 1;
+                self.resumed = self.resumed.saturating_add(1);
             }
         }
         Ok(())
@@ -105,8 +105,8 @@ impl State {
             self.opens.entry(open.ip()).or_default().insert(open.port());
         }
         self.swept.upto = swept.upto;
-        self.swept.refused += swept.refused;
-        self.swept.silent += swept.silent;
+        self.swept.refused = self.swept.refused.saturating_add(swept.refused);
+        self.swept.silent = self.swept.silent.saturating_add(swept.silent);
         Ok(())
     }
 

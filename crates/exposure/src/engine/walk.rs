@@ -42,7 +42,7 @@ pub async fn audit(job: Job, progress: Arc<Progress>) -> Result<Audited, AuditEr
         key: RunKey::new(*key, journal.state.begun.at),
         rules: job.rules.clone(),
         clock: job.clock.clone(),
-        tries,
+        tries: tries.only_if(job.options.shard.number() == 1),
         rate: Rate::per_second(rate),
         limits: Limits { spacing: std::time::Duration::ZERO, ..job.limits.clone() },
         stop: job.stop.child_token(),

@@ -4,6 +4,8 @@
 //! each answer no more than the check needs. Deliberately absent: DELETE, PUT, PATCH and any
 //! body but a fixed log-in form; following a redirect; decompression; cookies.
 
+use std::error::Error;
+use std::io;
 use std::pin::pin;
 
 use base64::Engine as _;
@@ -145,8 +147,14 @@ pub enum Unanswered {
     NotReached(#[from] NotReached),
     /// A connection, and no TLS on it.
     #[error("no TLS handshake")]
-    NoTls,
-    /// What came is not HTTP/1, is larger than is read, or did not come in time.
+    NoTls(#[source] io::Error),
+    /// The other end hung up before it answered.
+    #[error("the other end hung up without an answer")]
+    HungUp,
+    /// No answer in time.
+    #[error("no answer in time")]
+    Late,
+    /// What came is not HTTP/1, or its head is larger than is read.
     #[error("no answer that is HTTP/1")]
     NotHttp,
     /// The path cannot be asked for.
@@ -524,9 +532,9 @@ async fn connection(
                 ask.answer.send(Ok(answer)).ok();
                 whole && !driven
             }
-            Err(()) if reused => return Ended::Again(ask),
-            Err(()) => {
-                ask.answer.send(Err(Unanswered::NotHttp)).ok();
+            Err(_) if reused => return Ended::Again(ask),
+            Err(why) => {
+                ask.answer.send(Err(why)).ok();
                 return Ended::Failed;
             }
         };
@@ -551,8 +559,8 @@ async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
     request: http::Request<Full<Bytes>>,
     look_at: usize,
-) -> Result<Answer, ()> {
-    let response = sender.send_request(request).await.map_err(|_| ())?;
+) -> Result<Answer, Unanswered> {
+    let response = sender.send_request(request).await.map_err(|error| unanswered(&error))?;
     let (parts, mut incoming) = response.into_parts();
     let mut body = Zeroizing::new(Vec::new());
     let whole = loop {
@@ -570,6 +578,19 @@ async fn exchange(
     Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, whole })
 }
 
+/// Why a request had no answer.
+fn unanswered(error: &hyper::Error) -> Unanswered {
+    let sources = std::iter::successors(Error::source(error), |source| (*source).source());
+    let io = sources.filter_map(|source| source.downcast_ref::<io::Error>()).next();
+    match io.map(io::Error::kind) {
+        Some(io::ErrorKind::TimedOut) => Unanswered::Late,
+        Some(io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidData) => Unanswered::NotHttp,
+        Some(_) => Unanswered::HungUp,
+        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => Unanswered::HungUp,
+        None => Unanswered::NotHttp,
+    }
+}
+
 /// Says who looks and whom to call about it; nothing but printable ASCII of the scope's own text.
 fn user_agent(scope: &Scope) -> HeaderValue {
     let contact = scope.contacts.first().map_or("", String::as_str);
@@ -583,7 +604,7 @@ impl From<NotOpened> for Unanswered {
     fn from(error: NotOpened) -> Unanswered {
         match error {
             NotOpened::NotReached(error) => Unanswered::NotReached(error),
-            NotOpened::NoTls(_) => Unanswered::NoTls,
+            NotOpened::NoTls(error) => Unanswered::NoTls(error),
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Known {
     pub toolkit: Option<Name>,
     /// The toolkit's version.
     pub toolkit_version: Option<Version>,
+    /// Back ends that told their version.
+    pub back_ends: Vec<(Name, Version)>,
     /// What its TLS showed.
     pub tls: Option<tls::Facts>,
     /// What its DICOM upper layer showed, in clear and behind TLS.

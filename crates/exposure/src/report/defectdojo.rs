@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::baseline::Accepted;
 use super::json::in_canonical_form;
-use super::subject::{Identities, Subject};
+use super::told::{Told, told};
 use super::{Report, wording};
 use crate::evidence::RuleId;
-use crate::finding::{Confidence, Facet, Outcome, Severity};
+use crate::finding::{Confidence, Facet, Severity};
 
 /// Every key that a finding of ours may have; a part of those that the importer allows.
 pub const KEYS: [&str; 19] = [
@@ -37,47 +37,37 @@ pub const KEYS: [&str; 19] = [
 
 /// Writes all findings, accepted ones marked so.
 pub fn write(report: &Report, accepted: &Accepted, out: &mut dyn Write) -> io::Result<()> {
-    let identities = Identities::of(&[report]);
-    let findings: Vec<Value> =
-        report.findings().map(|(subject, outcome)| finding(report, &identities, &subject, outcome, accepted)).collect();
+    let findings: Vec<Value> = told(report, accepted).map(|told| finding(report, &told)).collect();
     out.write_all(&in_canonical_form(&json!({ "findings": findings })))?;
     out.write_all(b"\n")
 }
 
-fn finding(
-    report: &Report,
-    identities: &Identities<'_>,
-    subject: &Subject<'_>,
-    outcome: &Outcome,
-    accepted: &Accepted,
-) -> Value {
+fn finding(report: &Report, told: &Told<'_>) -> Value {
+    let Told { subject, outcome, .. } = told;
     let check = outcome.check;
-    let acceptance = accepted.of(&identities.key(subject, outcome));
-    let part = wording::facet(&outcome.facet);
     let mut description = format!("{}\n\nWhere: {}", check.finding_when, subject.said());
-    for (title, text) in [("Part", part), ("Seen", wording::evidence(outcome))] {
+    for (title, text) in [("Part", &told.part), ("Seen", &told.evidence)] {
         if !text.is_empty() {
             description.push_str(&format!("\n{title}: {text}"));
         }
     }
     description.push_str(&format!("\nConfidence: {}", wording::confidence(outcome.confidence)));
-    if let Some(acceptance) = acceptance {
-        let said = format!("{} until {}: {}", acceptance.owner, acceptance.expires, acceptance.reason);
-        description.push_str(&format!("\nAccepted by {}", wording::plain(&said)));
+    if let Some(said) = told.accepted_by() {
+        description.push_str(&format!("\nAccepted by {said}"));
     }
     let mut finding = json!({
-        "title": format!("{} {}: {}", check.id, check.title, subject.said()),
+        "title": told.title,
         "severity": severity(outcome.severity),
         "description": description,
         "mitigation": check.remediation,
         "references": check.clauses.join("\n"),
         "date": wording::day(report.times.started),
-        "active": acceptance.is_none(),
-        "risk_accepted": acceptance.is_some(),
+        "active": told.acceptance.is_none(),
+        "risk_accepted": told.acceptance.is_some(),
         "verified": outcome.confidence == Confidence::Confirmed,
         "static_finding": subject.port().is_none(),
         "dynamic_finding": subject.port().is_some(),
-        "unique_id_from_tool": identities.fingerprint(subject, outcome),
+        "unique_id_from_tool": told.fingerprint,
         "vuln_id_from_tool": check.id,
         "tags": ["exposure-audit"],
     });

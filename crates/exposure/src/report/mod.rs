@@ -21,6 +21,7 @@ pub mod subject;
 pub mod summary;
 pub mod table;
 pub mod tally;
+mod told;
 pub mod verdict;
 pub mod wording;
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::baseline::Accepted;
 use super::json::in_canonical_form;
-use super::subject::{Identities, Subject};
+use super::subject::Subject;
+use super::told::{Told, told};
 use super::{Report, wording};
 use crate::finding::{Confidence, Facet, Outcome, Severity};
 
@@ -29,26 +30,19 @@ enum Class {
 
 /// Writes an event for each finding.
 pub fn write(report: &Report, accepted: &Accepted, out: &mut dyn Write) -> io::Result<()> {
-    let identities = Identities::of(&[report]);
-    for (subject, outcome) in report.findings() {
-        out.write_all(&in_canonical_form(&event(report, &identities, &subject, outcome, accepted)))?;
+    for told in told(report, accepted) {
+        out.write_all(&in_canonical_form(&event(report, &told)))?;
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn event(
-    report: &Report,
-    identities: &Identities<'_>,
-    subject: &Subject<'_>,
-    outcome: &Outcome,
-    accepted: &Accepted,
-) -> Value {
+fn event(report: &Report, told: &Told<'_>) -> Value {
+    let Told { subject, outcome, .. } = told;
     let check = outcome.check;
     let class = Class::of(outcome);
-    let accepted = accepted.of(&identities.key(subject, outcome)).is_some();
     let (severity_id, severity) = severity(outcome.severity);
-    let (status_id, status) = if accepted { (3, "Suppressed") } else { (1, "New") };
+    let (status_id, status) = if told.acceptance.is_some() { (3, "Suppressed") } else { (1, "New") };
     let mut event = json!({
         "activity_id": CREATE,
         "activity_name": "Create",
@@ -62,13 +56,13 @@ fn event(
         "status_id": status_id,
         "status": status,
         "time": report.times.ended.saturating_mul(1000),
-        "message": format!("{} {}: {}", check.id, check.title, subject.said()),
+        "message": told.title,
         "metadata": {
             "version": VERSION,
             "product": { "name": report.tool.name, "vendor_name": "Leadglass", "version": report.tool.version },
         },
         "finding_info": {
-            "uid": identities.fingerprint(subject, outcome),
+            "uid": told.fingerprint,
             "title": check.title,
             "desc": check.finding_when,
             "types": [check.id],
@@ -93,9 +87,8 @@ fn event(
             event["resources"] = json!([resource(subject)]);
         }
     }
-    let evidence = wording::evidence(outcome);
-    if !evidence.is_empty() {
-        event["unmapped"] = json!({ "evidence": evidence, "part": wording::facet(&outcome.facet) });
+    if !told.evidence.is_empty() {
+        event["unmapped"] = json!({ "evidence": told.evidence, "part": told.part });
     }
     event
 }

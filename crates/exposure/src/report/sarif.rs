@@ -1,30 +1,31 @@
 //! SARIF 2.1.0 (OASIS): findings for code-scanning views and CI.
 //!
 //! A target has no source file, so a result has a logical location only: the URI of the port.
+//! Deliberately absent: informationUri and helpUri (3.19.13, 3.49.12), which must be absolute; the
+//! manual lies beside the program (`leadglass exposure checks --manual`).
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::baseline::{Acceptance, Accepted};
+use super::baseline::Accepted;
 use super::diff::{Change, Diff};
 use super::json::in_canonical_form;
 use super::subject::{Identities, Key, Subject};
+use super::told::{Told, told};
 use super::{Report, wording};
 use crate::catalogue::{Check, checks};
-use crate::finding::{Outcome, Severity};
+use crate::finding::Severity;
 
 /// Writes the log. With an earlier report each result says whether it is new (3.27.24).
 pub fn write(report: &Report, accepted: &Accepted, before: Option<&Report>, out: &mut dyn Write) -> io::Result<()> {
     let rules: Vec<&'static Check> = checks().collect();
-    let identities = Identities::of(&[report]);
     let compared = before.map(|before| Compared::of(before, report, accepted));
     let mut results: Vec<Value> = Vec::new();
-    for (subject, outcome) in report.findings() {
-        let acceptance = accepted.of(&identities.key(&subject, outcome));
-        let mut result = result(&rules, &identities, &subject, outcome, acceptance);
+    for told in told(report, accepted) {
+        let mut result = result(&rules, &told);
         if let Some(compared) = &compared {
-            result["baselineState"] = json!(compared.state(&subject, outcome));
+            result["baselineState"] = json!(compared.state(&told));
         }
         results.push(result);
     }
@@ -35,7 +36,6 @@ pub fn write(report: &Report, accepted: &Accepted, before: Option<&Report>, out:
         "name": report.tool.name,
         "version": report.tool.version,
         "semanticVersion": report.tool.version,
-        "informationUri": "https://leadglass.invalid/docs/EXPOSURE.md",
         "rules": rules.iter().map(|check| rule(check)).collect::<Vec<_>>(),
         "properties": { "rules-date": report.tool.rules },
     });
@@ -79,17 +79,11 @@ fn rule(check: &Check) -> Value {
     })
 }
 
-fn result(
-    rules: &[&'static Check],
-    identities: &Identities<'_>,
-    subject: &Subject<'_>,
-    outcome: &Outcome,
-    acceptance: Option<&Acceptance>,
-) -> Value {
+fn result(rules: &[&'static Check], told: &Told<'_>) -> Value {
+    let outcome = told.outcome;
     let check = outcome.check;
-    let part = wording::facet(&outcome.facet);
-    let mut message = format!("{}: {}.", check.title, subject.said());
-    for (title, text) in [("Part", part.clone()), ("Seen", wording::evidence(outcome))] {
+    let mut message = format!("{}: {}.", check.title, told.subject.said());
+    for (title, text) in [("Part", &told.part), ("Seen", &told.evidence)] {
         if !text.is_empty() {
             message.push_str(&format!(" {title}: {text}."));
         }
@@ -99,18 +93,16 @@ fn result(
         "ruleIndex": rules.iter().position(|rule| rule.id == check.id),
         "level": level(outcome.severity),
         "message": { "text": message },
-        "locations": [{ "logicalLocations": [location(subject)] }],
-        "partialFingerprints": { "exposure/v1": identities.fingerprint(subject, outcome) },
+        "locations": [{ "logicalLocations": [location(&told.subject)] }],
+        "partialFingerprints": { "exposure/v1": told.fingerprint },
         "properties": {
             "security-severity": score(outcome.severity),
             "severity": wording::severity(outcome.severity),
             "confidence": wording::confidence(outcome.confidence),
-            "part": part,
+            "part": told.part,
         },
     });
-    if let Some(acceptance) = acceptance {
-        let reason = format!("{} until {}: {}", acceptance.owner, acceptance.expires, acceptance.reason);
-        let justification = wording::plain(&reason).into_owned();
+    if let Some(justification) = told.accepted_by() {
         result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": justification }]);
     }
     result
@@ -158,8 +150,8 @@ impl<'report> Compared<'report> {
         self.diff.items.iter().find(|item| item.key == *key).map(|item| item.change)
     }
 
-    fn state(&self, subject: &Subject<'_>, outcome: &Outcome) -> &'static str {
-        match self.change(&self.identities.key(subject, outcome)) {
+    fn state(&self, told: &Told<'_>) -> &'static str {
+        match self.change(&self.identities.key(&told.subject, told.outcome)) {
             None => "unchanged",
             Some(Change::New) => "new",
             Some(_) => "updated",
@@ -168,12 +160,11 @@ impl<'report> Compared<'report> {
 
     /// What was mended. What was not re-checked is not absent, so it does not stand here.
     fn absent(&self, before: &Report, rules: &[&'static Check]) -> Vec<Value> {
-        let own = Identities::of(&[before]);
-        let resolved = before
-            .findings()
-            .filter(|(subject, outcome)| self.change(&self.identities.key(subject, outcome)) == Some(Change::Resolved));
-        let absent = resolved.map(|(subject, outcome)| {
-            let mut result = result(rules, &own, &subject, outcome, None);
+        let nobody = Accepted::default();
+        let is_resolved =
+            |told: &Told<'_>| self.change(&self.identities.key(&told.subject, told.outcome)) == Some(Change::Resolved);
+        let absent = told(before, &nobody).filter(is_resolved).map(|told| {
+            let mut result = result(rules, &told);
             result["baselineState"] = json!("absent");
             result
         });

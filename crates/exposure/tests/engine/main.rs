@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "test")]
 
 mod estate;
+mod silence;
 mod web;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{folder, job, whole};
-use leadglass_exposure::engine::{Ended, audit};
+use leadglass_exposure::engine::{Ended, Shard, audit};
 use leadglass_exposure::finding::State;
 use leadglass_exposure::probe::network::Service;
 use leadglass_exposure::report::Report;
@@ -137,4 +137,53 @@ async fn a_store_that_speaks_http_is_looked_at_as_a_web_server_too() {
     let speaks: Vec<&str> =
         report.systems.iter().flat_map(|system| &system.services).map(|s| s.speaks.as_str()).collect();
     assert_eq!(speaks, ["webdav"]);
+}
+
+/// An FTP server without TLS that lets nobody in, on two addresses; counts who asks.
+async fn ftp(tries: &Arc<AtomicU32>) -> u16 {
+    let first = TcpListener::bind((LOOPBACK, 0)).await.unwrap();
+    let port = first.local_addr().unwrap().port();
+    let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    for listener in [first, second] {
+        let tries = tries.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut heard = [0; 512];
+                let mut said: &[u8] = b"220 FTP ready\r\n";
+                while stream.write_all(said).await.is_ok()
+                    && let Ok(read @ 1..) = stream.read(&mut heard).await
+                {
+                    let asks = heard[..read].starts_with(b"USER");
+                    tries.fetch_add(asks.into(), Ordering::SeqCst);
+                    said = if asks { b"331 Say more\r\n" } else { b"530 No\r\n" };
+                }
+            }
+        });
+    }
+    port
+}
+
+#[tokio::test]
+async fn ftp_of_one_system_is_asked_once_and_by_the_first_shard_alone() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let ports = [ftp(&tries).await, ftp(&tries).await];
+    let mut scope = scope(&ports, &[1, 2]);
+    scope.assets[0].services = ports.iter().map(|port| (*port, Service::Ftp)).collect();
+    scope.assets[0].services.sort();
+    let (_folder, out) = folder();
+    let report = whole(&scope, &out).await.report;
+    assert_eq!(tries.load(Ordering::SeqCst), 1);
+    let told = states(&report, "N-05");
+    let count = |state| told.iter().filter(|told| **told == state).count();
+    assert_eq!((count(State::Pass), count(State::SkippedByPolicy)), (1, 3));
+    for (shard, passes) in [(Shard::new(2, 2).unwrap(), 0), (Shard::new(1, 2).unwrap(), 1)] {
+        tries.store(0, Ordering::SeqCst);
+        let (_folder, out) = folder();
+        let mut job = job(&scope, &out);
+        job.options.shard = shard;
+        let told = states(&audit(job, Arc::default()).await.unwrap().report, "N-05");
+        assert_eq!(tries.load(Ordering::SeqCst), passes, "{shard}");
+        assert_eq!(told.len(), 2, "{shard}");
+        assert_eq!(told.iter().filter(|state| **state == State::Pass).count(), passes as usize, "{shard}");
+    }
 }

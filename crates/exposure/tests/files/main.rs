@@ -1,6 +1,7 @@
 //! Trees on disk: what is in them, who may read it, what a hostile one can do. Nothing.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
+mod configurations;
 mod doubts;
 
 use std::fs::{self, File, OpenOptions, Permissions};

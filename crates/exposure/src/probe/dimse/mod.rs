@@ -11,6 +11,8 @@
 
 mod accept;
 mod command;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod hostile;
 mod judge;

@@ -7,16 +7,19 @@ use std::sync::atomic::Ordering;
 use leadglass_dicom::Encoding;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use zeroize::Zeroizing;
 
 use super::access::{self, OTHERS_READ, OTHERS_WRITE};
+use super::exports;
 use super::folder::Folder;
 use super::inflate;
 use super::magic::{self, ISO_MAGIC, ISO_OFFSET, MAGIC};
-use super::naming::{Promise, promise};
+use super::naming::{Configuration, Promise, promise};
+use super::orthanc;
 use super::preamble::{PREAMBLE, Preamble};
 use super::reader::{read_data_set, read_part10, sniff};
 use super::record::{End, Record};
-use super::source::{FIRST_READ, File, Window};
+use super::source::{FIRST_READ, File, ReadAt, Window};
 use super::tally::{count, hash_of};
 use super::worker::Worker;
 
@@ -44,7 +47,7 @@ impl Worker<'_> {
         match promise {
             Promise::Program(program) => count(&mut self.tally.programs, program),
             Promise::Secret(secret) => return self.secret(folder, name, secret),
-            Promise::Dicom | Promise::Nothing | Promise::Container => {}
+            Promise::Dicom | Promise::Nothing | Promise::Container | Promise::Configuration(_) => {}
         }
         let (fd, stat) = match self.open(folder, name) {
             Ok(opened) => opened,
@@ -66,7 +69,12 @@ impl Worker<'_> {
             }
             // Counted by its name.
             Some(Kind::Other("other")) if matches!(promise, Promise::Program(_)) => {}
-            Some(Kind::Other(kind)) => count(&mut self.tally.kinds, kind),
+            Some(Kind::Other(kind)) => {
+                count(&mut self.tally.kinds, kind);
+                if let (Promise::Configuration(which), "other") = (promise, kind) {
+                    self.configuration(folder, &fd, which);
+                }
+            }
             None => self.tally.unreadable("unreadable-files"),
         }
     }
@@ -185,20 +193,80 @@ impl Worker<'_> {
         }
     }
 
-    /// A file whose name says that it is secret: its permissions only.
+    /// A file whose name says that it is secret: its permissions only. Orthanc's configuration
+    /// holds switches as well.
     fn secret(&mut self, folder: &Folder, name: &CStr, secret: &'static str) {
         match folder.stat_of(name) {
             Ok(stat) if folder.passable && stat.st_mode & OTHERS_READ != 0 => {
                 count(&mut self.tally.open_secrets, secret);
             }
             Ok(_) => self.tally.closed_secrets += 1,
-            Err(_) => count(&mut self.tally.missed, "vanished"),
+            Err(_) => return count(&mut self.tally.missed, "vanished"),
+        }
+        if secret == "orthanc-configuration" {
+            self.named_orthanc(folder, name);
+        }
+    }
+
+    /// Reads a file that is called as Orthanc's configuration is.
+    fn named_orthanc(&mut self, folder: &Folder, name: &CStr) {
+        let opened = self.open(folder, name).ok().filter(|_| self.walk.reads_headers);
+        let is_regular = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let text = opened.filter(|(_, stat)| is_regular(stat)).and_then(|(fd, _)| text_of(&fd, orthanc::LONGEST));
+        match text.map(|text| orthanc::read(&text)) {
+            Some(orthanc::Read::Orthanc(switches)) => self.tally.orthanc(Some(&switches)),
+            // Another Orthanc than ours, or one of several files of its configuration.
+            Some(orthanc::Read::Foreign) => {}
+            Some(orthanc::Read::Malformed) | None => self.tally.orthanc(None),
+        }
+    }
+
+    /// Reads what may be a configuration, and lets go of what is none.
+    fn configuration(&mut self, folder: &Folder, fd: &OwnedFd, which: Configuration) {
+        if !self.walk.reads_headers {
+            return;
+        }
+        match which {
+            Configuration::Orthanc => {
+                let Some(text) = text_of(fd, orthanc::LONGEST) else { return };
+                if orthanc::may_begin(&text)
+                    && let orthanc::Read::Orthanc(switches) = orthanc::read(&text)
+                {
+                    self.tally.orthanc(Some(&switches));
+                }
+            }
+            Configuration::Exports => {
+                let in_folder = folder.path.file_name().is_some_and(|name| name == "exports.d" || name == "etc");
+                match text_of(fd, exports::LONGEST) {
+                    Some(text) => {
+                        for export in exports::read(&String::from_utf8_lossy(&text)) {
+                            self.tally.exports.exported.add_export(&export);
+                        }
+                    }
+                    None => self.tally.exports.unread += u64::from(in_folder),
+                }
+            }
+        }
+    }
+}
+
+/// All of a file that is no longer than `longest`.
+fn text_of(fd: &OwnedFd, longest: usize) -> Option<Zeroizing<Vec<u8>>> {
+    // Room from the start: a text that moves leaves itself behind.
+    let size = usize::try_from(rustix::fs::fstat(fd).ok()?.st_size).ok().filter(|size| *size <= longest)?;
+    let (source, mut text) = (File(fd), Zeroizing::new(Vec::with_capacity(size)));
+    let mut some = Zeroizing::new([0; 8192]);
+    loop {
+        match source.read_at(&mut some[..], text.len() as u64).ok()? {
+            0 => return Some(text),
+            read if text.len() + read > longest => return None,
+            read => text.extend_from_slice(&some[..read]),
         }
     }
 }
 
 /// A data set without preamble; only one that reads like an instance is one.
-fn bare(window: &mut Window<'_, File<&OwnedFd>>, size: u64, encoding: Encoding) -> Option<Record> {
+pub(super) fn bare<S: ReadAt>(window: &mut Window<'_, S>, size: u64, encoding: Encoding) -> Option<Record> {
     let begins_with_meta = window.at(0, 4).is_ok_and(|bytes| bytes.starts_with(&[2, 0]));
     let record =
         if begins_with_meta { read_part10(window, size, 0).0 } else { read_data_set(window, size, 0, encoding) };

@@ -2,12 +2,15 @@
 //! exported, whether the volume under it is encrypted. Read from its own configuration; no
 //! text of it leaves.
 //!
-//! Deliberately absent: running programs to ask (so the encryption of a ZFS dataset is unknown).
+//! Deliberately absent: running programs to ask, so the encryption of a ZFS dataset is unknown, as
+//! is that of a disk that encrypts by itself.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+use super::exports::{self, Exported, unescape};
 
 /// Bytes of one configuration file at most.
 const MOST_CONFIGURATION: u64 = 1 << 20;
@@ -31,8 +34,8 @@ pub(super) enum AtRest {
     Plain,
     /// It lies on another host.
     Network,
-    /// It cannot be told from here.
-    Unknown,
+    /// It cannot be told from here; why.
+    Unknown(&'static str),
 }
 
 /// By what a tree is reached from elsewhere.
@@ -42,6 +45,8 @@ pub(super) struct Exports {
     pub kinds: BTreeSet<&'static str>,
     /// Configuration files that exist and could not be read.
     pub unread: u64,
+    /// The exports of NFS among them, by exports(5).
+    pub nfs: Exported,
 }
 
 /// A line of `/proc/self/mountinfo`.
@@ -79,9 +84,13 @@ impl Host {
             for file in files.iter().flat_map(|file| self.files(file)) {
                 match self.read(&file) {
                     Ok(text) => {
-                        let exported = paths(&text);
-                        if exported.iter().any(|path| path.starts_with(folder) || folder.starts_with(path)) {
+                        let holds = |path: &Path| path.starts_with(folder) || folder.starts_with(path);
+                        if paths(&text).iter().any(|path| holds(path)) {
                             exports.kinds.insert(kind);
+                        }
+                        if kind == "nfs" {
+                            let of_folder = exports::read(&text).into_iter().filter(|one| holds(&resolved(&one.path)));
+                            of_folder.for_each(|export| exports.nfs.add_export(&export));
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -97,26 +106,26 @@ impl Host {
         if file_system_encrypts {
             return AtRest::Encrypted("fscrypt");
         }
-        let Some(mount) = self.mount_of(folder) else { return AtRest::Unknown };
-        match mount.kind.as_str() {
-            "ecryptfs" => return AtRest::Encrypted("ecryptfs"),
-            kind if is_network(kind) => return AtRest::Network,
-            _ => {}
+        match self.beneath(folder) {
+            Ok(device) => self.device_at_rest(device),
+            Err(told) => told,
+        }
+    }
+
+    /// The block device under a folder, or what the kind of its mount tells already.
+    fn beneath(&self, folder: &Path) -> Result<PathBuf, AtRest> {
+        let Some(mount) = self.mount_of(folder) else { return Err(AtRest::Unknown("unknown")) };
+        if let Some(told) = by_kind(&mount.kind) {
+            return Err(told);
         }
         let by_number = self.root.join("sys/dev/block").join(&mount.device);
-        let device = if by_number.exists() {
-            by_number
-        } else {
-            // btrfs and others show a number of their own; the source names a device.
-            let Ok(device) = fs::canonicalize(self.root.join(mount.source.trim_start_matches('/'))) else {
-                return AtRest::Unknown;
-            };
-            let Some(name) = device.file_name().filter(|_| mount.source.starts_with("/dev/")) else {
-                return AtRest::Unknown;
-            };
-            self.root.join("sys/class/block").join(name)
-        };
-        self.device_at_rest(&device)
+        if by_number.exists() {
+            return Ok(by_number);
+        }
+        // btrfs and others show a number of their own; the source names a device.
+        let device = fs::canonicalize(self.root.join(mount.source.trim_start_matches('/'))).ok();
+        let name = device.as_deref().and_then(Path::file_name).filter(|_| mount.source.starts_with("/dev/"));
+        name.map(|name| self.root.join("sys/class/block").join(name)).ok_or(AtRest::Unknown("unknown"))
     }
 
     /// Whether files there show ACLs of Windows.
@@ -125,15 +134,25 @@ impl Host {
         mount.is_some_and(|mount| matches!(mount.kind.as_str(), "ntfs" | "ntfs3" | "fuseblk" | "cifs" | "smb3"))
     }
 
-    /// Follows a block device down: encrypted when it is, or all below it are.
-    fn device_at_rest(&self, device: &Path) -> AtRest {
-        let (mut left, mut seen) = (vec![device.to_path_buf()], 0);
+    /// Follows a block device down, through files that loop devices are made of: encrypted when
+    /// it is, or all below it are.
+    fn device_at_rest(&self, device: PathBuf) -> AtRest {
+        let (mut left, mut seen, mut mechanism) = (vec![device], 0, "dm-crypt");
         while let Some(device) = left.pop() {
             seen += 1;
             if seen > MOST_DEVICES || !device.exists() {
-                return AtRest::Unknown;
+                return AtRest::Unknown("unknown");
             }
-            if fs::read(device.join("dm/uuid")).is_ok_and(|uuid| uuid.starts_with(b"CRYPT-")) {
+            if let Some(by) = fs::read(device.join("dm/uuid")).ok().and_then(|uuid| encrypting(&uuid)) {
+                mechanism = by;
+                continue;
+            }
+            if let Ok(file) = self.read(&device.join("loop/backing_file")) {
+                match self.beneath(Path::new(file.trim_end_matches('\n'))) {
+                    Ok(device) => left.push(device),
+                    Err(AtRest::Encrypted(by)) => mechanism = by,
+                    Err(told) => return told,
+                }
                 continue;
             }
             let below = fs::read_dir(device.join("slaves"))
@@ -143,7 +162,7 @@ impl Host {
                 _ => return AtRest::Plain,
             }
         }
-        AtRest::Encrypted("dm-crypt")
+        AtRest::Encrypted(mechanism)
     }
 
     /// The innermost mount that holds a folder.
@@ -196,14 +215,9 @@ const CONFIGURATIONS: [(&str, &[&str], Paths); 6] = [
     ("rsync", &["etc/rsyncd.conf"], |text| assigned(text, &["path"])),
 ];
 
-/// exports(5): a path, then clients. Quoted, or with octal escapes.
+/// The paths of exports(5).
 fn nfs_exports(text: &str) -> Vec<PathBuf> {
-    let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with(['#', '-']));
-    let paths = lines.filter_map(|line| match line.strip_prefix('"') {
-        Some(quoted) => quoted.split('"').next(),
-        None => line.split_whitespace().next(),
-    });
-    paths.filter(|path| path.starts_with('/')).map(|path| resolved(&unescape(path))).collect()
+    exports::read(text).iter().map(|export| resolved(&export.path)).collect()
 }
 
 /// `name = value` of smb.conf(5), vsftpd.conf(5), rsyncd.conf(5).
@@ -242,8 +256,9 @@ fn apache_roots(text: &str) -> Vec<PathBuf> {
 }
 
 /// Without links when it exists, as written otherwise.
-fn resolved(path: &str) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))
+fn resolved(path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// A line of mountinfo, proc(5): fields up to a lone hyphen, then kind and source.
@@ -260,25 +275,30 @@ fn parse_mount(line: &str) -> Option<Mount> {
     })
 }
 
-/// `\040` is a space, in mountinfo and in exports.
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        match after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                out.push(char::from(byte));
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                out.push('\\');
-                rest = after;
-            }
-        }
+/// What the kind of a mount tells by itself.
+fn by_kind(kind: &str) -> Option<AtRest> {
+    Some(match kind {
+        "ecryptfs" => AtRest::Encrypted("ecryptfs"),
+        "fuse.gocryptfs" | "fuse.encfs" | "fuse.cryfs" | "fuse.securefs" => AtRest::Encrypted("encrypting-mount"),
+        // BitLocker, opened by dislocker: its volume, or the file that it shows to a loop device.
+        "fuse.dislocker" | "fuse.dislocker-fuse" => AtRest::Encrypted("bitlocker"),
+        // Only ZFS's own tools tell whether a dataset is encrypted; /proc/spl has counters alone.
+        "zfs" => AtRest::Unknown("zfs"),
+        kind if is_network(kind) => AtRest::Network,
+        _ => return None,
+    })
+}
+
+/// The mechanism that a mapping of cryptsetup's encrypts with, by its UUID. Not all encrypt:
+/// `CRYPT-VERITY-` and `CRYPT-INTEGRITY-` do not.
+fn encrypting(uuid: &[u8]) -> Option<&'static str> {
+    let kind = uuid.strip_prefix(b"CRYPT-")?.split(|byte| *byte == b'-').next()?;
+    match kind {
+        b"LUKS1" | b"LUKS2" | b"PLAIN" | b"LOOPAES" | b"TCRYPT" => Some("dm-crypt"),
+        b"BITLK" => Some("bitlocker"),
+        b"FVAULT2" => Some("filevault"),
+        _ => None,
     }
-    out.push_str(rest);
-    out
 }
 
 fn is_network(kind: &str) -> bool {
@@ -320,7 +340,49 @@ mod tests {
         assert_eq!(host.at_rest(Path::new("/srv/other"), false), AtRest::Plain);
         assert_eq!(host.at_rest(Path::new("/srv/other"), true), AtRest::Encrypted("fscrypt"));
         assert_eq!(host.at_rest(Path::new("/mnt/share/ct"), false), AtRest::Network);
-        assert_eq!(host.at_rest(Path::new("/mnt/tank/ct"), false), AtRest::Unknown);
+        assert_eq!(host.at_rest(Path::new("/mnt/tank/ct"), false), AtRest::Unknown("zfs"));
+    }
+
+    #[test]
+    fn what_lies_under_a_loop_device_counts() {
+        let mounts = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+                      40 22 7:0 / /mnt/in rw - ext4 /dev/loop0 rw\n\
+                      41 22 7:1 / /mnt/out rw - ext4 /dev/loop1 rw\n\
+                      42 22 0:70 / /run/bitlocker rw - fuse.dislocker dislocker rw\n\
+                      43 22 7:2 / /mnt/windows rw - ntfs3 /dev/loop2 rw\n\
+                      44 22 0:71 / /mnt/vault rw - fuse.gocryptfs /srv/vault rw\n\
+                      45 22 254:3 / /mnt/verity rw - ext4 /dev/dm-3 rw\n\
+                      46 22 254:4 / /srv/locked rw - xfs /dev/dm-4 rw\n\
+                      47 22 254:5 / /mnt/bitlk rw - ntfs3 /dev/dm-5 rw\n";
+        let (_root, host) = host(&[
+            ("proc/self/mountinfo", mounts),
+            ("sys/dev/block/8:1/size", "1"),
+            ("sys/dev/block/7:0/loop/backing_file", "/srv/locked/images.img\n"),
+            ("sys/dev/block/7:1/loop/backing_file", "/srv/images.img\n"),
+            ("sys/dev/block/7:2/loop/backing_file", "/run/bitlocker/dislocker-file\n"),
+            ("sys/dev/block/254:3/dm/uuid", "CRYPT-VERITY-abc"),
+            ("sys/dev/block/254:4/dm/uuid", "CRYPT-LUKS2-abc"),
+            ("sys/dev/block/254:5/dm/uuid", "CRYPT-BITLK-abc"),
+        ]);
+        let at_rest = |folder: &str| host.at_rest(Path::new(folder), false);
+        assert_eq!(at_rest("/mnt/in/ct"), AtRest::Encrypted("dm-crypt"));
+        assert_eq!(at_rest("/mnt/out/ct"), AtRest::Plain);
+        assert_eq!(at_rest("/mnt/windows"), AtRest::Encrypted("bitlocker"));
+        assert_eq!(at_rest("/mnt/bitlk"), AtRest::Encrypted("bitlocker"));
+        assert_eq!(at_rest("/mnt/vault/ct"), AtRest::Encrypted("encrypting-mount"));
+        assert_eq!(at_rest("/mnt/verity"), AtRest::Plain);
+    }
+
+    #[test]
+    fn the_clients_of_the_trees_own_exports_are_counted() {
+        let (_root, host) = host(&[
+            ("proc/self/mountinfo", MOUNTS),
+            ("etc/exports", "/srv/pacs *(rw,no_root_squash)\n/srv/other 10.0.0.7(ro)\n"),
+        ]);
+        let of = |folder: &str| host.exports(Path::new(folder)).nfs;
+        assert!(of("/srv/pacs/ct").to_everyone() && of("/srv/pacs/ct").no_root_squash == 1);
+        assert!(!of("/srv/other").to_everyone() && of("/srv/other").exports == 1);
+        assert_eq!(of("/srv/third").exports, 0);
     }
 
     #[test]

@@ -9,12 +9,16 @@
 
 mod access;
 mod element;
+mod exports;
 mod file;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod inflate;
 mod magic;
 mod naming;
+mod orthanc;
 mod outcomes;
 mod preamble;
 mod profile;

@@ -11,8 +11,19 @@ pub(super) enum Promise {
     Container,
     /// Something that runs. Its first bytes are looked at all the same: a name is no promise.
     Program(&'static str),
-    /// Passwords or keys: it is never opened.
+    /// Passwords or keys: it is never opened, unless [`Configuration::Orthanc`] holds them.
     Secret(&'static str),
+    /// Maybe a configuration that answers a check; its first bytes are looked at like any other's.
+    Configuration(Configuration),
+}
+
+/// Configurations that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Configuration {
+    /// Orthanc's, or somebody else's JSON.
+    Orthanc,
+    /// exports(5).
+    Exports,
 }
 
 /// Kinds of folders in which copies go astray.
@@ -82,6 +93,9 @@ pub(super) fn promise(file: &[u8]) -> Promise {
     if let Some(secret) = secret(file) {
         return Promise::Secret(secret);
     }
+    if file == b"exports" {
+        return Promise::Configuration(Configuration::Exports);
+    }
     let Some(dot) = file.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) else {
         return Promise::Nothing;
     };
@@ -95,6 +109,8 @@ pub(super) fn promise(file: &[u8]) -> Promise {
         b"dcm" | b"dicom" | b"dic" | b"ima" | b"dc3" | b"dcm30" => Promise::Dicom,
         b"zip" | b"gz" | b"tgz" | b"tar" | b"iso" | b"7z" | b"rar" | b"bz2" | b"xz" | b"zst" | b"bak" | b"dump"
         | b"e2e" | b"vhd" | b"vhdx" | b"vmdk" | b"qcow2" | b"img" | b"backup" => Promise::Container,
+        b"json" => Promise::Configuration(Configuration::Orthanc),
+        b"exports" => Promise::Configuration(Configuration::Exports),
         _ => program(extension).map_or(Promise::Nothing, Promise::Program),
     }
 }
@@ -167,6 +183,9 @@ mod tests {
         assert_eq!(promise(b"study.tar.gz"), Promise::Container);
         assert_eq!(promise(b"shell.PHP"), Promise::Program("php"));
         assert_eq!(promise(b"Orthanc.json"), Promise::Secret("orthanc-configuration"));
+        assert_eq!(promise(b"dicom.JSON"), Promise::Configuration(Configuration::Orthanc));
+        assert_eq!(promise(b"exports"), Promise::Configuration(Configuration::Exports));
+        assert_eq!(promise(b"pacs.exports"), Promise::Configuration(Configuration::Exports));
         assert_eq!(promise(b"server.key"), Promise::Secret("private-key"));
         assert_eq!(promise(b".hidden"), Promise::Nothing);
     }

@@ -1,15 +1,23 @@
-//! From counts to outcomes: one a check.
+//! From counts to outcomes: one a check, and those of other families that configurations on disk
+//! answer, where there are any.
 
 use std::collections::BTreeMap;
 
+use super::exports::Exported;
 use super::host::{AtRest, Exports};
 use super::naming::Stray;
+use super::orthanc;
 use super::profile::profile;
 use super::tally::{Names, Tally};
 use crate::catalogue::files::{F_01, F_02, F_03, F_04, F_05, F_06, F_07, F_08, F_09, F_10, F_11, F_12};
+use crate::catalogue::network::N_06;
+use crate::catalogue::product::A_02;
 use crate::catalogue::{Check, Name};
 use crate::evidence::Fact;
-use crate::finding::{Notes, Outcome, Severity, State};
+use crate::finding::{Facet, Notes, Outcome, Severity, State};
+
+/// What these checks say of a configuration on disk, beside what they say of a port.
+const CONFIGURATION: Facet = Facet::Part(Name::fixed("configuration"));
 
 /// Notes what a walk came to. What is closed as far as a stopped walk came is not known to be closed.
 pub(super) fn note(tally: &Tally, exports: &Exports, at_rest: AtRest, reads_headers: bool, notes: &mut Notes) {
@@ -26,6 +34,8 @@ pub(super) fn note(tally: &Tally, exports: &Exports, at_rest: AtRest, reads_head
     judge.at_rest(at_rest);
     judge.preambles();
     judge.neighbours();
+    judge.orthanc(reads_headers);
+    judge.nfs(&exports.nfs, reads_headers);
 }
 
 struct Judge<'a> {
@@ -125,7 +135,7 @@ impl Judge<'_> {
             AtRest::Plain if objects => (State::Error, "none"),
             AtRest::Plain => (State::Finding, "none"),
             AtRest::Network => (State::Error, "network"),
-            AtRest::Unknown => (State::Error, "unknown"),
+            AtRest::Unknown(why) => (State::Error, why),
         };
         self.notes
             .note(&F_08, state)
@@ -162,6 +172,45 @@ impl Judge<'_> {
             .with("closed", Fact::Count(tally.closed_secrets));
         self.judge(&F_12, !tally.programs.is_empty()).with("programs", of_names(&tally.programs));
     }
+
+    /// A-02, where a configuration of Orthanc was met. It passes when every switch that opens a
+    /// door unless it is set is set: the files of one configuration may lie apart.
+    fn orthanc(&mut self, reads: bool) {
+        let of = &self.tally.orthanc;
+        let is_told = |key: &str| of.told.contains_key(key);
+        let state = match (of.read, of.unread) {
+            (0, 0) => return,
+            _ if !reads => State::SkippedByPolicy,
+            _ if !of.set_unsafe.is_empty() => State::Finding,
+            (_, 1..) => State::Error,
+            _ if !self.tally.is_whole() => State::Error,
+            _ if orthanc::unsafe_unless_told().all(is_told) => State::Pass,
+            _ => State::RefusedBefore,
+        };
+        let outcome = self.notes.note(&A_02, state).facet(CONFIGURATION);
+        outcome.with("configurations", Fact::Count(of.read)).with("unread-configurations", Fact::Count(of.unread));
+        if !of.set_unsafe.is_empty() {
+            outcome.with("unsafe", Fact::Names(of.set_unsafe.keys().map(|key| Name::fixed(key)).collect()));
+        }
+    }
+
+    /// N-06, where files of exports(5) were met, or the host exports the tree.
+    fn nfs(&mut self, of_tree: &Exported, reads: bool) {
+        let files = &self.tally.exports;
+        let mut all = files.exported.clone();
+        all.add(of_tree);
+        let state = match (all.exports, files.unread) {
+            (0, 0) => return,
+            _ if !reads => State::SkippedByPolicy,
+            _ if all.to_everyone() || all.no_root_squash > 0 => State::Finding,
+            (_, 1..) => State::Error,
+            _ if !self.tally.is_whole() => State::Error,
+            _ => State::Pass,
+        };
+        let outcome = self.notes.note(&N_06, state).facet(CONFIGURATION);
+        outcome.with("exports", Fact::Count(all.exports)).with("unread-configurations", Fact::Count(files.unread));
+        outcome.with("no-root-squash", Fact::Count(all.no_root_squash)).with("clients", Fact::Tally(all.clients));
+    }
 }
 
 fn of_names(names: &Names) -> Fact {
@@ -184,7 +233,7 @@ mod tests {
 
     fn states(tally: &Tally) -> Vec<State> {
         let mut notes = Notes::default();
-        note(tally, &Exports::default(), AtRest::Unknown, true, &mut notes);
+        note(tally, &Exports::default(), AtRest::Unknown("unknown"), true, &mut notes);
         let outcomes = notes.into_outcomes();
         assert_eq!(outcomes.len(), CHECKS.len());
         outcomes.iter().map(|outcome| outcome.state).collect()

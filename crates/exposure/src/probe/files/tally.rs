@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::exports::Exported;
 use super::naming::Stray;
+use super::orthanc::Switches;
 use super::preamble::Preamble;
 use super::profile::{Options, profile};
 use super::record::{Class, End, Record, Statement, Syntax};
@@ -89,10 +91,36 @@ pub(super) struct Tally {
     pub closed_secrets: u64,
     /// Programs.
     pub programs: Names,
+    /// Configurations of Orthanc.
+    pub orthanc: OrthancTally,
+    /// Files of exports(5).
+    pub exports: ExportsTally,
     /// Files and folders that could not be read.
     pub unreadable: u64,
     /// Whether the walk was stopped.
     pub stopped: bool,
+}
+
+/// What configurations of Orthanc set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OrthancTally {
+    /// Read.
+    pub read: u64,
+    /// Not readable, too long, or no JSON.
+    pub unread: u64,
+    /// Switches that are set at all.
+    pub told: Names,
+    /// Switches that are set to an unsafe value.
+    pub set_unsafe: Names,
+}
+
+/// What files of exports export.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ExportsTally {
+    /// Not readable, or too long.
+    pub unread: u64,
+    /// What the others say.
+    pub exported: Exported,
 }
 
 impl Default for Tally {
@@ -133,6 +161,8 @@ impl Default for Tally {
             open_secrets: Names::new(),
             closed_secrets: 0,
             programs: Names::new(),
+            orthanc: OrthancTally::default(),
+            exports: ExportsTally::default(),
             unreadable: 0,
             stopped: false,
         }
@@ -219,6 +249,18 @@ impl Tally {
         others.iter().filter(|(is, _)| *is).for_each(|(_, name)| count(&mut self.risks, name));
     }
 
+    /// A configuration of Orthanc was read; `None` when it could not be.
+    pub(super) fn orthanc(&mut self, switches: Option<&Switches>) {
+        let of = &mut self.orthanc;
+        let Some(switches) = switches else {
+            of.unread += 1;
+            return;
+        };
+        of.read += 1;
+        switches.told().for_each(|key| count(&mut of.told, key));
+        switches.set_unsafe().for_each(|key| count(&mut of.set_unsafe, key));
+    }
+
     /// A preamble was seen.
     pub(super) fn preamble(&mut self, preamble: Preamble, key: &RunKey, bytes: &[u8]) {
         *self.preambles.entry(preamble).or_default() += 1;
@@ -271,6 +313,10 @@ impl Tally {
         ];
         pairs.into_iter().for_each(|(sum, part)| *sum += part);
         self.unreadable += other.unreadable;
+        self.orthanc.read += other.orthanc.read;
+        self.orthanc.unread += other.orthanc.unread;
+        self.exports.unread += other.exports.unread;
+        self.exports.exported.add(&other.exports.exported);
         for (sum, part) in [
             (&mut self.kinds, &other.kinds),
             (&mut self.headers, &other.headers),
@@ -279,6 +325,8 @@ impl Tally {
             (&mut self.risks, &other.risks),
             (&mut self.open_secrets, &other.open_secrets),
             (&mut self.programs, &other.programs),
+            (&mut self.orthanc.told, &other.orthanc.told),
+            (&mut self.orthanc.set_unsafe, &other.orthanc.set_unsafe),
         ] {
             part.iter().for_each(|(name, count)| *sum.entry(name).or_default() += count);
         }

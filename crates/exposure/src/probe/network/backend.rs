@@ -69,14 +69,15 @@ impl Backend {
         };
         let (version, status) = (self.version, self.status);
         let outcome = self.part(look, "access", access).severity(severity);
+        if let Some(status) = status {
+            outcome.with("status", Fact::Code(status));
+        }
         if matches!(access, State::Finding | State::Pass) {
             outcome.with("authentication", Fact::Flag(access == State::Pass));
         }
         if let Some(version) = version {
             outcome.with("version", Fact::Version(version));
-        }
-        if let Some(status) = status {
-            outcome.with("status", Fact::Code(status));
+            look.known.back_ends.push((self.service.name(), version));
         }
     }
 

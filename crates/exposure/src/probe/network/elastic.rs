@@ -1,14 +1,17 @@
 //! Elasticsearch and OpenSearch: `GET /`.
 
 use super::backend::{Access, Backend};
-use super::{Answer, Service, http};
+use super::http::{self, LOOK_AT};
+use super::{Answer, Service};
 use crate::finding::Severity;
 use crate::net::Over;
+use crate::net::http::Request;
 use crate::probe::Look;
 
 /// Looks.
 pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
-    let Some(page) = http::ask(look.line, look.port, over, "GET", "/", "Accept: application/json\r\n").await? else {
+    let request = Request::get("/", LOOK_AT).accepting("application/json");
+    let Some(page) = http::ask(look, over, request).await? else {
         return Ok(None);
     };
     let taglines = ["You Know, for Search", "The OpenSearch Project"];
@@ -16,7 +19,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
     let asks = page.body_holds("security_exception")
         || page.field_holds("www-authenticate", "realm=\"security\"")
         || page.field_holds("www-authenticate", "OpenSearch Security");
-    let access = match page.status {
+    let access = match page.0.status {
         200 if greets => Access::Served(Severity::Critical),
         401 | 403 if asks => Access::Guarded,
         _ => return Ok(None),
@@ -24,7 +27,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
     let backend = Backend {
         tls: Some(over == Over::Tls),
         access,
-        status: Some(u32::from(page.status)),
+        status: Some(u32::from(page.0.status)),
         ..Backend::new(Service::Elasticsearch, over)
     };
     backend.note(look);

@@ -5,12 +5,14 @@
 //! which answers on the control connection.
 
 use super::talk::{Talk, Unanswered};
-use super::{Answer, Service, may_log_in};
+use super::{Answer, Service, claim, may_log_in};
+use crate::catalogue::Name;
 use crate::catalogue::network::{N_04, N_05};
 use crate::evidence::Fact;
 use crate::finding::State;
 use crate::net::{Line, Over};
 use crate::probe::Look;
+use crate::tries::Account;
 
 /// Longest line of a reply.
 const MAX_LINE: usize = 1024;
@@ -45,7 +47,17 @@ async fn audit_anonymous(look: &mut Look<'_, '_>, over: Over) {
         look.notes.note(&N_05, State::SkippedByPolicy);
         return;
     }
-    match log_in(look.line, look.port, over).await {
+    let (run, asset) = (look.line.run(), look.asset);
+    if let Err(state) = claim(run, asset, Account::Nobody(Name::fixed("anonymous"))).await {
+        look.notes.note(&N_05, state);
+        return;
+    }
+    let logged_in = log_in(look.line, look.port, over).await;
+    if matches!(logged_in, Err(_) | Ok(Login::Refused(400..=499))) {
+        // Too many, or another answer than a refusal.
+        run.tries.close(&run.scope, asset);
+    }
+    match logged_in {
         Ok(Login::Granted(found)) => {
             let outcome = look.notes.finding(&N_05).with("status", Fact::Code(230));
             if let Some(found) = found {

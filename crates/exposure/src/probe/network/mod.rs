@@ -30,6 +30,7 @@ mod vnc;
 mod webdav;
 mod wildfly;
 
+pub(in crate::probe) use nfs::kind_of as kind_of_client;
 pub use service::Service;
 
 use crate::catalogue::Depth;
@@ -39,7 +40,9 @@ use crate::finding::{Facet, Outcome, State};
 use crate::net::Over;
 use crate::probe::recognise::is_dicom_of_modality;
 use crate::probe::{Known, Look, Speech};
+use crate::run::Run;
 use crate::scope::Asset;
+use crate::tries::{Account, Claim};
 use talk::Unanswered;
 
 /// How a service was spoken to when it was recognised.
@@ -231,4 +234,13 @@ fn note_transport<'look>(look: &'look mut Look<'_, '_>, part: &'static str, stat
 fn may_log_in(look: &Look<'_, '_>) -> bool {
     let opted_in = look.line.run().scope.credentials.is_some_and(|credentials| credentials.try_blank);
     opted_in && look.depth >= Depth::Credentials
+}
+
+/// Waits for the turn of one log-in without a secret; the state of its check when there is none.
+async fn claim(run: &Run, asset: &Asset, account: Account) -> Result<(), State> {
+    match run.tries.claim(run, asset, account).await {
+        Claim::Granted => Ok(()),
+        Claim::Spent => Err(State::SkippedByPolicy),
+        Claim::Ending => Err(State::Error),
+    }
 }

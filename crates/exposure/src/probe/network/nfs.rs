@@ -155,7 +155,7 @@ fn text<'xdr>(xdr: &mut &'xdr [u8], longest: usize) -> Option<&'xdr [u8]> {
 }
 
 /// What kind of client a specification names.
-fn kind_of(client: &[u8]) -> Name {
+pub(in crate::probe) fn kind_of(client: &[u8]) -> Name {
     let addresses = client.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b':' | b'a'..=b'f' | b'/' | b'*'));
     match client {
         b"" | b"*" | b"*.*" | b"(everyone)" | b"everyone" | b"0.0.0.0/0" | b"0.0.0.0/0.0.0.0" | b"::/0" => EVERYONE,

@@ -4,9 +4,11 @@
 use super::{Answer, http, note_transport};
 use crate::catalogue::Name;
 use crate::evidence::Fact;
-use crate::finding::State;
+use crate::finding::{Facet, State};
 use crate::net::Over;
+use crate::net::http::Request;
 use crate::probe::Look;
+use crate::probe::web::at_rest;
 
 /// Buckets of the scope that are asked for.
 const MOST_BUCKETS: usize = 4;
@@ -17,7 +19,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
     paths.extend(buckets(look).take(MOST_BUCKETS));
     let mut refused = None;
     for path in paths {
-        let asked = http::ask(look.line, look.port, over, "GET", &format!("{path}?max-keys=0"), "").await;
+        let asked = http::ask(look, over, Request::get(format!("{path}?max-keys=0"), http::LOOK_AT)).await;
         let page = match asked {
             Ok(Some(page)) => page,
             Ok(None) => break,
@@ -28,15 +30,16 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
                 break;
             }
         };
-        let listing = match page.status {
+        let listing = match page.0.status {
             200 if page.body_holds("<ListBucketResult") => Some("bucket"),
             200 if page.body_holds("<ListAllMyBucketsResult") => Some("buckets"),
             _ => None,
         };
-        let status = u32::from(page.status);
+        let status = u32::from(page.0.status);
         if let Some(listing) = listing {
             let outcome = note_transport(look, "s3", State::Finding).with("status", Fact::Code(status));
             outcome.with("listing", Fact::Known(Name::fixed(listing)));
+            at_rest::note(look.notes, &page.0, Facet::Part(Name::fixed("s3")));
             return Ok(Some(over));
         }
         let speaks = page.body_holds("<Code>AccessDenied</Code>") || page.body_holds("<Code>InvalidAccessKeyId</Code>");

@@ -127,20 +127,6 @@ impl<'line> Talk<'line> {
         }
     }
 
-    /// What comes until the other end hangs up, or `most` bytes, or `enough` says so. Nothing at
-    /// all is an error; a slow end is cut off with what there is.
-    pub(super) async fn until(&mut self, most: usize, enough: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, Unanswered> {
-        while self.held.len() < most && !enough(&self.held) {
-            match self.hear().await {
-                Ok(()) => {}
-                Err(_) if !self.held.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        self.held.truncate(most);
-        Ok(std::mem::take(&mut self.held))
-    }
-
     /// The first bytes that come by themselves, when any come within the wait.
     pub(super) async fn greeting(&mut self, wait: Duration) -> Result<&[u8], Unanswered> {
         if let Ok(heard) = timeout(wait, self.hear()).await {

@@ -4,6 +4,7 @@ use super::{Answer, http, note_transport};
 use crate::evidence::Fact;
 use crate::finding::State;
 use crate::net::Over;
+use crate::net::http::Request;
 use crate::probe::Look;
 
 /// Where to ask.
@@ -13,14 +14,14 @@ const ROOTS: [&str; 2] = ["/", "/webdav/"];
 pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
     let (mut guarded, mut last) = (false, None);
     for root in ROOTS {
-        let page = match http::ask(look.line, look.port, over, "PROPFIND", root, "Depth: 0\r\n").await {
+        let page = match http::ask(look, over, Request::propfind(root)).await {
             Ok(page) => page,
             Err(_) if last.is_some() => break,
             Err(error) => return Err(error),
         };
         let Some(page) = page else { return Ok(None) };
-        last = Some(page.status);
-        if page.status == 207 {
+        last = Some(page.0.status);
+        if page.0.status == 207 {
             note_transport(look, "webdav", State::Finding).with("status", Fact::Code(207));
             return Ok(Some(over));
         }

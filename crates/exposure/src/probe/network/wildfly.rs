@@ -2,18 +2,20 @@
 //! reads the model's root.
 
 use super::backend::{Access, Backend};
-use super::{Answer, Service, http};
+use super::http::{self, LOOK_AT};
+use super::{Answer, Service};
 use crate::finding::Severity;
 use crate::net::Over;
+use crate::net::http::Request;
 use crate::probe::Look;
 
 /// Looks.
 pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
-    let fields = "Accept: application/json\r\n";
-    let Some(page) = http::ask(look.line, look.port, over, "GET", "/management", fields).await? else {
+    let request = Request::get("/management", LOOK_AT).accepting("application/json");
+    let Some(page) = http::ask(look, over, request).await? else {
         return Ok(None);
     };
-    let access = match page.status {
+    let access = match page.0.status {
         200 if page.body_holds("\"management-major-version\"") => Access::Served(Severity::Critical),
         401 if page.field_holds("www-authenticate", "ManagementRealm") => Access::Guarded,
         403 if page.field_holds("server", "WildFly") => Access::Guarded,
@@ -22,7 +24,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, over: Over) -> Answer {
     let backend = Backend {
         tls: Some(over == Over::Tls),
         access,
-        status: Some(u32::from(page.status)),
+        status: Some(u32::from(page.0.status)),
         ..Backend::new(Service::Wildfly, over)
     };
     backend.note(look);

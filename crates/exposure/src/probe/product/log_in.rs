@@ -13,10 +13,7 @@ use crate::net::http::{self, Answer, LogIn, Request, Server, Session, Talk, Unan
 use crate::probe::Look;
 use crate::probe::web::Greeting;
 use crate::probe::web::door::{asks_who, first_byte};
-use crate::tries::Claim;
-
-/// Most tries on one system.
-const MAX_TRIES: usize = 2;
+use crate::tries::{Account, Claim};
 
 static BLANK: LogIn = LogIn { id: "blank", name: "", password: "", form: None };
 
@@ -74,7 +71,7 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, server: &Server, greeting: &G
         look.notes.note(&A_06, state);
         return;
     };
-    let mut tries: Vec<(&'static Check, &'static LogIn)> = Vec::with_capacity(MAX_TRIES);
+    let mut tries: Vec<(&'static Check, &'static LogIn)> = Vec::new();
     match opted.try_blank {
         true => tries.push((&A_05, way.blank)),
         false => skip(look, &[&A_05]),
@@ -86,12 +83,9 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, server: &Server, greeting: &G
         }
         (false, _) => skip(look, &[&A_06]),
     }
-    let allowed = tries_allowed(opted.lockout);
     let (run, asset) = (look.line.run(), look.asset);
-    let pause = run.limits.between_log_ins;
     for (check, log_in) in tries {
-        let account = Name::fixed(log_in.id);
-        match run.tries.claim(&run.scope, asset, account, allowed, pause, &run.stop).await {
+        match run.tries.claim(run, asset, Account::Named(Name::fixed(log_in.id))).await {
             Claim::Granted => {}
             Claim::Spent => {
                 skip(look, &[check]);
@@ -107,11 +101,6 @@ pub(super) async fn audit(look: &mut Look<'_, '_>, server: &Server, greeting: &G
             run.tries.close(&run.scope, asset);
         }
     }
-}
-
-/// How many tries leave an account two failures away from its lock, at most [`MAX_TRIES`].
-fn tries_allowed(lockout: u8) -> usize {
-    usize::from(lockout.saturating_sub(2)).min(MAX_TRIES)
 }
 
 fn skip(look: &mut Look<'_, '_>, checks: &[&'static Check]) {
@@ -197,13 +186,6 @@ fn judge(answer: &Answer, log_in: &LogIn, asks: bool) -> Tried {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_account_is_never_brought_near_its_lock() {
-        for (lockout, allowed) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 2), (5, 2), (255, 2)] {
-            assert_eq!(tries_allowed(lockout), allowed, "lock after {lockout}");
-        }
-    }
 
     #[test]
     fn pairs_go_by_names_that_can_be_read_back() {

@@ -1,7 +1,7 @@
 //! Known versions against the dated rule base (V).
 //!
 //! No connection is made: the DIMSE family tells the toolkit, the web and product families the
-//! product. A toolkit names no product, and distributions mend old versions, so what rests on
+//! product and the server under it, the network family the versions that back ends tell. A toolkit names no product, and distributions mend old versions, so what rests on
 //! it is told with less confidence. Deliberately absent: guessing a version from behaviour.
 
 pub mod rules;
@@ -17,6 +17,7 @@ use crate::catalogue::version::{V_01, V_02};
 use crate::evidence::{Fact, Version};
 use crate::finding::{Confidence, Facet, Outcome, State};
 use crate::probe::Look;
+use crate::probe::web::signature::Kind;
 
 /// Software that was recognised on a port.
 #[derive(Clone, Copy)]
@@ -25,6 +26,13 @@ struct Software {
     version: Option<Version>,
     /// How sure a rule about it is at most.
     confidence: Confidence,
+}
+
+impl Software {
+    /// A server or a database that something else is built on.
+    fn behind(name: Name, version: Version) -> Software {
+        Software { name, version: Some(version), confidence: Confidence::Toolkit }
+    }
 }
 
 /// V-01 and V-02 for what was recognised on the port: a finding for each rule that fits, else
@@ -41,7 +49,16 @@ pub async fn audit(look: &mut Look<'_, '_>) {
         let version = known.toolkit_version;
         Software { name, version, confidence: Confidence::Toolkit }
     });
-    let software: Vec<_> = product.into_iter().chain(toolkit).collect();
+    let greetings = known.web.iter().flat_map(|facts| facts.greetings.values());
+    let servers = greetings.flat_map(|greeting| &greeting.seen).filter(|seen| seen.kind == Kind::Server);
+    let servers = servers.filter_map(|seen| Some(Software::behind(seen.name, seen.version?)));
+    let back_ends = known.back_ends.iter().map(|(name, version)| Software::behind(*name, *version));
+    let mut software: Vec<_> = product.into_iter().chain(toolkit).collect();
+    for other in servers.chain(back_ends) {
+        if !software.iter().any(|known| known.name == other.name) {
+            software.push(other);
+        }
+    }
     if software.is_empty() && !speaks {
         return;
     }

@@ -26,6 +26,8 @@ pub struct Greeting {
     pub log_in_form: bool,
     /// The listing that it is.
     pub listing: Option<Listing>,
+    /// Where the site's icon is.
+    pub(super) icon: &'static str,
     is_page: bool,
     missing: Vec<&'static str>,
     cookies: u64,
@@ -51,6 +53,7 @@ impl Greeting {
             asks_basic: answer.status == 401 && asks("basic"),
             log_in_form,
             listing: Listing::of(answer),
+            icon: super::icon::place(answer),
             is_page: answer.is_success() && answer.is_of_type("text/html"),
             missing: missing_headers(answer, server.over),
             cookies,
@@ -128,8 +131,8 @@ pub fn note_headers(notes: &mut Notes, greeting: &Greeting, class: AssetClass) {
     }
 }
 
-/// W-09: which product and version it tells.
-pub fn note_banner(notes: &mut Notes, greeting: &Greeting) {
+/// W-09: which product and version it tells, and whose icon it has.
+pub fn note_banner(notes: &mut Notes, greeting: &Greeting, icon: Option<Seen>) {
     let versioned = greeting.seen.iter().find_map(|seen| Some((seen.name, seen.version?)));
     let outcome = notes.note(&W_09, if versioned.is_some() { State::Finding } else { State::Pass });
     if !greeting.seen.is_empty() {
@@ -137,6 +140,9 @@ pub fn note_banner(notes: &mut Notes, greeting: &Greeting) {
         names.sort_unstable();
         names.dedup();
         outcome.with("signatures", Fact::Names(names));
+    }
+    if let Some(icon) = icon {
+        outcome.with("icon", Fact::Known(icon.name));
     }
     if let Some((name, version)) = versioned {
         outcome.with("version", Fact::Version(version));

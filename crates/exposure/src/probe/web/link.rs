@@ -5,6 +5,7 @@ use crate::catalogue::web::W_12;
 use crate::evidence::Fact;
 use crate::finding::{Facet, Notes, State};
 use crate::net::http::{Answer, Request, Server, Talk};
+use crate::probe::web::at_rest;
 use crate::probe::web::door::with_status;
 use crate::run::Run;
 use crate::scope::link::Link;
@@ -28,6 +29,9 @@ pub async fn audit(talk: &mut Talk, server: &Server, run: &Run, url: &Link, face
         400 | 401 | 403 | 404 | 407 | 410 => State::Pass,
         _ => State::Error,
     };
+    if state == State::Finding {
+        at_rest::note(notes, &answer, facet.clone());
+    }
     let outcome = with_status(notes.note(&W_12, state), &answer).facet(facet);
     if let Some(redirect) = redirect {
         outcome.with("redirect-to", Fact::Known(redirect.to.name()));

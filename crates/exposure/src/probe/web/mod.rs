@@ -5,9 +5,11 @@
 //! ([`audit_url`]). Deliberately absent: following a redirect, sending anything storable,
 //! keeping a byte of a page.
 
+pub mod at_rest;
 pub mod dicomweb;
 pub mod door;
 pub mod greeting;
+mod icon;
 pub mod link;
 pub mod listing;
 pub mod signature;
@@ -128,10 +130,10 @@ pub async fn audit(look: &mut Look<'_, '_>) {
     let Some(facts) = look.known.web.clone() else { return };
     let Some((over, greeting)) = facts.way() else { return };
     greeting::note_headers(look.notes, greeting, look.asset.class);
-    greeting::note_banner(look.notes, greeting);
     let server = server(look, over);
     note_listing(look, &server, greeting, "/", Facet::Whole).await;
     if !may_all(look, &[&W_02, &W_03, &W_04, &W_05, &W_06, &W_07, &W_11]) {
+        greeting::note_banner(look.notes, greeting, None);
         greeting::note_clear(look.notes, facts.greetings.get(&Over::Clear), false);
         return;
     }
@@ -142,17 +144,20 @@ pub async fn audit(look: &mut Look<'_, '_>) {
     let (line, notes, known) = (&mut *look.line, &mut *look.notes, &mut *look.known);
     let product = known.product;
     let left = facts.left();
-    let (open, asked, found) = http::talk(line, &server, left, async |mut talk: Talk| {
+    let (open, asked, found, icon) = http::talk(line, &server, left, async |mut talk: Talk| {
         let found = baseline(&mut talk, &server, run).await;
         let Ok(baseline) = found else {
-            return (false, talk.asked(), Err(()));
+            return (false, talk.asked(), Err(()), None);
         };
         let place = Place { server: &server, run, baseline, product, facet: Facet::Whole };
         let open = dicomweb::audit(&mut talk, &place, bases, notes).await;
         viewer::audit(&mut talk, &place, Some(greeting), notes).await;
-        (open, talk.asked(), Ok(baseline))
+        let icon = icon::recognise(&mut talk, greeting.icon).await;
+        (open, talk.asked(), Ok(baseline), icon)
     })
     .await;
+    greeting::note_banner(notes, greeting, icon);
+    known.product = known.product.or(icon.map(|icon| icon.name));
     match found {
         Ok(baseline) => {
             let facts = known.web.get_or_insert_default();

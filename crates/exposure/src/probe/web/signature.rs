@@ -78,7 +78,15 @@ static SIGNATURES: &[Signature] = &[
     banner("lighttpd", Kind::Server, "lighttpd/"),
     banner("python-http", Kind::Server, "simplehttp/"),
     banner("jetty", Kind::Server, "jetty("),
-    banner("tomcat", Kind::Server, "apache-coyote/"),
+    // The number that follows is HTTP's.
+    at(Place::Banner, "tomcat", Kind::Server, "apache-coyote/"),
+    Signature {
+        name: "tomcat",
+        kind: Kind::Server,
+        place: Place::Body,
+        mark: "<title>apache tomcat/",
+        versioned: true,
+    },
     banner("wildfly", Kind::Server, "wildfly/"),
     banner("undertow", Kind::Server, "undertow/"),
     banner("openssl", Kind::Server, "openssl/"),

@@ -1,6 +1,6 @@
 //! `leadglass exposure run`: audits what a scope file allows.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -21,7 +21,7 @@ use leadglass_exposure::signature::{PublicKey, demand};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::watch;
-use super::terms::{Judging, read_text};
+use super::terms::{Judging, open_regular, read_text};
 use super::{Blame, Failure};
 use crate::cli::output::Output;
 use crate::cli::serve::{StopSignal, raise_descriptor_limit};
@@ -138,7 +138,7 @@ impl Run {
         let (mut endpoints, mut dropped) = (Vec::new(), 0);
         for path in &self.import {
             let what = || format!("the import {}", path.display());
-            let file = File::open(path).with_context(what).usage()?;
+            let file = open_regular(path).with_context(what).usage()?;
             let options = import::Options { format: self.import_format, port: self.import_port };
             let imported = import::read(file, scope, options).with_context(what).usage()?;
             let Dropped { out_of_scope, excluded, public, malformed, not_open } = imported.dropped;
@@ -173,8 +173,9 @@ fn fresh_key() -> Result<[u8; 32], Failure> {
 /// The key in a file that only its owner can read; a new one when there is no file.
 fn kept_key(path: &Path) -> Result<[u8; 32], Failure> {
     let what = || format!("the key file {}", path.display());
-    match File::open(path) {
-        Ok(mut file) => {
+    match std::fs::metadata(path) {
+        Ok(_) => {
+            let mut file = open_regular(path).with_context(what).usage()?;
             let mode = file.metadata().with_context(what)?.permissions().mode();
             if mode & 0o077 != 0 {
                 return Err(Failure::Usage(anyhow!("{} can be read by others: chmod 600 it", what())));
@@ -219,4 +220,30 @@ fn depth(text: &str) -> Result<Depth, String> {
 fn shard(text: &str) -> Result<Shard, String> {
     let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
     parts.and_then(|(number, of)| Shard::new(number, of)).ok_or_else(|| "a shard is K/N, as 1/4".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(failure: Failure) -> String {
+        match failure {
+            Failure::Usage(error) => format!("{error:#}"),
+            Failure::Internal(error) => panic!("our own fault: {error:#}"),
+        }
+    }
+
+    #[test]
+    fn a_key_comes_from_a_regular_file_of_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = kept_key(&path).ok().unwrap();
+        assert_eq!(kept_key(&path).ok().unwrap(), made);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(said(kept_key(&path).unwrap_err()).contains("chmod 600"));
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        assert!(said(kept_key(&pipe).unwrap_err()).contains("it is not a regular file"));
+        assert!(said(kept_key(Path::new("/dev/zero")).unwrap_err()).contains("it is not a regular file"));
+    }
 }

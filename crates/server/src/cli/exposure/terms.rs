@@ -121,18 +121,23 @@ pub fn read_text(path: &Path, limit: u64) -> anyhow::Result<String> {
     String::from_utf8(read_bounded(path, limit)?).map_err(|_| anyhow!("it is not UTF-8 text"))
 }
 
-/// Reads a file that is named on the command line: a pipe could keep us for ever, and a device
-/// has no end.
+/// Reads a file that is named on the command line.
 pub fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(anyhow!("it is not a regular file"));
-    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(anyhow!("it is longer than {limit} bytes"));
     }
     Ok(bytes)
+}
+
+/// Opens a file that is named on the command line: a pipe could keep us for ever, and a device
+/// has no end.
+pub fn open_regular(path: &Path) -> anyhow::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(anyhow!("it is not a regular file"));
+    }
+    Ok(File::open(path)?)
 }
 
 /// A folder that only its owner reads; one that is there already is left as it is.
@@ -157,4 +162,37 @@ fn write_form(report: &Report, format: Format, options: &Options<'_>, out: &Path
     })();
     done.with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_within_bounds_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.json");
+        std::fs::write(&file, "12345").unwrap();
+        assert_eq!(read_bounded(&file, 5).unwrap(), b"12345");
+        assert!(read_bounded(&file, 4).unwrap_err().to_string().contains("longer than 4 bytes"));
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
+            assert_eq!(open_regular(path).unwrap_err().to_string(), "it is not a regular file");
+            assert!(read_bounded(path, 5).is_err());
+        }
+    }
+
+    #[test]
+    fn what_a_run_writes_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/b");
+        private_folder(&out).unwrap();
+        let file = out.join("report.html");
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        private_file(&file).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&out), mode(&folder.path().join("a")), mode(&file)), (0o700, 0o700, 0o600));
+    }
 }

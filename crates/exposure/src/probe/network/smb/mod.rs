@@ -9,7 +9,7 @@ mod ntlm;
 mod session;
 
 use super::talk::Unanswered;
-use super::{Answer, Service, may_log_in};
+use super::{Answer, Service, claim, may_log_in};
 use crate::catalogue::Name;
 use crate::catalogue::network::N_07;
 use crate::evidence::Fact;
@@ -21,6 +21,8 @@ use session::Who;
 
 /// Shares of the scope that are tried.
 const MOST_SHARES: usize = 16;
+/// STATUS_ACCOUNT_LOCKED_OUT (MS-ERREF 2.3.1).
+const ACCOUNT_LOCKED_OUT: u32 = 0xc000_0234;
 
 /// Looks.
 pub(super) async fn audit(look: &mut Look<'_, '_>) -> Answer {
@@ -70,21 +72,34 @@ async fn audit_sessions(look: &mut Look<'_, '_>, is_smb2: bool) {
         part(look, "shares", if shares.is_empty() { State::NotApplicable } else { state });
         return;
     }
-    let (mut granted, mut readable, mut refused, mut failed) = (Vec::new(), 0, None, None);
+    let (run, asset) = (look.line.run(), look.asset);
+    let (mut granted, mut readable, mut refused, mut untold) = (Vec::new(), 0, None, None);
     for who in [Who::Nobody, Who::Guest] {
+        if let Err(state) = claim(run, asset, who.account()).await {
+            untold = Some(state);
+            continue;
+        }
         match session::open(look.line, look.port, who, &shares).await {
             Ok(session) if session.granted => {
                 granted.push(who.name());
                 readable = session.readable.max(readable);
             }
-            Ok(session) => refused = Some(session.status),
-            Err(error) => failed = Some(error),
+            Ok(session) => {
+                if session.status == ACCOUNT_LOCKED_OUT {
+                    run.tries.close(&run.scope, asset);
+                }
+                refused = Some(session.status);
+            }
+            Err(error) => {
+                run.tries.close(&run.scope, asset);
+                untold = Some(error.state());
+            }
         }
     }
-    let state = match (&granted[..], refused, &failed) {
+    let state = match (&granted[..], refused, untold) {
         ([_, ..], ..) => State::Finding,
+        ([], _, Some(state)) => state,
         ([], Some(_), None) => State::Pass,
-        ([], _, Some(error)) => error.state(),
         ([], None, None) => State::Error,
     };
     let has_session = !granted.is_empty();

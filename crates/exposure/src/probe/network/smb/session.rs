@@ -5,6 +5,7 @@ use super::ntlm;
 use crate::catalogue::Name;
 use crate::net::{Line, Over};
 use crate::probe::network::talk::{Talk, Unanswered, le16, le32};
+use crate::tries::Account;
 
 /// STATUS_MORE_PROCESSING_REQUIRED.
 const MORE_PROCESSING: u32 = 0xc000_0016;
@@ -24,6 +25,11 @@ impl Who {
     /// As reports say it.
     pub(super) fn name(self) -> Name {
         Name::fixed(if self == Who::Nobody { "null-session" } else { "guest-session" })
+    }
+
+    /// As it is tried: Guest is an account, and may be locked.
+    pub(super) fn account(self) -> Account {
+        if self == Who::Nobody { Account::Nobody(self.name()) } else { Account::Named(self.name()) }
     }
 }
 
