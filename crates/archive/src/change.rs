@@ -37,6 +37,14 @@ pub(crate) enum Change {
         /// As it was, with `revoked` set.
         token: TokenFact,
     },
+    /// Whom trail entries are about was erased: the key of that is no more.
+    TrailErased {
+        /// The id of the key, hexadecimal.
+        key: String,
+        /// Whose it was: for the index, never for the log.
+        #[serde(skip)]
+        patient_id: String,
+    },
     /// A setup code made, replacing any before.
     SetupCodeIssued {
         /// The code.
@@ -137,7 +145,9 @@ pub(crate) mod kind {
     pub(crate) const ROLE: &str = "role";
     /// The [`Marks`](crate::access::Marks) of a subject.
     pub(crate) const MARKS: &str = "marks";
-    /// All of them.
+    /// A key of the trail that was destroyed; no state of its own, see `trail::erase`.
+    pub(crate) const ERASED: &str = "erased-from-trail";
+    /// All that have a state.
     pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS];
 }
 
@@ -159,6 +169,7 @@ impl Change {
             Change::PeerAdded { peer } | Change::PeerRevoked { peer } => {
                 vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)]
             }
+            Change::TrailErased { key, patient_id } => vec![fact(kind::ERASED, key, patient_id.clone())],
             Change::TokenCreated { token } | Change::TokenRevoked { token } => {
                 vec![fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?)]
             }

@@ -45,7 +45,7 @@ use crate::index::{Index, IndexError};
 use crate::ingest::{Memory, StudyKeys};
 use crate::log::{Log, LogError};
 use crate::seal::Keyring;
-use crate::trail::{Accesses, Trail};
+use crate::trail::{Accesses, Alerts, Trail};
 
 /// An open archive. Clones share it.
 #[derive(Clone)]
@@ -64,6 +64,7 @@ pub(crate) struct Inner {
     committer: Committer,
     trail: Trail,
     accesses: Accesses,
+    alerts: Alerts,
     failures: Failures,
     visits: Visits,
     study_keys: StudyKeys,

@@ -23,7 +23,7 @@ use crate::ingest::StudyKeys;
 use crate::log::{Log, LogOptions, Opened};
 use crate::seal::Keyring;
 use crate::settings::{OpenError, Settings};
-use crate::trail::Trail;
+use crate::trail::{Entry, Outcome, Trail};
 use crate::{Archive, Inner, commit, upkeep};
 
 /// The index's file and what SQLite keeps beside it.
@@ -73,11 +73,13 @@ impl Archive {
             committer,
             memory: Default::default(),
             accesses: Default::default(),
+            alerts: Default::default(),
             failures: Default::default(),
             visits: Default::default(),
             changing: Default::default(),
             lock: parking_lot::Mutex::new(Some(lock)),
         });
+        close_left_open(&inner)?;
         upkeep::start(&inner).map_err(|source| io("starting the upkeep", &inner.settings.data_dir, source))?;
         Ok(Archive { inner })
     }
@@ -116,6 +118,16 @@ impl Archive {
         self.inner.committer.close().await;
         drop(self.inner.lock.lock().take());
     }
+}
+
+/// What had begun when the process ended without a word was interrupted: the trail says so.
+fn close_left_open(inner: &Inner) -> Result<(), OpenError> {
+    let left = inner.index.trail_left_open().map_err(|error| OpenError::Damaged(error.to_string()))?;
+    for row in left {
+        let Ok(entry) = serde_json::from_str::<Entry>(&row.detail) else { continue };
+        inner.trail.note(Entry { closes: Some(row.entry), outcome: Outcome::Interrupted, ..entry });
+    }
+    Ok(())
 }
 
 pub(crate) fn locked(data_dir: &Path) -> Result<File, OpenError> {

@@ -92,6 +92,10 @@ operations! {
     ReadStatistics "read-statistics" through [Admin, Host];
     /// Reading the trail.
     ReadTrail "read-trail" through [Admin, Host];
+    /// Handing the trail on to a configured destination.
+    DeliverTrail "deliver-trail" through [Host];
+    /// Making what the trail says of a patient unreadable, for good.
+    EraseFromTrail "erase-from-trail" through [Host];
     /// Reading what was set aside.
     ReadQuarantine "read-quarantine" through [Admin, Host];
     /// Checking every record on disk.

@@ -15,7 +15,7 @@ use crate::access::decide::{Granted, GrantedScope, Request, decide};
 use crate::change::Change;
 use crate::index::KnownInstance;
 use crate::trail::{Access, Entry, OpenEntry, Outcome, Subject};
-use crate::{Archive, Refused};
+use crate::{Archive, Refused, look_up};
 
 /// What was granted: how far, which instances, the accesses recorded for their studies.
 pub(crate) type Selected = (GrantedScope, Vec<KnownInstance>, Vec<(StudyInstanceUid, Access)>);
@@ -95,12 +95,26 @@ impl Archive {
         let begun = studies.into_iter().map(async |study| {
             let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
             #[expect(clippy::disallowed_methods, reason = "the one road: decided above, handed out below")]
-            let append = async |entry| self.inner.trail.append(entry).await;
+            let append = async |mut entry: Entry| {
+                entry.subject = self.with_patient(entry.subject).await?;
+                let subject = entry.subject.clone();
+                Ok((self.inner.trail.append(entry).await?, subject))
+            };
             let access = self.inner.accesses.begin(entry(Outcome::Begun, subject), append).await?;
             Ok::<_, Refused>((study.clone(), access))
         });
         let accesses = futures::future::try_join_all(begun).await?;
         Ok((granted.scope().clone(), instances, accesses))
+    }
+
+    /// Whose study it is: "who saw this patient" asks by patient. One look-up a window.
+    async fn with_patient(&self, subject: Subject) -> Result<Subject, Refused> {
+        let Some(study) = subject.study.as_deref().and_then(|uid| StudyInstanceUid::parse(uid).ok()) else {
+            return Ok(subject);
+        };
+        let found = look_up(&self.inner.index, move |index| index.patient_of(&study)).await?;
+        let (patient_id, patient_name) = found.unwrap_or_default();
+        Ok(Subject { patient_id, patient_name, ..subject })
     }
 
     /// Decides; a refusal is durable in the trail when this returns it.

@@ -34,7 +34,10 @@ pub struct Quarantined {
 /// The request to read the trail.
 #[derive(Clone, Debug)]
 pub(crate) struct TrailRequest {
-    query: TrailQuery,
+    /// Which entries.
+    pub(crate) query: TrailQuery,
+    /// With their proofs.
+    pub(crate) bundle: bool,
 }
 
 /// The request to read the list of what was set aside.
@@ -48,15 +51,18 @@ impl Request for TrailRequest {
     const OPERATION: Operation = Operation::ReadTrail;
 
     fn subject(&self) -> Subject {
-        let TrailQuery { from_ns, before_ns, caller, patient_id, study, after, limit } = &self.query;
+        let TrailQuery { from_ns, before_ns, patient_id, study, after, limit, .. } = &self.query;
         let mut detail = format!("at most {limit} entries");
         for (name, time) in [("from", from_ns), ("before", before_ns)] {
             if let Some(ns) = time {
                 detail.push_str(&format!(", {name} {ns} ns"));
             }
         }
-        if let Some(caller) = caller {
-            detail.push_str(&format!(", of caller {caller:?}"));
+        for (name, value) in words(&self.query) {
+            detail.push_str(&format!(", {name} {value:?}"));
+        }
+        if self.bundle {
+            detail.push_str(", with proofs");
         }
         if after.is_some() {
             detail.push_str(", a further page");
@@ -64,6 +70,23 @@ impl Request for TrailRequest {
         let study = study.as_ref().map(ToString::to_string);
         Subject { patient_id: patient_id.clone(), study, detail: Some(detail), ..Subject::default() }
     }
+}
+
+/// What was asked for beside time, patient and study.
+fn words(query: &TrailQuery) -> Vec<(&'static str, String)> {
+    let TrailQuery { caller, person, peer, action, outcome, door, address, event, .. } = query;
+    let address = address.map(|address| address.to_string());
+    let words = [
+        ("caller", caller),
+        ("person", person),
+        ("peer", peer),
+        ("action", action),
+        ("outcome", outcome),
+        ("door", door),
+        ("address", &address),
+        ("event", event),
+    ];
+    words.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
 impl Request for QuarantineRequest {
@@ -82,7 +105,7 @@ impl Archive {
     /// Only those of every operation, and a broken index.
     pub async fn trail(&self, caller: &Caller, query: TrailQuery) -> Result<Vec<TrailRow>, Refused> {
         let query = TrailQuery { limit: query.limit.min(MOST), ..query };
-        self.perform(caller, TrailRequest { query }, async |granted: &Granted<TrailRequest>| {
+        self.perform(caller, TrailRequest { query, bundle: false }, async |granted: &Granted<TrailRequest>| {
             let (index, query) = (self.inner.index.clone(), granted.request().query.clone());
             let scope = granted.scope().clone();
             blocking(move || index.trail(&query, &scope)).await?.map_err(|error| index_failed(&error))

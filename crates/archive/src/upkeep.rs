@@ -36,6 +36,7 @@ impl Archive {
     /// `None`) and lets the committer see whether a checkpoint is due.
     pub(crate) fn tend(&self, now_ns: Option<i64>) {
         let over = self.inner.accesses.close_over(now_ns).into_iter().chain(self.inner.failures.close_over(now_ns));
+        let over = over.chain(self.inner.alerts.close_over(now_ns));
         over.for_each(|entry| self.inner.trail.note(entry));
         self.inner.committer.tick();
     }

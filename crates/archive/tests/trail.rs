@@ -67,6 +67,10 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.statistics(caller).await;
     let _ = archive.trail(caller, TrailQuery { limit: 1, ..TrailQuery::default() }).await;
     let _ = archive.quarantine(caller, None, 1).await;
+    if let Ok(delivery) = archive.deliver_trail(caller, "repository").await {
+        delivery.end();
+    }
+    let _ = archive.erase_from_trail(caller, "PAT-9").await;
     let _ = archive.verify(caller, |_, _| {}).await;
 }
 

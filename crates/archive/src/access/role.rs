@@ -71,6 +71,8 @@ const POLICY: &[(Role, &[Operation])] = &[
             WriteHostSecret,
             ReadStatistics,
             ReadTrail,
+            Operation::DeliverTrail,
+            Operation::EraseFromTrail,
             ReadQuarantine,
             Verify,
         ],

@@ -26,7 +26,7 @@ impl Archive {
             let reason = "too many wrong setup codes: the code is void";
             let entry = Entry {
                 outcome: Outcome::Done,
-                operation: Operation::IssueSetupCode,
+                act: Operation::IssueSetupCode.into(),
                 subject: Subject { detail: Some(reason.into()), ..Subject::default() },
                 ..Entry::of_strangers(source, reason, 0, self.now_ns())
             };

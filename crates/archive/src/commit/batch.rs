@@ -8,7 +8,7 @@ use super::records::{Facts, SummaryFacts};
 use crate::Refused;
 use crate::change::Fact;
 use crate::index;
-use crate::log::{Appended, Location, NewRecord, Part};
+use crate::log::{Appended, Checkpoint, Location, NewRecord, Part};
 use crate::perform::nanoseconds;
 use crate::seal::KeyId;
 use crate::store::StoreOutcome;
@@ -40,7 +40,7 @@ impl Effect {
 
     /// Whether searches show it: what only readers of the trail see, they need not wait for.
     pub(super) fn is_searched(&self) -> bool {
-        !matches!(self, Effect::Trail(_) | Effect::Nothing)
+        !matches!(self, Effect::Trail(..) | Effect::Nothing)
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Effect {
     /// What is true from now on.
     Change(Vec<Fact>),
     /// A trail entry.
-    Trail(Box<Entry>),
+    Trail(Box<Entry>, Option<KeyId>),
     /// A series summary.
     Summary(SummaryFacts, KeyId),
     /// Nothing; the position moves.
@@ -71,6 +71,8 @@ pub(super) enum Reply {
     Stored(oneshot::Sender<Result<StoreOutcome, Refused>>, StoreOutcome),
     /// Who wants the sequence number of that record of the batch.
     Sequence(oneshot::Sender<Result<u64, Refused>>, usize),
+    /// Who wants a checkpoint of it.
+    Checkpoint(oneshot::Sender<Result<Checkpoint, Refused>>),
     /// Who wants to know that it is over, either way.
     #[cfg(any(test, feature = "testing"))]
     Settled(oneshot::Sender<()>),
@@ -102,6 +104,18 @@ impl Batch {
         self.replies.push(reply);
     }
 
+    /// Takes out who wants a checkpoint.
+    pub(super) fn take_checkpoints(&mut self) -> Vec<oneshot::Sender<Result<Checkpoint, Refused>>> {
+        let (wanted, replies) = std::mem::take(&mut self.replies)
+            .into_iter()
+            .partition::<Vec<Reply>, _>(|reply| matches!(reply, Reply::Checkpoint(_)));
+        self.replies = replies;
+        wanted
+            .into_iter()
+            .filter_map(|reply| if let Reply::Checkpoint(sender) = reply { Some(sender) } else { None })
+            .collect()
+    }
+
     /// Everything is durable.
     pub(super) fn succeed(self, appended: &[Appended]) {
         for reply in self.replies {
@@ -111,6 +125,7 @@ impl Batch {
                     let sequence = appended.get(record).map_or(0, |appended| appended.sequence);
                     drop(sender.send(Ok(sequence)));
                 }
+                Reply::Checkpoint(_) => {}
                 #[cfg(any(test, feature = "testing"))]
                 Reply::Settled(sender) => drop(sender.send(())),
             }
@@ -123,6 +138,7 @@ impl Batch {
             match reply {
                 Reply::Stored(sender, _) => drop(sender.send(Err(why.clone()))),
                 Reply::Sequence(sender, _) => drop(sender.send(Err(why.clone()))),
+                Reply::Checkpoint(_) => {}
                 #[cfg(any(test, feature = "testing"))]
                 Reply::Settled(sender) => drop(sender.send(())),
             }
@@ -174,18 +190,10 @@ pub(crate) fn applied<'a>(effect: &'a Effect, sequence: u64, location: Location)
             reason: "other bytes of that SOP Instance UID are kept already".into(),
         })),
         Effect::Change(facts) if facts.is_empty() => one(index::Change::Nothing),
-        Effect::Change(facts) => facts
-            .iter()
-            .map(|fact| index::Applied {
-                sequence,
-                change: index::Change::Registry {
-                    kind: fact.kind.to_owned(),
-                    key: fact.name.clone(),
-                    json: Some(fact.document.clone()),
-                },
-            })
-            .collect(),
-        Effect::Trail(entry) => one(index::Change::Trail(trail_row(entry, sequence))),
+        Effect::Change(facts) => {
+            facts.iter().map(|fact| index::Applied { sequence, change: fact_change(fact) }).collect()
+        }
+        Effect::Trail(entry, identity) => one(index::Change::Trail(trail_row(entry, *identity, sequence))),
         Effect::Summary(facts, key) => one(index::Change::SeriesSummary(index::SeriesSummary {
             study: facts.study.clone(),
             series: facts.series.clone(),
@@ -197,18 +205,35 @@ pub(crate) fn applied<'a>(effect: &'a Effect, sequence: u64, location: Location)
     }
 }
 
-fn trail_row(entry: &Entry, sequence: u64) -> index::TrailRow {
+fn fact_change(fact: &Fact) -> index::Change<'static> {
+    match crate::trail::erase::erased(fact) {
+        Some((key, patient_id)) => index::Change::TrailErased { key_id: key_number(key), patient_id },
+        None => index::Change::Registry {
+            kind: fact.kind.to_owned(),
+            key: fact.name.clone(),
+            json: Some(fact.document.clone()),
+        },
+    }
+}
+
+fn trail_row(entry: &Entry, identity: Option<KeyId>, sequence: u64) -> index::TrailRow {
     index::TrailRow {
         entry: entry.closes.unwrap_or(sequence),
         time_ns: entry.time_ns,
         caller: entry.caller.clone(),
+        person: entry.person.clone(),
+        peer: entry.peer.clone(),
+        address: entry.address.map(|address| address.to_string()),
         door: entry.door.name().to_owned(),
-        action: entry.operation.name().to_owned(),
+        action: entry.act.name().to_owned(),
+        event: entry.event_code().map(str::to_owned),
         outcome: entry.outcome.name().to_owned(),
         patient_id: entry.subject.patient_id.clone(),
         study: entry.subject.study.as_deref().and_then(|uid| uid.parse().ok()),
         count: entry.subject.count,
         detail: serde_json::to_string(entry).unwrap_or_default(),
+        closed_by: entry.closes.map(|_| sequence),
+        identity: identity.map(key_number),
     }
 }
 

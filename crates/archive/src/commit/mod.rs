@@ -86,6 +86,8 @@ enum Work {
     Summary(Box<records::NewSummary>),
     /// Time has passed: checkpoints may be due.
     Tick,
+    /// Someone wants a checkpoint of all that is written by now.
+    Checkpoint(oneshot::Sender<Result<crate::log::Checkpoint, Refused>>),
     /// Someone wants to know when all before this is written.
     #[cfg(any(test, feature = "testing"))]
     Settle(oneshot::Sender<()>),
@@ -152,6 +154,11 @@ impl Committer {
     /// Hands over a series summary; it is a view, so nobody waits for it.
     pub(crate) fn summarize(&self, summary: records::NewSummary) {
         self.hand_over(Work::Summary(Box::new(summary)));
+    }
+
+    /// Signs a checkpoint of all that was handed over before.
+    pub(crate) async fn checkpoint(&self) -> Result<crate::log::Checkpoint, Refused> {
+        self.ask(Work::Checkpoint).await
     }
 
     /// Says that time has passed.

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | instance | attributes: zstd(DICOM JSON) | sheet: facts, frame table, bulk table | data set as it came |
 //! | change | JSON | | |
-//! | trail entry | JSON | | |
+//! | trail entry | JSON | who it is about: JSON, see `trail::identity` | |
 //! | series summary | facts: JSON | zstd(attributes of each instance) | |
 
 use std::time::SystemTime;

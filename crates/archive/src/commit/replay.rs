@@ -12,7 +12,7 @@ use crate::index::{Index, Writer};
 use crate::log::{Kind, Location, Log, RecordView};
 use crate::seal::{Keyring, SealContext, open_blob};
 use crate::settings::OpenError;
-use crate::trail::Entry;
+use crate::trail::identity::entry_of;
 
 /// Records applied in one transaction of the index.
 const BATCH: usize = 500;
@@ -109,8 +109,8 @@ fn effect(record: &RecordView<'_>, keyring: &Keyring) -> Option<Effect> {
             Some(Effect::Change(change.facts().ok()?))
         }
         Kind::Trail => {
-            let entry: Entry = serde_json::from_slice(&open(record, keyring, 0)?).ok()?;
-            Some(Effect::Trail(Box::new(entry)))
+            let (entry, identity) = entry_of(keyring, record).ok()?;
+            Some(Effect::Trail(Box::new(entry), identity))
         }
         Kind::SeriesSummary => {
             let facts: SummaryFacts = serde_json::from_slice(&open(record, keyring, 0)?).ok()?;

@@ -17,10 +17,11 @@ use crate::Refused;
 use crate::access::registry::Registry;
 use crate::change::Change;
 use crate::index::{Index, Writer};
-use crate::log::{Appended, Kind, Log, LogError, Part};
+use crate::log::{Appended, Checkpoint, Kind, Log, LogError, Part};
 use crate::perform::nanoseconds;
 use crate::seal::Keyring;
 use crate::store::StoreOutcome;
+use crate::trail::identity::record_of;
 use crate::trail::{Entry, Outcome};
 
 /// Quarantined objects remembered, so that one sent again and again fills no disk.
@@ -92,8 +93,10 @@ impl Worker {
                 let Ok(next) = queue.try_recv() else { break };
                 self.take(next, &mut batch, &mut in_batch);
             }
+            let wanted = batch.take_checkpoints();
             self.commit(batch);
             self.checkpoint_if_due();
+            self.checkpoint_for(wanted);
         }
         let result = self.parts.log.checkpoint(self.parts.clock.now());
         if let Err(error) = result
@@ -133,6 +136,7 @@ impl Worker {
                 batch.add(summary.record, Effect::Summary(summary.facts, key));
             }
             Work::Tick => {}
+            Work::Checkpoint(reply) => batch.answer(Reply::Checkpoint(reply)),
             #[cfg(any(test, feature = "testing"))]
             Work::Settle(reply) => batch.answer(Reply::Settled(reply)),
             Work::Close(reply) => self.closed = Some(reply),
@@ -148,9 +152,8 @@ impl Worker {
     }
 
     fn take_entry(&mut self, entry: Entry, batch: &mut Batch) -> Result<usize, Refused> {
-        let plain = serde_json::to_vec(&entry).map_err(broken)?;
-        let record = small_record(Kind::Trail, &self.parts.keyring.trail_key(), &plain).map_err(broken)?;
-        Ok(batch.add(record, Effect::Trail(Box::new(entry))))
+        let (record, identity) = record_of(&self.parts.keyring, &entry).map_err(broken)?;
+        Ok(batch.add(record, Effect::Trail(Box::new(entry), identity)))
     }
 
     fn take_instance(
@@ -283,6 +286,21 @@ impl Worker {
             Err(LogError::NoRoom) => tracing::warn!("no room for a checkpoint"),
             Err(error) => drop(self.fail_for_ever(&error.to_string())),
         }
+    }
+
+    /// Signs a checkpoint for who wants one now.
+    fn checkpoint_for(&self, wanted: Vec<oneshot::Sender<Result<Checkpoint, Refused>>>) {
+        if wanted.is_empty() {
+            return;
+        }
+        let signed = match self.read_only.reason() {
+            Some(reason) => Err(Refused::ReadOnly(reason)),
+            None => self.parts.log.checkpoint(self.parts.clock.now()).map_err(|error| match error {
+                LogError::NoRoom => Refused::OutOfResources("no room for a checkpoint".into()),
+                error => self.fail_for_ever(&error.to_string()),
+            }),
+        };
+        wanted.into_iter().for_each(|reply| drop(reply.send(signed.clone())));
     }
 
     fn fail_for_ever(&self, reason: &str) -> Refused {

@@ -19,6 +19,7 @@ mod scope;
 mod search;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
-//! Reading back what else is applied: registries, the trail, the quarantine, counts.
+//! Reading back what else is applied: registries, the quarantine, counts. The trail: `trail`.
 
-use leadglass_dicom::{SopInstanceUid, StudyInstanceUid};
-use rusqlite::{OptionalExtension, Row, params};
+use leadglass_dicom::SopInstanceUid;
+use rusqlite::{OptionalExtension, params};
 
-use super::engine::{self, Sql, signed, unsigned};
-use super::{Counts, Index, IndexError, Location, QuarantineRow, TrailQuery, TrailRow};
+use super::engine::{signed, unsigned};
+use super::{Counts, Index, IndexError, Location, QuarantineRow};
 use crate::access::GrantedScope;
 
 impl Index {
@@ -88,62 +88,4 @@ impl Index {
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
-
-    /// Trail entries, newest first. Only a scope without limit holds them.
-    pub fn trail(&self, query: &TrailQuery, scope: &GrantedScope) -> Result<Vec<TrailRow>, IndexError> {
-        if !scope.is_everything() {
-            return Ok(Vec::new());
-        }
-        let mut sql = Sql::default();
-        let mut conditions = vec!["1 = 1".to_owned()];
-        if let Some(from) = query.from_ns {
-            conditions.push(format!("time_ns >= {}", sql.bind(from)));
-        }
-        if let Some(before) = query.before_ns {
-            conditions.push(format!("time_ns < {}", sql.bind(before)));
-        }
-        let study = query.study.as_ref().map(|study| study.as_str());
-        for (column, value) in
-            [("caller", query.caller.as_deref()), ("patient_id", query.patient_id.as_deref()), ("study", study)]
-        {
-            if let Some(value) = value {
-                conditions.push(format!("{column} = {}", sql.bind(value.to_owned())));
-            }
-        }
-        if let Some((time_ns, entry)) = query.after {
-            let (time_ns, entry) = (sql.bind(time_ns), sql.bind(signed(entry)));
-            conditions.push(format!("(time_ns, entry) < ({time_ns}, {entry})"));
-        }
-        let limit = sql.bind(i64::from(query.limit));
-        let text = format!(
-            "SELECT entry, time_ns, caller, door, action, outcome, patient_id, study, amount, detail FROM trail
-             WHERE {} ORDER BY time_ns DESC, entry DESC LIMIT {limit}",
-            conditions.join(" AND ")
-        );
-        self.read_trail(|connection| {
-            let mut statement = connection.prepare_cached(&text)?;
-            let mut rows = engine::query(&mut statement, &sql.values)?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next()? {
-                entries.push(trail_row(row)?);
-            }
-            Ok(entries)
-        })
-    }
-}
-
-fn trail_row(row: &Row<'_>) -> Result<TrailRow, IndexError> {
-    let study: Option<String> = row.get(7)?;
-    Ok(TrailRow {
-        entry: unsigned(row.get(0)?),
-        time_ns: row.get(1)?,
-        caller: row.get(2)?,
-        door: row.get(3)?,
-        action: row.get(4)?,
-        outcome: row.get(5)?,
-        patient_id: row.get(6)?,
-        study: study.map(|uid| StudyInstanceUid::parse(&uid)).transpose().map_err(|_| IndexError::Damaged("UID"))?,
-        count: unsigned(row.get(8)?),
-        detail: row.get(9)?,
-    })
 }

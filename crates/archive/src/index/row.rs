@@ -40,6 +40,13 @@ pub enum Change<'a> {
     },
     /// A trail entry.
     Trail(TrailRow),
+    /// Whom trail entries are about was erased.
+    TrailErased {
+        /// The id of the key that sealed it.
+        key_id: u128,
+        /// Whose it was, where that is still known.
+        patient_id: Option<String>,
+    },
     /// An object that was set aside.
     Quarantine(QuarantineRow),
     /// A series summary was written; it replaces one before it.
@@ -165,10 +172,18 @@ pub struct TrailRow {
     pub time_ns: i64,
     /// Who, as authenticated; empty for a stranger.
     pub caller: String,
+    /// The person or program among them.
+    pub person: Option<String>,
+    /// The DICOM peer among them.
+    pub peer: Option<String>,
+    /// The address of the other end.
+    pub address: Option<String>,
     /// Through which door.
     pub door: String,
-    /// The operation.
+    /// The operation, or the event.
     pub action: String,
+    /// The code of the event: of CID 403 for a security alert, of CID 400 otherwise.
+    pub event: Option<String>,
     /// How it ended.
     pub outcome: String,
     /// Patient ID, when one patient is concerned.
@@ -179,6 +194,10 @@ pub struct TrailRow {
     pub count: u64,
     /// The whole entry as JSON.
     pub detail: String,
+    /// The record that closed it last, when one did: it says more than the first.
+    pub closed_by: Option<u64>,
+    /// The id of the key that seals who it is about, when it is about somebody.
+    pub identity: Option<u128>,
 }
 
 /// Which trail entries, newest first. Each condition that is there narrows.
@@ -194,6 +213,20 @@ pub struct TrailQuery {
     pub patient_id: Option<String>,
     /// Concerning that study.
     pub study: Option<StudyInstanceUid>,
+    /// By that person or program.
+    pub person: Option<String>,
+    /// By that DICOM peer, or a user on it.
+    pub peer: Option<String>,
+    /// That operation or event, by its name.
+    pub action: Option<String>,
+    /// With that outcome, by its name.
+    pub outcome: Option<String>,
+    /// Through that door, by its name.
+    pub door: Option<String>,
+    /// From that address.
+    pub address: Option<std::net::IpAddr>,
+    /// With that event code, of CID 400 or CID 403.
+    pub event: Option<String>,
     /// After the last row of the page before: its `(time_ns, entry)`.
     pub after: Option<(i64, u64)>,
     /// At most so many.

@@ -24,7 +24,8 @@ pub(super) fn leaf_hash(data: &[u8]) -> Hash {
     sha256(&[&[0], data])
 }
 
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
+/// RFC 6962 2.1: the hash of an inner node.
+pub(super) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[1], left, right])
 }
 

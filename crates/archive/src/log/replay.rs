@@ -25,6 +25,16 @@ impl RecordView<'_> {
         self.header.known_kind()
     }
 
+    /// The header as it is on disk: its leaf, in the tree, is its last 32 bytes.
+    pub fn header_bytes(&self) -> Vec<u8> {
+        self.header.encode()
+    }
+
+    /// The text of a checkpoint record.
+    pub fn checkpoint_note(&self) -> Option<String> {
+        (self.kind() == Some(Kind::Checkpoint)).then(|| String::from_utf8(self.part(0).ok()?).ok()).flatten()
+    }
+
     /// The sealed bytes of a part, digest checked. [`LogError::Erased`] when they were
     /// erased.
     pub fn part(&self, part: usize) -> Result<Vec<u8>, LogError> {

@@ -10,7 +10,7 @@ use super::segment::{self, Before, SEGMENT_HEADER_BYTES};
 use super::tail::{newest_checkpoint, read_note};
 use super::walk::{Step, Walk, check_part, checked_part};
 use super::{Checkpoint, CheckpointVerifier, Hash, Header, Kind, Location, LogError};
-use crate::seal::{KeyId, Keyring, open_blob};
+use crate::seal::{DataKey, KeyError, KeyId, Keyring, open_blob};
 
 /// Parts larger than this are checked by digest, not opened.
 const OPENED_BYTES: u64 = 256 << 20;
@@ -249,14 +249,16 @@ impl<'a> Proof<'a> {
         };
         let mut erased = false;
         for (number, part) in header.parts.iter().enumerate() {
-            let opened = match &key {
+            let own = self.identity_key(location, header, number);
+            let key = own.as_ref().or(key.as_ref());
+            let opened = match key {
                 Some(Ok(key)) if part.bytes <= OPENED_BYTES => checked_part(self.files, location, header, number)
                     .and_then(|sealed| Ok(open_blob(key, context(header, number), &sealed).map(drop)?)),
                 _ => check_part(self.files, location, header, number),
             };
             match opened {
-                Ok(()) => {}
-                Err(LogError::Erased) if key.as_ref().is_none_or(|key| key.is_err()) && header.key != KeyId::NONE => {
+                Ok(()) => erased |= own.is_some_and(|own| own.is_err()),
+                Err(LogError::Erased) if key.is_none_or(|key| key.is_err()) && header.key != KeyId::NONE => {
                     erased = true
                 }
                 Err(LogError::Erased) => {
@@ -273,6 +275,15 @@ impl<'a> Proof<'a> {
             }
         }
         self.report.erased += u64::from(erased);
+    }
+
+    /// The key of the part of a trail record that says whom it is about: another than the
+    /// record's; destroyed when the subject was erased.
+    fn identity_key(&self, location: Location, header: &Header, part: usize) -> Option<Result<DataKey, KeyError>> {
+        let keyring = self.options.keyring.filter(|_| part == 1 && header.known_kind() == Some(Kind::Trail))?;
+        let sealed = checked_part(self.files, location, header, 0).ok()?;
+        let plain = open_blob(&keyring.key(header.key).ok()?, context(header, 0), &sealed).ok()?;
+        Some(keyring.key(crate::trail::identity::identity_key(&plain)?))
     }
 
     fn checkpoint(&mut self, location: Location, header: &Header) {

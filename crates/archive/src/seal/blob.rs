@@ -17,6 +17,8 @@ use crate::digest::{Digest, Digester};
 
 /// Version of the sealed format, bound into every chunk.
 const FORMAT_VERSION: u8 = 1;
+/// What the key of a blob is derived for.
+const BLOB_INFO: &[u8] = b"leadglass blob 1";
 const CHUNK: usize = CHUNK_BYTES as usize;
 const TAG: usize = TAG_BYTES as usize;
 const SALT: usize = SALT_BYTES as usize;
@@ -230,6 +232,17 @@ pub fn open_blob(key: &DataKey, context: SealContext, sealed: &[u8]) -> Result<V
     Opener::new(key, context, salt, sealed.len() as u64)?.open(0..u64::MAX, body)
 }
 
+/// The key of one blob alone: who is shown it can open this blob and no other. For proofs
+/// that leave the house.
+pub(crate) fn blob_key(key: &DataKey, sealed: &[u8]) -> Result<[u8; 32], SealError> {
+    let salt = sealed.get(..SALT).ok_or(SealError::Length(sealed.len() as u64))?;
+    let extracted = Salt::new(HKDF_SHA256, salt).extract(key.secret());
+    let expanded = extracted.expand(&[BLOB_INFO], HKDF_SHA256).map_err(|_| SealError::Broken)?;
+    let mut out = [0; 32];
+    expanded.fill(&mut out).map_err(|_| SealError::Broken)?;
+    Ok(out)
+}
+
 /// The key of one blob, and what its chunks are bound to.
 struct Cipher {
     key: LessSafeKey,
@@ -239,7 +252,7 @@ struct Cipher {
 impl Cipher {
     fn new(key: &DataKey, context: SealContext, salt: &[u8]) -> Result<Cipher, SealError> {
         let extracted = Salt::new(HKDF_SHA256, salt).extract(key.secret());
-        let expanded = extracted.expand(&[b"leadglass blob 1"], &AES_256_GCM).map_err(|_| SealError::Broken)?;
+        let expanded = extracted.expand(&[BLOB_INFO], &AES_256_GCM).map_err(|_| SealError::Broken)?;
         let mut aad = [0; 19];
         aad[..3].copy_from_slice(&[FORMAT_VERSION, context.kind, context.part]);
         aad[3..].copy_from_slice(&context.id);

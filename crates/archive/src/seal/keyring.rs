@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::hmac;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
@@ -32,6 +33,9 @@ const WRAPPED: usize = 12 + 32 + 16;
 /// Bytes of the file that a key takes with its frame, about: keys come in frames of few.
 const FRAME_BYTES: usize = 128;
 
+/// Whose key it is: a keyed hash of a patient's or study's name, see [`Keyring::subject_tag`].
+pub type SubjectTag = [u8; 16];
+
 /// All keys of an archive. Shared by reference; its methods lock inside and block on disk
 /// where they say so.
 pub struct Keyring {
@@ -51,6 +55,8 @@ struct State {
     /// Where the next frame goes.
     end: u64,
     keys: HashMap<KeyId, [u8; WRAPPED]>,
+    /// Keys that seal what the trail says of somebody, by the tag of who that is.
+    subjects: HashMap<SubjectTag, KeyId>,
     secrets: HashMap<String, Vec<u8>>,
     /// Entries not yet written.
     pending: Vec<u8>,
@@ -95,10 +101,57 @@ impl Keyring {
         let (id, key) = (KeyId::random()?, DataKey::random()?);
         let mut state = self.state.lock();
         state.check()?;
-        let sealed = state.wrap.seal(EntryKind::Key, &id.to_bytes(), key.secret())?;
-        disk::encode_entry(EntryKind::Key, &id.to_bytes(), &sealed, &mut state.pending);
-        state.keys.insert(id, sealed.try_into().map_err(|_| KeyError::Broken)?);
+        state.put_key(id, &key)?;
         Ok((id, key))
+    }
+
+    /// The tag of a subject: keyed, so that the keyring names nobody to who lacks the master key.
+    pub fn subject_tag(&self, subject: &[u8]) -> SubjectTag {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.trail.1.secret());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"leadglass trail subject 1");
+        context.update(subject);
+        let mut tag = SubjectTag::default();
+        tag.copy_from_slice(&context.sign().as_ref()[..16]);
+        tag
+    }
+
+    /// The key that seals what the trail says of that subject, made when there is none. A
+    /// fresh one is not durable until [`Keyring::persist`].
+    pub fn subject_key(&self, tag: SubjectTag) -> Result<(KeyId, DataKey), KeyError> {
+        let there = self.state.lock().subjects.get(&tag).copied();
+        if let Some(id) = there {
+            return Ok((id, self.key(id)?));
+        }
+        let (id, key) = (KeyId::random()?, DataKey::random()?);
+        let mut state = self.state.lock();
+        state.check()?;
+        state.put_key(id, &key)?;
+        let name = subject_name(tag, id);
+        let sealed = state.wrap.seal(EntryKind::Subject, &name, &[])?;
+        disk::encode_entry(EntryKind::Subject, &name, &sealed, &mut state.pending);
+        state.subjects.insert(tag, id);
+        Ok((id, key))
+    }
+
+    /// The id of that subject's key, when it has one.
+    pub fn subject(&self, tag: SubjectTag) -> Option<KeyId> {
+        self.state.lock().subjects.get(&tag).copied()
+    }
+
+    /// Destroys the key of that subject, durable when this returns; says which it was. What
+    /// the trail says of the subject from then on is sealed with another.
+    pub fn destroy_subject(&self, tag: SubjectTag) -> Result<Option<KeyId>, KeyError> {
+        let mut state = self.state.lock();
+        state.check()?;
+        let Some(id) = state.subjects.remove(&tag) else { return Ok(None) };
+        let removed = state.keys.remove(&id);
+        let rewritten = state.rewrite(&self.path);
+        if rewritten.is_err() && !state.poisoned {
+            state.subjects.insert(tag, id);
+            removed.map(|sealed| state.keys.insert(id, sealed));
+        }
+        rewritten.map(|()| Some(id))
     }
 
     /// Makes the keys created so far durable (one fdatasync, none when nothing is pending).
@@ -133,6 +186,7 @@ impl Keyring {
         let mut state = self.state.lock();
         state.check()?;
         let removed = state.keys.remove(&id).ok_or(KeyError::NoSuchKey(id))?;
+        state.subjects.retain(|_, subject| *subject != id);
         let rewritten = state.rewrite(&self.path);
         if rewritten.is_err() && !state.poisoned {
             state.keys.insert(id, removed);
@@ -240,13 +294,21 @@ impl Keyring {
         let wrap = Wrap::new(&master, &stretch)?;
         disk::check_master(bytes, &wrap)?;
         let (mut keys, mut secrets) = (HashMap::with_capacity(bytes.len() / FRAME_BYTES), HashMap::new());
+        let (mut subjects, mut forged) = (HashMap::new(), false);
         let end = disk::decode_frames(&path, bytes, &mut |kind, name, sealed| {
             if kind == EntryKind::Secret as u8 {
                 secrets.insert(String::from_utf8_lossy(name).into_owned(), sealed.to_vec());
+            } else if kind == EntryKind::Subject as u8 {
+                let named = name.split_first_chunk().and_then(|(tag, id)| Some((*tag, <[u8; 16]>::try_from(id).ok()?)));
+                forged |= named.is_none() || wrap.open(EntryKind::Subject, name, sealed).is_err();
+                subjects.extend(named.map(|(tag, id)| (tag, KeyId::from_bytes(id))));
             } else if let (Ok(name), Ok(sealed)) = (name.try_into(), sealed.try_into()) {
                 keys.insert(KeyId::from_bytes(name), sealed);
             }
         })?;
+        if forged {
+            return Err(KeyError::Damaged { path, offset: 0 });
+        }
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(KeyError::io("cannot open", &path))?;
         if end < bytes.len() as u64 {
             file.set_len(end).and_then(|()| file.sync_all()).map_err(KeyError::io("cannot trim", &path))?;
@@ -259,7 +321,8 @@ impl Keyring {
             Ok::<_, KeyError>((KeyId::from_bytes(*id), data_key(key).ok_or_else(damaged)?))
         };
         let (trail, change, index, checkpoint) = (own(TRAIL)?, own(CHANGE)?, own(INDEX)?.1, own(CHECKPOINT)?.1);
-        let state = State { master, stretch, wrap, file, end, keys, secrets, pending: Vec::new(), poisoned: false };
+        let state =
+            State { master, stretch, wrap, file, end, keys, subjects, secrets, pending: Vec::new(), poisoned: false };
         Ok(Keyring { path, state: Mutex::new(state), trail, change, index, checkpoint })
     }
 
@@ -271,6 +334,13 @@ impl Keyring {
 impl State {
     fn check(&self) -> Result<(), KeyError> {
         if self.poisoned { Err(KeyError::Poisoned) } else { Ok(()) }
+    }
+
+    fn put_key(&mut self, id: KeyId, key: &DataKey) -> Result<(), KeyError> {
+        let sealed = self.wrap.seal(EntryKind::Key, &id.to_bytes(), key.secret())?;
+        disk::encode_entry(EntryKind::Key, &id.to_bytes(), &sealed, &mut self.pending);
+        self.keys.insert(id, sealed.try_into().map_err(|_| KeyError::Broken)?);
+        Ok(())
     }
 
     fn put(&mut self, name: &str, secret: &[u8]) -> Result<(), KeyError> {
@@ -308,6 +378,11 @@ impl State {
         for (id, sealed) in &self.keys {
             disk::encode_entry(EntryKind::Key, &id.to_bytes(), sealed, &mut entries);
         }
+        for (tag, id) in &self.subjects {
+            let name = subject_name(*tag, *id);
+            let sealed = self.wrap.seal(EntryKind::Subject, &name, &[])?;
+            disk::encode_entry(EntryKind::Subject, &name, &sealed, &mut entries);
+        }
         bytes.extend_from_slice(&disk::encode_frame(&entries));
         // From here on the disk may hold either: only success lets the keyring go on.
         let old_bytes = self.end;
@@ -320,6 +395,10 @@ impl State {
         wipe(&old, old_bytes);
         Ok(())
     }
+}
+
+fn subject_name(tag: SubjectTag, id: KeyId) -> Vec<u8> {
+    [tag, id.to_bytes()].concat()
 }
 
 /// Overwrites the blocks of the file no longer named, as far as the medium obeys.
@@ -475,6 +554,29 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("data/log")).unwrap();
         std::fs::write(dir.path().join("data/log/00000001.seg"), b"x").unwrap();
         assert!(matches!(open(dir.path()), Err(KeyError::NoKeyring(_))));
+    }
+
+    #[test]
+    fn a_subject_has_one_key_until_it_is_destroyed_and_then_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = open(dir.path()).unwrap();
+        let (ada, bob) = (ring.subject_tag(b"patient ada"), ring.subject_tag(b"patient bob"));
+        let (id, key) = ring.subject_key(ada).unwrap();
+        let (other, _) = ring.subject_key(bob).unwrap();
+        ring.persist().unwrap();
+        ring.rotate_master(&KeySource::File(dir.path().join("new.key"))).unwrap();
+        drop(ring);
+        let open = || Keyring::open_or_create(&dir.path().join("data"), &KeySource::File(dir.path().join("new.key")));
+        let ring = open().unwrap();
+        assert_eq!(ring.subject_tag(b"patient ada"), ada);
+        let (again, same) = ring.subject_key(ada).unwrap();
+        assert_eq!((again, same.secret()), (id, key.secret()));
+        assert_eq!(ring.destroy_subject(ada).unwrap(), Some(id));
+        drop(ring);
+        let ring = open().unwrap();
+        assert!(!ring.has_key(id) && ring.has_key(other));
+        assert_eq!(ring.destroy_subject(ada).unwrap(), None);
+        assert_ne!(ring.subject_key(ada).unwrap().0, id);
     }
 
     #[test]

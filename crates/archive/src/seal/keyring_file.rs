@@ -35,6 +35,8 @@ pub(super) enum EntryKind {
     Key = 1,
     /// A secret, named by a word.
     Secret = 2,
+    /// Which data key is a subject's: named by the subject's tag and the key's id, no secret.
+    Subject = 3,
 }
 
 /// Wraps and unwraps by the master key.

@@ -17,10 +17,11 @@ mod keyring_file;
 mod master;
 mod recovery;
 
+pub(crate) use blob::blob_key;
 pub use blob::{Opener, SealContext, SealError, SealedBlob, SealedDigest, Sealer, open_blob, seal_blob};
 pub use chunk::{CHUNK_BYTES, SALT_BYTES, TAG_BYTES, plain_bytes, sealed_bytes, sealed_range};
 pub(crate) use key::random_bytes;
 pub use key::{DataKey, KeyId};
-pub use keyring::Keyring;
+pub use keyring::{Keyring, SubjectTag};
 pub use master::{KeyError, MasterKey};
 pub use recovery::RecoveryKit;

@@ -1,5 +1,6 @@
 //! Finding: C-FIND and QIDO-RS are one operation.
 
+mod asked;
 mod words;
 
 use std::sync::Arc;
@@ -40,7 +41,8 @@ impl Request for Search {
                 self.offset.saturating_add(limit)
             ));
         }
-        Subject { detail: Some(detail), ..Subject::default() }
+        let (patient_id, study) = asked::named(&self.query);
+        Subject { patient_id, study, detail: Some(detail), query: asked::asked(&self.query), ..Subject::default() }
     }
 }
 

@@ -74,7 +74,8 @@ fn span<T: std::fmt::Display>(from: Option<&T>, to: Option<&T>) -> String {
     format!("within {}-{}", text(from), text(to))
 }
 
-fn pattern_text(pattern: &WildCard) -> String {
+/// A pattern as it was written.
+pub(super) fn pattern_text(pattern: &WildCard) -> String {
     pattern
         .tokens()
         .iter()
@@ -86,7 +87,8 @@ fn pattern_text(pattern: &WildCard) -> String {
         .collect()
 }
 
-fn name_text(pattern: &NamePattern) -> String {
+/// A name's pattern as it was written.
+pub(super) fn name_text(pattern: &NamePattern) -> String {
     match pattern {
         NamePattern::AnyGroup(group) => pattern_text(group),
         NamePattern::Groups(groups) => {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use super::{Entry, Outcome};
+use super::{Entry, Outcome, Subject};
 use crate::Refused;
 use crate::access::Door;
 
@@ -55,14 +55,21 @@ pub(crate) struct Access {
 
 impl Accesses {
     /// The access that entry describes: under the window that is open, or under a new one
-    /// that `append` makes durable first. Two who come at once wait for the same entry.
+    /// that `append` completes (whose study it is) and makes durable first. Two who come at
+    /// once wait for the same entry.
     pub(crate) async fn begin(
         &self,
         entry: Entry,
-        append: impl AsyncFnOnce(Entry) -> Result<u64, Refused>,
+        append: impl AsyncFnOnce(Entry) -> Result<(u64, Subject), Refused>,
     ) -> Result<Access, Refused> {
         let window = self.window(&entry);
-        window.sequence.get_or_try_init(|| append(Entry { outcome: Outcome::Begun, ..entry })).await?;
+        let opened = async || {
+            let (sequence, subject) = append(Entry { outcome: Outcome::Begun, ..entry }).await?;
+            let mut counted = window.entry.lock();
+            counted.entry.subject = Subject { count: counted.entry.subject.count, ..subject };
+            Ok::<_, Refused>(sequence)
+        };
+        window.sequence.get_or_try_init(opened).await?;
         Ok(Access { window })
     }
 
@@ -81,6 +88,16 @@ impl Accesses {
             Arc::strong_count(window) > 1 && now_ns.is_some()
         });
         entries
+    }
+
+    /// Whom open windows are about is no longer to be said.
+    pub(crate) fn forget(&self, patient_id: &str) {
+        for window in self.windows.lock().values() {
+            let subject = &mut window.entry.lock().entry.subject;
+            if subject.patient_id.as_deref() == Some(patient_id) {
+                *subject = Subject { count: subject.count, purpose: subject.purpose.take(), ..Subject::default() };
+            }
+        }
     }
 
     fn window(&self, entry: &Entry) -> Arc<Window> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Event;
 use crate::access::{Caller, Door, Source};
 use crate::{Operation, Refused};
 
@@ -18,13 +19,20 @@ pub struct Entry {
     pub time_ns: i64,
     /// Who, as authenticated; empty for a stranger.
     pub caller: String,
+    /// The person or program among who called, by its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The DICOM peer among who called, by its AE title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// The address of the other end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
     /// Through which door.
     pub door: Door,
-    /// What was asked.
-    pub operation: Operation,
+    /// What was asked, or what happened.
+    #[serde(flatten)]
+    pub act: Act,
     /// How it ended, as far as known.
     pub outcome: Outcome,
     /// What it was about.
@@ -32,7 +40,40 @@ pub struct Entry {
     pub subject: Subject,
 }
 
-/// What an operation was about.
+/// What was asked, or what happened beside operations. In JSON a field `operation`, or `event`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// An operation of the archive.
+    Operation(Operation),
+    /// What happens beside operations.
+    Event(Event),
+}
+
+impl Act {
+    /// The name in views.
+    pub fn name(self) -> &'static str {
+        match self {
+            Act::Operation(operation) => operation.name(),
+            Act::Event(event) => event.name(),
+        }
+    }
+}
+
+impl From<Operation> for Act {
+    fn from(operation: Operation) -> Act {
+        Act::Operation(operation)
+    }
+}
+
+impl From<Event> for Act {
+    fn from(event: Event) -> Act {
+        Act::Event(event)
+    }
+}
+
+/// What an operation was about. Patient, study, detail and query identify somebody: they are
+/// sealed with that somebody's own key, see `trail::identity`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Subject {
@@ -42,6 +83,12 @@ pub struct Subject {
     /// Study Instance UID, when one study is concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub study: Option<String>,
+    /// Patient's Name, where it is known and one patient is concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient_name: Option<String>,
+    /// What was searched for: a data set in Explicit VR Little Endian, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
     /// Instances stored or handed out, rows found.
     pub count: u64,
     /// What for.
@@ -100,13 +147,16 @@ impl Outcome {
 impl Entry {
     /// An entry for what a caller asks.
     pub(crate) fn of(caller: &Caller, operation: Operation, outcome: Outcome, subject: Subject, time_ns: i64) -> Entry {
+        let (person, peer) = parties(caller);
         Entry {
             closes: None,
             time_ns,
             caller: caller.name().to_owned(),
+            person,
+            peer,
             address: caller.address(),
             door: caller.door(),
-            operation,
+            act: operation.into(),
             outcome,
             subject,
         }
@@ -118,11 +168,20 @@ impl Entry {
             closes: None,
             time_ns,
             caller: String::new(),
+            person: None,
+            peer: None,
             address: source.address,
             door: source.door,
-            operation: Operation::Authenticate,
+            act: Operation::Authenticate.into(),
             outcome: Outcome::Refused,
             subject: Subject { count, detail: Some(reason.to_owned()), ..Subject::default() },
         }
     }
+}
+
+/// Who of a caller is a person (or program) and who is a peer: a user on a console is both.
+pub(super) fn parties(caller: &Caller) -> (Option<String>, Option<String>) {
+    let Some(peer) = caller.ae_title() else { return (Some(caller.name().to_owned()), None) };
+    let user = caller.name().strip_prefix(peer).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
+    (user.map(str::to_owned), Some(peer.to_owned()))
 }

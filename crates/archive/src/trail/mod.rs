@@ -5,12 +5,22 @@
 //! way to skip it.
 
 mod accesses;
+mod alerts;
+mod bundle;
+mod coding;
+mod delivery;
 mod entry;
+pub(crate) mod erase;
+mod event;
+pub(crate) mod identity;
 
 use parking_lot::Mutex;
 
 pub(crate) use accesses::{Access, Accesses};
-pub use entry::{Entry, Outcome, Subject};
+pub(crate) use alerts::Alerts;
+pub use delivery::{Batch, Delivered, TrailDelivery};
+pub use entry::{Act, Entry, Outcome, Subject};
+pub use event::{Action, Alert, Coding, Event, EventId, EventType};
 
 use crate::Refused;
 use crate::commit::Committer;

@@ -33,6 +33,7 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/marks", get(rights::marks).put(rights::mark))
         .route("/admin/v1/explain", get(rights::explain))
         .route("/admin/v1/trail", get(review::trail))
+        .route("/admin/v1/trail/bundle", post(review::bundle))
         .route("/admin/v1/quarantine", get(review::quarantine))
         .route("/admin/v1/statistics", get(statistics::statistics))
         .route("/metrics", get(statistics::metrics))

@@ -1,7 +1,9 @@
 //! `/admin/v1/trail` and `/admin/v1/quarantine`: what is recorded, what was set aside.
 
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use http::{HeaderValue, header};
 use leadglass_archive::Caller;
 use leadglass_archive::review::{Quarantined, TrailQuery, TrailRow};
 use leadglass_dicom::StudyInstanceUid;
@@ -9,22 +11,68 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Body;
 use crate::web::{Problem, WebState};
 
 /// Rows of an answer when nobody says how many.
 const DEFAULT_LIMIT: u32 = 100;
 
-/// `?from=&before=&caller=&patient_id=&study=&limit=&after=`: times in RFC 3339.
+/// Entries of a file when nobody says how many.
+const DEFAULT_FILE_LIMIT: u32 = 20_000;
+
+/// `?from=&to=&caller=&person=&peer=&patient_id=&study=&operation=&outcome=&door=&address=&event=&limit=&after=`:
+/// times in RFC 3339; `to` (or `before`) is not included.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TrailKeys {
     from: Option<String>,
-    before: Option<String>,
+    #[serde(alias = "before")]
+    to: Option<String>,
     caller: Option<String>,
+    person: Option<String>,
+    peer: Option<String>,
     patient_id: Option<String>,
     study: Option<String>,
+    operation: Option<String>,
+    outcome: Option<String>,
+    door: Option<String>,
+    address: Option<std::net::IpAddr>,
+    event: Option<String>,
     limit: Option<u32>,
     after: Option<String>,
+}
+
+impl TrailKeys {
+    fn query(self, limit: u32) -> Result<TrailQuery, Problem> {
+        Ok(TrailQuery {
+            from_ns: self.from.as_deref().map(nanoseconds).transpose()?,
+            before_ns: self.to.as_deref().map(nanoseconds).transpose()?,
+            caller: self.caller,
+            patient_id: self.patient_id,
+            study: self.study.as_deref().map(StudyInstanceUid::parse).transpose().map_err(|_| malformed())?,
+            person: self.person,
+            peer: self.peer,
+            action: self.operation,
+            outcome: self.outcome,
+            door: self.door,
+            address: self.address,
+            event: self.event,
+            after: self.after.as_deref().map(place).transpose()?,
+            limit,
+        })
+    }
+}
+
+/// What a bundle is asked with.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BundleRequest {
+    /// Which entries: the keys of a search.
+    #[serde(default)]
+    query: std::collections::BTreeMap<String, String>,
+    /// Checkpoint notes kept elsewhere.
+    #[serde(default)]
+    since: Vec<String>,
 }
 
 /// `?limit=&after=`.
@@ -44,19 +92,30 @@ pub(super) async fn trail(
 ) -> Result<Json<Value>, Problem> {
     let Query(keys) = keys.map_err(|_| malformed())?;
     let limit = limit(keys.limit)?;
-    let query = TrailQuery {
-        from_ns: keys.from.as_deref().map(nanoseconds).transpose()?,
-        before_ns: keys.before.as_deref().map(nanoseconds).transpose()?,
-        caller: keys.caller,
-        patient_id: keys.patient_id,
-        study: keys.study.as_deref().map(StudyInstanceUid::parse).transpose().map_err(|_| malformed())?,
-        after: keys.after.as_deref().map(place).transpose()?,
-        limit,
-    };
+    let query = keys.query(limit)?;
     let rows = state.archive().trail(&caller, query).await?;
     let next = (rows.len() as u64 == u64::from(limit)).then(|| rows.last()).flatten();
     let next = next.map(|row| format!("{}-{}", row.time_ns, row.entry));
     Ok(Json(json!({ "entries": rows.iter().map(entry).collect::<Vec<_>>(), "next": next })))
+}
+
+/// `POST /admin/v1/trail/bundle`: entries with their proofs, for `leadglass-verify`. It takes
+/// checkpoints as well, hence POST; it changes nothing.
+pub(super) async fn bundle(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+    Body(request): Body<BundleRequest>,
+) -> Result<Response, Problem> {
+    let keys = serde_json::to_value(&request.query).map_err(|_| malformed())?;
+    let limit = request.query.get("limit").map(|limit| limit.parse()).transpose().map_err(|_| malformed())?;
+    let mut keys = keys.as_object().cloned().unwrap_or_default();
+    keys.remove("limit");
+    let keys: TrailKeys = serde_json::from_value(Value::Object(keys)).map_err(|_| malformed())?;
+    let query = keys.query(limit.unwrap_or(DEFAULT_FILE_LIMIT))?;
+    let bundle = state.archive().trail_bundle(&caller, query, request.since).await?;
+    let mut response = bundle.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
 }
 
 /// `GET /admin/v1/quarantine`: `{"objects": […], "next": …}`, newest first.
@@ -81,6 +140,9 @@ fn entry(row: &TrailRow) -> Value {
     entry.insert("entry".into(), json!(row.entry));
     entry.insert("time".into(), json!(rfc3339(row.time_ns)));
     entry.insert("outcome".into(), json!(row.outcome));
+    if let Some(event) = &row.event {
+        entry.insert("event_code".into(), json!(event));
+    }
     Value::Object(entry)
 }
 

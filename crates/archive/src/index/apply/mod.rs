@@ -106,6 +106,7 @@ impl Batch<'_> {
             Change::Instance(row) => self.instance(record.sequence, row),
             Change::Registry { kind, key, json } => self.registry(kind, key, json.as_deref()),
             Change::Trail(row) => self.trail(row),
+            Change::TrailErased { key_id, patient_id } => self.trail_erased(*key_id, patient_id.as_deref()),
             Change::Quarantine(row) => self.quarantine(record.sequence, row),
             Change::SeriesSummary(summary) => self.series_summary(summary),
             Change::Tombstone { sop_instance } => {
@@ -145,25 +146,43 @@ impl Batch<'_> {
 
     fn trail(&mut self, row: &TrailRow) -> Result<(), IndexError> {
         self.run(
-            "INSERT INTO trail (entry, time_ns, caller, door, action, outcome, patient_id, study, amount, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            "INSERT INTO trail (entry, time_ns, caller, person, peer, address, door, action, event, outcome, patient_id,
+                 study, amount, detail, closed_by, identity)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
              ON CONFLICT (entry) DO UPDATE SET time_ns = excluded.time_ns, caller = excluded.caller,
-                 door = excluded.door, action = excluded.action, outcome = excluded.outcome,
+                 person = excluded.person, peer = excluded.peer, address = excluded.address, door = excluded.door,
+                 action = excluded.action, event = excluded.event, outcome = excluded.outcome,
                  patient_id = excluded.patient_id, study = excluded.study, amount = excluded.amount,
-                 detail = excluded.detail",
+                 detail = excluded.detail, closed_by = excluded.closed_by, identity = excluded.identity",
             params![
                 signed(row.entry),
                 row.time_ns,
                 row.caller,
+                row.person,
+                row.peer,
+                row.address,
                 row.door,
                 row.action,
+                row.event,
                 row.outcome,
                 row.patient_id,
                 row.study.as_ref().map(|study| study.as_str()),
                 signed(row.count),
-                row.detail
+                row.detail,
+                row.closed_by.map(signed),
+                row.identity.map(u128::to_be_bytes),
             ],
         )
+    }
+
+    /// What identifies goes from the rows; what was done stays, as in the records.
+    fn trail_erased(&mut self, key_id: u128, patient_id: Option<&str>) -> Result<(), IndexError> {
+        const ERASE: &str = "UPDATE trail SET patient_id = NULL, study = NULL, identity = NULL, detail = json_remove(
+            detail, '$.patient_id', '$.patient_name', '$.study', '$.query', '$.detail') WHERE ";
+        match patient_id {
+            Some(patient_id) => self.run(&format!("{ERASE} patient_id = $1"), params![patient_id]),
+            None => self.run(&format!("{ERASE} identity = $1"), params![key_id.to_be_bytes()]),
+        }
     }
 
     fn quarantine(&mut self, sequence: u64, row: &QuarantineRow) -> Result<(), IndexError> {

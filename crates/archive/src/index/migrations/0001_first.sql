@@ -213,22 +213,36 @@ CREATE TABLE mark (
 ) WITHOUT ROWID;
 CREATE INDEX mark_by_value ON mark (what, value, subject);
 
+-- What is rare has an index of its own: whoever looks for it must not read all the rest.
 CREATE TABLE trail (
     entry BIGINT PRIMARY KEY,
     time_ns BIGINT NOT NULL,
     caller TEXT NOT NULL,
+    person TEXT,
+    peer TEXT,
+    address TEXT,
     door TEXT NOT NULL,
     action TEXT NOT NULL,
+    event TEXT,
     outcome TEXT NOT NULL,
     patient_id TEXT,
     study TEXT,
     amount BIGINT NOT NULL,
-    detail TEXT NOT NULL
+    detail TEXT NOT NULL,
+    closed_by BIGINT,
+    -- the key that seals who it is about, while that is known here
+    identity BLOB
 );
 CREATE INDEX trail_by_time ON trail (time_ns, entry);
-CREATE INDEX trail_by_caller ON trail (caller, time_ns, entry);
 CREATE INDEX trail_by_patient ON trail (patient_id, time_ns, entry) WHERE patient_id IS NOT NULL;
 CREATE INDEX trail_by_study ON trail (study, time_ns, entry) WHERE study IS NOT NULL;
+CREATE INDEX trail_by_caller ON trail (caller, time_ns, entry);
+CREATE INDEX trail_by_person ON trail (person, time_ns, entry) WHERE person IS NOT NULL;
+CREATE INDEX trail_by_peer ON trail (peer, time_ns, entry) WHERE peer IS NOT NULL;
+CREATE INDEX trail_by_address ON trail (address, time_ns, entry) WHERE address IS NOT NULL;
+CREATE INDEX trail_by_event ON trail (event, time_ns, entry) WHERE event IS NOT NULL;
+CREATE INDEX trail_by_action ON trail (action, time_ns, entry);
+CREATE INDEX trail_by_outcome ON trail (outcome, time_ns, entry) WHERE outcome <> 'done';
 
 CREATE TABLE quarantine (
     sequence BIGINT PRIMARY KEY,
