@@ -32,7 +32,7 @@ async fn lived(test: &TestArchive, patients: u32) -> Caller {
         test.archive().alert(Alert::of(Event::SecurityRolesChanged).by(&administrator).saying("a test"));
     }
     test.pass(Duration::from_secs(301)).await;
-    administrator
+    test.caller("administrator", Door::Admin).await
 }
 
 /// A small generator of numbers: the same every time.
@@ -104,7 +104,7 @@ async fn an_older_checkpoint_shows_a_log_put_back_or_begun_anew() {
         fs::copy(&file, backup.path().join(file.file_name().unwrap())).unwrap();
     }
     for sample in [Sample::new(7, 1, 1), Sample::new(8, 1, 1)] {
-        test.store(&administrator, &sample).await.unwrap();
+        test.store(&test.host().await, &sample).await.unwrap();
     }
     let later = test.archive().trail_bundle(&administrator, all(), vec![first.clone()]).await.unwrap();
     assert_eq!(check(&later, None, Some(&first)).unwrap().consistent, 1);

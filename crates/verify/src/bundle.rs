@@ -155,6 +155,9 @@ fn opened(at: usize, record: &Value, checkpoint: &Checkpoint) -> Result<(u64, Ma
     let malformed = || Wrong::Malformed(at);
     let header = bytes(&record["header"]).ok_or_else(malformed)?;
     let header = Header::read(&header).ok_or(Wrong::NotIncluded(at))?;
+    if record["sequence"].as_u64() != Some(header.sequence) {
+        return Err(Wrong::Shown(at));
+    }
     let proof = hashes(&record["proof"]).ok_or_else(malformed)?;
     let index = header.sequence.checked_sub(1).ok_or_else(malformed)?;
     if !verify_inclusion(&header.leaf, index, checkpoint.size, &proof, &checkpoint.root) {

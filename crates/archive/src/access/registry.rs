@@ -62,6 +62,7 @@ impl Registry {
             }
             kind::ROLE => drop(state.roles.insert(name, serde_json::from_str(&fact.document)?)),
             kind::MARKS => state.mark(name, serde_json::from_str(&fact.document)?),
+            kind::ERASED => {}
             _ => state.setup = serde_json::from_str(&fact.document)?,
         }
         Ok(())
