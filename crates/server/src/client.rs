@@ -21,6 +21,9 @@ use tokio_rustls::client::TlsStream;
 
 /// Bytes of an answer.
 const ANSWER_BYTES: usize = 16 << 20;
+/// Bytes of a long answer, and the time for it.
+const LONG_ANSWER_BYTES: usize = 1 << 30;
+const LONG_TIMEOUT: Duration = Duration::from_secs(3600);
 /// For one request with its answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -47,6 +50,23 @@ impl Client {
     /// POST of JSON; the status and the JSON answered (null when there is none).
     pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
         self.request(Method::POST, path, token, Some(body)).await
+    }
+
+    /// POST of JSON; the status and the text answered, which may be long.
+    pub async fn post_for_text(&self, path: &str, token: &str, body: &Value) -> anyhow::Result<(StatusCode, String)> {
+        let request = Request::post(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(serde_json::to_vec(body)?)))?;
+        let answer = tokio::time::timeout(LONG_TIMEOUT, async {
+            let response = self.open().await?.send_request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONG_ANSWER_BYTES).collect().await;
+            let body = body.map_err(|error| anyhow::anyhow!(error)).context("the archive's answer")?.to_bytes();
+            Ok::<_, anyhow::Error>((status, String::from_utf8(body.to_vec())?))
+        });
+        answer.await.context("the archive does not answer")?
     }
 
     /// DELETE; the status and the JSON answered (null when there is none).

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use leadglass_archive::trail::{Alert, Event, Outcome};
+use leadglass_archive::{Archive, Door, Source};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Limits;
 use crate::host::{Host, StartError};
 use crate::listen::caps::Caps;
-use crate::listen::{self, Threshold};
+use crate::listen::{self, Threshold, TurnedAway};
 use crate::posture::Addresses;
 use crate::scp;
 use crate::web::WebState;
@@ -28,6 +30,8 @@ pub(crate) struct Behind {
     pub(crate) router: fn(&Arc<Host>, SocketAddr) -> (Router, WebState),
     /// How many may come at once, and how long they may take to shake hands.
     pub(crate) limits: Limits,
+    /// Told of certificates turned away; at a rehearsal nobody is.
+    pub(crate) turned_away: Option<TurnedAway>,
 }
 
 impl Behind {
@@ -38,8 +42,19 @@ impl Behind {
             dicom: host.tls.dicom(),
             router: crate::router,
             limits: host.config.limits.clone(),
+            turned_away: Some(turned_away(&host.archive)),
         }
     }
+}
+
+/// Records whose certificate was turned away at the DICOM door: CID 403, 110126.
+fn turned_away(archive: &Archive) -> TurnedAway {
+    let archive = archive.clone();
+    Arc::new(move |address| {
+        let source = Source { address: Some(address.ip()), door: Door::Dimse };
+        let said = "a certificate was not accepted, or none was shown";
+        archive.alert(Alert::of(Event::NodeAuthenticationFailed).from(&source).ended(Outcome::Refused).saying(said));
+    })
 }
 
 /// Two open doors.
@@ -59,6 +74,7 @@ impl Doors {
         let limits = &behind.limits;
         let https = threshold(limits, "https", at.https, behind.https.clone()).await?;
         let dicom = threshold(limits, "dicom", at.dicom, behind.dicom.clone()).await?;
+        let dicom = Threshold { turned_away: behind.turned_away.clone(), ..dicom };
         let at = Addresses { https: address(&https)?, dicom: address(&dicom)? };
         let (router, web) = (behind.router)(host, at.https);
         tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
@@ -94,6 +110,7 @@ async fn threshold(
         tls,
         caps: Caps::new(limits.connections, limits.connections_per_address),
         handshake: Duration::from_secs(limits.tls_handshake_s),
+        turned_away: None,
     })
 }
 

@@ -24,6 +24,7 @@ pub mod scp;
 pub mod scu;
 pub mod study_names;
 pub mod tls;
+pub mod trail;
 pub mod web;
 
 pub use config::Config;

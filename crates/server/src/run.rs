@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadglass_archive::trail::{Alert, Event};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,6 +54,8 @@ impl Running {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let keeper = Keeper::start(host.clone()).await?;
         let Addresses { https, dicom } = keeper.doors.at;
+        crate::trail::start(&host, &stop, &tasks);
+        host.archive.alert(Alert::of(Event::ApplicationStarted).saying(version()));
         tasks.spawn(upkeep(host.clone(), stop.clone()));
         tasks.close();
         let keeper = tokio::spawn(keeper.keep(stop.clone()));
@@ -72,12 +75,17 @@ impl Running {
     /// Stops accepting, lets messages and requests in flight finish within
     /// `limits.stop_s`, closes the archive. Says whether all of them did.
     pub async fn stop(self) -> bool {
+        self.host.archive.alert(Alert::of(Event::ApplicationStopped).saying(version()));
         self.stop.cancel();
         self.tasks.wait().await;
         let finished = self.keeper.await.unwrap_or(false);
         self.host.archive.close().await;
         finished
     }
+}
+
+fn version() -> &'static str {
+    concat!("leadglass ", env!("CARGO_PKG_VERSION"))
 }
 
 /// Sees to it that the doors are where they may be.

@@ -83,6 +83,16 @@ impl Api {
         answer(self.client.request(Method::PUT, path, Some(&self.token), Some(body)).await?)
     }
 
+    /// POST of JSON, answered by text.
+    pub async fn post_for_text(&self, path: &str, body: &Value) -> anyhow::Result<String> {
+        let (status, text) = self.client.post_for_text(path, &self.token, body).await?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        answer((status, body)).map(|_| text)
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         answer(self.client.delete(path, Some(&self.token)).await?)

@@ -28,6 +28,7 @@ pub mod send;
 pub mod serve;
 pub mod setup;
 pub mod token;
+pub mod trail;
 pub mod verify;
 pub mod walk;
 pub mod whereabouts;
@@ -89,6 +90,8 @@ pub enum Command {
     Config(config::ConfigCommand),
     /// Look at this host's archive and say what is not as it should be.
     Doctor(doctor::Doctor),
+    /// Ask who did what and who saw whom; write it out, with proofs; check and erase.
+    Trail(trail::Trail),
     /// Check every record on disk.
     Verify(verify::Verify),
     /// Make the index again from the log.
@@ -123,6 +126,7 @@ impl Command {
             Command::Send(command) => command.run(output).await,
             Command::Config(command) => command.run(output),
             Command::Doctor(command) => command.run(output).await,
+            Command::Trail(command) => command.run(output).await,
             Command::Verify(command) => command.run(output).await,
             Command::Rebuild(command) => command.run(output).await,
             Command::Recover(command) => command.run(output),

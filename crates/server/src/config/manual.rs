@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::section::Section;
-use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, Scan};
+use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, Scan, Trail};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
@@ -68,6 +68,7 @@ fn sections() -> Vec<Described> {
         described::<Scan>("scan"),
         described::<Dimse>("dimse"),
         described::<DicomWeb>("dicomweb"),
+        described::<Trail>("trail"),
         described::<Log>("log"),
     ]
 }

@@ -12,6 +12,7 @@ pub mod log;
 pub mod manual;
 pub mod scan;
 pub mod section;
+pub mod trail;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub use limits::Limits;
 pub use listen::Listen;
 pub use log::Log;
 pub use scan::Scan;
+pub use trail::Trail;
 
 /// Everything that can be set. Loaded once in `main`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Config {
     pub dimse: Dimse,
     /// DICOMweb.
     pub dicomweb: DicomWeb,
+    /// Where the trail goes.
+    pub trail: Trail,
     /// The server's own log.
     pub log: Log,
     /// What was said on the command line, and cannot be said here.
@@ -114,6 +118,7 @@ impl Config {
             return Err(ConfigError::SamePort);
         }
         self.check_dimse()?;
+        self.trail.check()?;
         self.check_ranges()
     }
 

@@ -51,7 +51,12 @@ pub struct Threshold {
     pub caps: Caps,
     /// How long a handshake may take.
     pub handshake: Duration,
+    /// Told of each certificate that was turned away, when somebody wants to know.
+    pub turned_away: Option<TurnedAway>,
 }
+
+/// Hears whose certificate was turned away.
+pub type TurnedAway = Arc<dyn Fn(SocketAddr) + Send + Sync>;
 
 /// Lets connections in until `stop`, each served by `serve` in a task of `tasks`.
 pub async fn accept<F, Fut>(threshold: Threshold, stop: CancellationToken, tasks: TaskTracker, serve: F)
@@ -59,7 +64,7 @@ where
     F: Fn(Visitor) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
-    let Threshold { name, listener, tls, caps, handshake } = threshold;
+    let Threshold { name, listener, tls, caps, handshake, turned_away } = threshold;
     let acceptor = TlsAcceptor::from(tls);
     loop {
         let accepted = tokio::select! {
@@ -72,6 +77,7 @@ where
             continue;
         };
         let (acceptor, serve, stop) = (acceptor.clone(), serve.clone(), stop.clone());
+        let turned_away = turned_away.clone();
         tasks.spawn(async move {
             let shaken = tokio::select! {
                 () = stop.cancelled() => return,
@@ -79,7 +85,12 @@ where
             };
             match shaken {
                 Ok(Ok(stream)) => serve(Visitor { stream, address, place }).await,
-                Ok(Err(error)) => handshake_failed(name, address, &error),
+                Ok(Err(error)) => {
+                    if let Some(tell) = turned_away.filter(|_| is_about_a_certificate(&error)) {
+                        tell(address);
+                    }
+                    handshake_failed(name, address, &error);
+                }
                 Err(_) => handshake_failed(name, address, &io::ErrorKind::TimedOut.into()),
             }
         });
@@ -99,6 +110,12 @@ async fn taken(name: &'static str, accepted: io::Result<(TcpStream, SocketAddr)>
 
 async fn shake(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<Stream> {
     acceptor.accept(Quick::new(stream)?).await
+}
+
+/// Whether the other end's certificate was the matter, or that it showed none.
+fn is_about_a_certificate(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
 }
 
 fn handshake_failed(name: &'static str, address: SocketAddr, error: &io::Error) {

@@ -72,7 +72,8 @@ impl Reporter {
     }
 
     fn agents(&self, entry: &Entry, coding: Coding) -> Vec<Value> {
-        let role = |code: &str, display: &str| json!({ "coding": [{ "system": DCM, "code": code, "display": display }] });
+        let role =
+            |code: &str, display: &str| json!({ "coding": [{ "system": DCM, "code": code, "display": display }] });
         let (source, destination) = (role("110153", "Source Role ID"), role("110152", "Destination Role ID"));
         let mut agents = Vec::new();
         let is_known = !entry.caller.is_empty();
@@ -111,7 +112,9 @@ fn pattern(coding: Coding) -> Option<Pattern> {
     match coding.id {
         EventId::Query => Some(("Query", "search", "E")),
         EventId::InstancesAccessed => Some(("Read", "read", "R")),
-        EventId::InstancesTransferred if coding.action == leadglass_archive::trail::Action::Create => Some(("Create", "create", "C")),
+        EventId::InstancesTransferred if coding.action == leadglass_archive::trail::Action::Create => {
+            Some(("Create", "create", "C"))
+        }
         EventId::InstancesTransferred => Some(("Read", "read", "R")),
         _ => None,
     }

@@ -53,7 +53,14 @@ impl Reporter {
     }
 
     fn participants(&self, xml: &mut String, entry: &Entry, coding: Coding) {
-        let us = |role| Participant { id: &self.ae_title, name: None, ae: Some(&self.ae_title), is_requestor: false, address: Some(Address::Name(&self.host)), role };
+        let us = |role| Participant {
+            id: &self.ae_title,
+            name: None,
+            ae: Some(&self.ae_title),
+            is_requestor: false,
+            address: Some(Address::Name(&self.host)),
+            role,
+        };
         let address = entry.address.map(|address| address.to_string());
         let who = |role| Participant {
             id: if entry.caller.is_empty() { "unknown" } else { &entry.caller },
@@ -79,7 +86,14 @@ impl Reporter {
                 us(Some(SOURCE)).write(xml);
                 match destination(entry) {
                     Some(peer) => {
-                        let there = Participant { id: peer, name: None, ae: Some(peer), is_requestor: false, address: None, role: Some(DESTINATION) };
+                        let there = Participant {
+                            id: peer,
+                            name: None,
+                            ae: Some(peer),
+                            is_requestor: false,
+                            address: None,
+                            role: Some(DESTINATION),
+                        };
                         there.write(xml);
                         who(None).write(xml);
                     }
@@ -107,22 +121,66 @@ impl Reporter {
                 "<ParticipantObjectDescription><SOPClass NumberOfInstances=\"{}\"/></ParticipantObjectDescription>",
                 subject.count
             );
-            object(xml, Object { kind: "2", role: "3", code: ("110180", "DCM", "Study Instance UID"), id: study, name: Some(study), query: None, more: &counted });
+            object(
+                xml,
+                Object {
+                    kind: "2",
+                    role: "3",
+                    code: ("110180", "DCM", "Study Instance UID"),
+                    id: study,
+                    name: Some(study),
+                    query: None,
+                    more: &counted,
+                },
+            );
         }
         if let Some(patient) = &subject.patient_id {
             let name = subject.patient_name.as_deref().unwrap_or(patient);
-            object(xml, Object { kind: "1", role: "1", code: ("2", "RFC-3881", "Patient Number"), id: patient, name: Some(name), query: None, more: "" });
+            object(
+                xml,
+                Object {
+                    kind: "1",
+                    role: "1",
+                    code: ("2", "RFC-3881", "Patient Number"),
+                    id: patient,
+                    name: Some(name),
+                    query: None,
+                    more: "",
+                },
+            );
         }
         match coding.id {
             EventId::Query => {
                 let syntax = detail("TransferSyntax", EXPLICIT_LITTLE_ENDIAN);
                 let query = subject.query.as_deref().unwrap_or("");
-                object(xml, Object { kind: "2", role: "3", code: ("110181", "DCM", "SOP Class UID"), id: STUDY_ROOT_FIND, name: None, query: Some(query), more: &syntax });
+                object(
+                    xml,
+                    Object {
+                        kind: "2",
+                        role: "3",
+                        code: ("110181", "DCM", "SOP Class UID"),
+                        id: STUDY_ROOT_FIND,
+                        name: None,
+                        query: Some(query),
+                        more: &syntax,
+                    },
+                );
             }
             EventId::AuditLogUsed => {
                 let uri = format!("urn:leadglass:{}:trail", self.source.replace(' ', "-"));
                 let said = subject.detail.as_deref().map(|text| detail("Description", text)).unwrap_or_default();
-                object(xml, Object { kind: "2", role: "13", code: ("12", "RFC-3881", "URI"), id: &uri, name: Some("Security Audit Log"), query: None, more: &said });
+                object(
+                    xml,
+                    Object {
+                        kind: "2",
+                        role: "13",
+                        code: ("12", "RFC-3881", "URI"),
+                        id: &uri,
+                        name: Some("Security Audit Log"),
+                        query: None,
+                        more: &said,
+                    },
+                );
             }
             EventId::SecurityAlert => {
                 let what = entry.act.name();
@@ -132,7 +190,18 @@ impl Reporter {
                     Some(address) => address.to_string(),
                     None => self.ae_title.clone(),
                 };
-                object(xml, Object { kind: "2", role: "13", code: ("110182", "DCM", "Node ID"), id: &id, name: Some(what), query: None, more: &said });
+                object(
+                    xml,
+                    Object {
+                        kind: "2",
+                        role: "13",
+                        code: ("110182", "DCM", "Node ID"),
+                        id: &id,
+                        name: Some(what),
+                        query: None,
+                        more: &said,
+                    },
+                );
             }
             _ => {}
         }
@@ -336,7 +405,9 @@ mod tests {
     #[test]
     fn beginnings_are_told_for_transfers_alone() {
         let begun = |operation: &str| {
-            let json = format!(r#"{{"time_ns":1,"caller":"a","door":"dimse","operation":"{operation}","outcome":"begun","purpose":"to B"}}"#);
+            let json = format!(
+                r#"{{"time_ns":1,"caller":"a","door":"dimse","operation":"{operation}","outcome":"begun","purpose":"to B"}}"#
+            );
             reporter().message(&entry(&json))
         };
         assert!(begun("retrieve").unwrap().contains("110102"));
