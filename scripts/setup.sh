@@ -44,8 +44,10 @@ for purpose in "$@"; do
       need_debian chromium chromium
       need_servers Orthanc orthanc nginx nginx-light lighttpd lighttpd initdb postgresql redis-server redis-server \
         vsftpd vsftpd rsync rsync slapd slapd smbd samba Xtigervnc tigervnc-standalone-server \
-        tigervncpasswd tigervnc-tools xrdp xrdp mariadbd mariadb-server-core telnetd inetutils-telnetd
+        tigervncpasswd tigervnc-tools xrdp xrdp mariadbd mariadb-server-core telnetd inetutils-telnetd \
+        rsyslogd rsyslog
       [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_servers no-such-command orthanc-dicomweb
+      ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || need_servers no-such-command rsyslog-gnutls
       [ -f /usr/lib/lighttpd/mod_webdav.so ] || need_servers no-such-command lighttpd-mod-webdav
       if ! [ -x .venv/bin/python ] || ! cmp -s interop/requirements.txt .venv/installed.txt; then
         python3 -m venv .venv 2>/dev/null || { need_debian no-such-command python3-venv; python3 -m venv .venv; }

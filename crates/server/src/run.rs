@@ -236,7 +236,7 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<()
     let hidden = |address: SocketAddr| SocketAddr::new(address.ip(), 0);
     let at = Addresses { https: hidden(at.https), dicom: hidden(at.dicom) };
     // However few the archive lets in, the stranger who looks is not kept out by his own last visit.
-    let behind = Behind { limits: Limits::default(), ..behind.clone() };
+    let behind = Behind { limits: Limits::default(), turned_away: None, ..behind.clone() };
     let doors = Doors::open(host, &behind, at).await?;
     tracing::info!("looking at a rehearsal of the doors as a stranger would; refusals that follow are its");
     let seen = look(host, doors.at).await;

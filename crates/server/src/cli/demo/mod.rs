@@ -22,9 +22,9 @@ use super::output::{Exit, Output};
 use super::ready::{Dimse, PeerFiles, Ready};
 use super::serve::{StopSignal, raise_descriptor_limit, serving};
 use super::whereabouts::Serving;
-use crate::config::Config;
 use crate::config::data::{Key, beside};
 use crate::config::log::Level;
+use crate::config::{Config, Listen};
 use crate::host::{Host, write_file};
 use crate::{Running, logging};
 
@@ -42,6 +42,9 @@ pub struct Demo {
     /// The data directory; without it a fresh one that goes with the demo.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A configuration file; addresses, ports and data directory are the demo's own.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The master key's file, instead of the one beside the data directory.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -74,7 +77,7 @@ impl Demo {
             (None, Some(fresh)) => fresh.0.join("archive"),
             (None, None) => anyhow::bail!("no data directory"),
         };
-        let config = self.config(&dir);
+        let config = self.config(&dir)?;
         logging::install(&config.log);
         raise_descriptor_limit();
         let mut stop = StopSignal::new()?;
@@ -108,8 +111,9 @@ impl Demo {
         Ok(Exit::Done)
     }
 
-    fn config(&self, dir: &Path) -> Config {
-        let mut config = Config::default();
+    fn config(&self, dir: &Path) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        config.listen = Listen::default();
         config.data.dir = dir.to_owned();
         config.data.segment_bytes = SEGMENT_BYTES;
         // A line for each request belongs into a file, not between what people read.
@@ -121,7 +125,7 @@ impl Demo {
         }
         config.listen.https.set_port(self.https_port);
         config.listen.dicom.set_port(self.dicom_port);
-        config
+        Ok(config)
     }
 }
 
