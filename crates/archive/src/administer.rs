@@ -1,7 +1,9 @@
 //! Administration: peers, tokens and setup, each change one record.
 
+mod envelopes;
 mod marks;
 mod overview;
+pub(crate) mod reviews;
 mod roles;
 
 use std::time::{Duration, SystemTime};
@@ -16,7 +18,9 @@ use crate::access::{Role, Scope, requests};
 use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
 
+pub use envelopes::SetEnvelope;
 pub use overview::Entitled;
+pub use reviews::{Alarm, Closed, Review};
 pub use roles::DefinedRole;
 
 /// How long a setup code lives.
@@ -406,7 +410,7 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
-fn no_randomness() -> Refused {
+pub(crate) fn no_randomness() -> Refused {
     Refused::Broken("the operating system gives no random bytes".into())
 }
 

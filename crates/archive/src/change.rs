@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Operation;
 use crate::access::{Marked, Marks, Role, Scope};
-use crate::administer::Peer;
+use crate::administer::{Alarm, Closed, Peer};
+use crate::brake::Envelope;
 
 /// One change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +75,18 @@ pub(crate) enum Change {
         /// All of them from now on.
         marks: Marks,
     },
+    /// A review opened, or closed.
+    ReviewSet {
+        /// As it is from now on.
+        review: ReviewFact,
+    },
+    /// What a caller may take within a while; none is what kind and habit leave.
+    EnvelopeSet {
+        /// By the name the trail knows it under.
+        caller: String,
+        /// Its envelope.
+        envelope: Option<Envelope>,
+    },
     /// A secret of the host made or replaced. The secret itself is in the keyring.
     HostSecretPut {
         /// What it is called.
@@ -97,6 +110,25 @@ pub(crate) struct TokenFact {
     pub(crate) expires: SystemTime,
     /// When it was revoked.
     pub(crate) revoked: Option<SystemTime>,
+}
+
+/// Something that somebody has to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReviewFact {
+    /// Its number, hexadecimal.
+    pub(crate) id: String,
+    /// Why it was opened.
+    pub(crate) alarm: Alarm,
+    /// When, RFC 3339.
+    pub(crate) opened: String,
+    /// Who brought it about.
+    pub(crate) caller: String,
+    /// About which patient.
+    pub(crate) patient_id: Option<String>,
+    /// In words.
+    pub(crate) detail: String,
+    /// How it ended.
+    pub(crate) closed: Option<Closed>,
 }
 
 /// A role that the administrators defined.
@@ -145,10 +177,14 @@ pub(crate) mod kind {
     pub(crate) const ROLE: &str = "role";
     /// The [`Marks`](crate::access::Marks) of a subject.
     pub(crate) const MARKS: &str = "marks";
+    /// A [`ReviewFact`](super::ReviewFact) under its number.
+    pub(crate) const REVIEW: &str = "review";
+    /// An [`Envelope`](crate::brake::Envelope), or none, under its caller's name.
+    pub(crate) const ENVELOPE: &str = "envelope";
     /// A key of the trail that was destroyed; no state of its own, see `trail::erase`.
     pub(crate) const ERASED: &str = "erased-from-trail";
     /// All that have a state.
-    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS];
+    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, ENVELOPE];
 }
 
 impl Change {
@@ -187,6 +223,10 @@ impl Change {
             Change::RoleDefined { role } => vec![fact(kind::ROLE, &role.name, serde_json::to_string(role)?)],
             Change::MarksSet { subject, marks } => {
                 vec![fact(kind::MARKS, &subject.key(), serde_json::to_string(marks)?)]
+            }
+            Change::ReviewSet { review } => vec![fact(kind::REVIEW, &review.id, serde_json::to_string(review)?)],
+            Change::EnvelopeSet { caller, envelope } => {
+                vec![fact(kind::ENVELOPE, caller, serde_json::to_string(envelope)?)]
             }
             Change::HostSecretPut { .. } => Vec::new(),
         })

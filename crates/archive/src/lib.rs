@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod administer;
+pub mod brake;
 mod change;
 mod commit;
 mod digest;
@@ -40,6 +41,7 @@ use leadglass_dicom::clock::Clock;
 use crate::access::failures::Failures;
 use crate::access::recognized::Visits;
 use crate::access::registry::Registry;
+use crate::brake::Brake;
 use crate::commit::Committer;
 use crate::index::{Index, IndexError};
 use crate::ingest::{Memory, StudyKeys};
@@ -64,6 +66,7 @@ pub(crate) struct Inner {
     committer: Committer,
     trail: Trail,
     accesses: Accesses,
+    brake: Brake,
     alerts: Alerts,
     failures: Failures,
     visits: Visits,

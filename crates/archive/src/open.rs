@@ -73,6 +73,7 @@ impl Archive {
             committer,
             memory: Default::default(),
             accesses: Default::default(),
+            brake: Default::default(),
             alerts: Default::default(),
             failures: Default::default(),
             visits: Default::default(),

@@ -39,6 +39,11 @@ impl Operation {
         matches!(self, Operation::AddPeer | Operation::CreateToken | Operation::DefineRole)
     }
 
+    /// Whether images leave by it, so that the brake counts them.
+    pub(crate) fn hands_out(self) -> bool {
+        matches!(self, Operation::Retrieve)
+    }
+
     /// Whether restrictions keep out of it: whoever brings something in learns nothing.
     pub(crate) fn is_guarded(self) -> bool {
         matches!(self, Operation::Search | Operation::Retrieve | Operation::Commit)
@@ -84,6 +89,16 @@ operations! {
     ReadMarks "read-marks" through [Admin, Host];
     /// Reading who may do what, and where the doors are.
     Explain "explain" through [Admin, Host];
+    /// Reading what waits for a review.
+    ReadReviews "read-reviews" through [Admin, Host];
+    /// Closing a review.
+    CloseReview "close-review" through [Admin, Host];
+    /// Setting how much a caller may take.
+    SetEnvelope "set-envelope" through [Admin, Host];
+    /// Reading how much callers may take.
+    ListEnvelopes "list-envelopes" through [Admin, Host];
+    /// Letting a caller begin anew whom the brake held.
+    ReleaseBrake "release-brake" through [Admin, Host];
     /// Reading a secret of the host.
     ReadHostSecret "read-host-secret" through [Host];
     /// Replacing a secret of the host.
@@ -144,6 +159,16 @@ pub enum Refused {
     /// Stored bytes fail their checksum or seal. The text names record, not patient.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
+    /// Beyond what the caller may take within a while: see [`crate::brake`].
+    #[error("beyond your envelope ({limit}): wait {wait_s} s, or ask the privacy officer")]
+    Braked {
+        /// Which number of the envelope.
+        limit: &'static str,
+        /// Seconds until there may be room again.
+        wait_s: u64,
+        /// Whether it helps to say again who one is.
+        step_up: bool,
+    },
     /// A fault of ours.
     #[error("internal error: {0}")]
     Broken(String),

@@ -12,6 +12,7 @@ use leadglass_dicom::StudyInstanceUid;
 
 use crate::access::Caller;
 use crate::access::decide::{Granted, GrantedScope, Request, decide};
+use crate::brake::Taken;
 use crate::change::Change;
 use crate::index::KnownInstance;
 use crate::trail::{Access, Entry, OpenEntry, Outcome, Subject};
@@ -92,6 +93,20 @@ impl Archive {
             }
         };
         let studies: BTreeSet<&StudyInstanceUid> = instances.iter().map(|instance| &instance.study).collect();
+        if R::OPERATION.hands_out() {
+            let is_open = |study: &StudyInstanceUid| {
+                let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
+                self.inner.accesses.is_open(&entry(Outcome::Begun, subject))
+            };
+            let fresh = studies.iter().filter(|study| !is_open(study)).copied().cloned().collect();
+            let bytes =
+                if granted.request().is_look() { 0 } else { instances.iter().map(|one| one.data_set_bytes).sum() };
+            if let Err(refused) = self.brake_opening(caller, fresh, bytes).await {
+                #[expect(clippy::disallowed_methods, reason = "what is held back is recorded too")]
+                self.inner.trail.append(entry(Outcome::Refused, subject)).await?;
+                return Err(refused);
+            }
+        }
         let begun = studies.into_iter().map(async |study| {
             let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
             #[expect(clippy::disallowed_methods, reason = "the one road: decided above, handed out below")]
@@ -105,6 +120,22 @@ impl Archive {
         });
         let accesses = futures::future::try_join_all(begun).await?;
         Ok((granted.scope().clone(), instances, accesses))
+    }
+
+    /// Counts the patients of studies that are about to be opened, and bytes that leave at
+    /// once; holds them back beyond the caller's envelope.
+    async fn brake_opening(&self, caller: &Caller, studies: Vec<StudyInstanceUid>, bytes: u64) -> Result<(), Refused> {
+        if caller.kind().is_none() && !self.inner.registry.has_canaries() {
+            return Ok(());
+        }
+        let mut opened = Vec::with_capacity(studies.len());
+        for study in studies {
+            let uid = study.to_string();
+            let found = look_up(&self.inner.index, move |index| index.patient_of(&study)).await?;
+            // Without a Patient ID each study is somebody of their own.
+            opened.push(found.and_then(|(patient_id, _)| patient_id).filter(|id| !id.is_empty()).unwrap_or(uid));
+        }
+        self.brake(caller, Taken { opened, bytes, ..Taken::default() }).await
     }
 
     /// Whose study it is: "who saw this patient" asks by patient. One look-up a window.

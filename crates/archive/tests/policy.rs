@@ -208,7 +208,7 @@ impl World {
         } else {
             let study = self.dice.below(STUDIES as usize);
             let labels = self.dice.some(&["trial", "teaching"]).into_iter().collect();
-            self.marks[study] = Marks { labels, restrictions: some(&mut self.dice) };
+            self.marks[study] = Marks { labels, restrictions: some(&mut self.dice), canary: false };
             let subject = Marked::study(&sample(study as u32, 1).study_uid());
             self.test.archive().mark(&self.host, subject, self.marks[study].clone()).await.unwrap();
         }

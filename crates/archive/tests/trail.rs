@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leadglass_archive::access::{Marked, Marks, Scope};
 use leadglass_archive::administer::Verb;
+use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::{Purpose, SopReference};
 use leadglass_archive::review::TrailQuery;
 use leadglass_archive::search::Search;
@@ -59,6 +60,12 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.define_role(caller, "night", [Operation::Search].into()).await;
     let _ = archive.roles(caller).await;
     let _ = archive.explain(caller).await;
+    let _ = archive.set_envelope(caller, "CT9", None).await;
+    let _ = archive.envelopes(caller).await;
+    let _ = archive.release_brake(caller, "CT9").await;
+    let reviews = archive.reviews(caller).await.unwrap_or_default();
+    let review = reviews.first().map_or("none", |review| review.id.as_str());
+    let _ = archive.close_review(caller, review, "looked at and found in order").await;
     let subject = Marked::Patient("PAT-9".into());
     let _ = archive.mark(caller, subject.clone(), Marks::default()).await;
     let _ = archive.marks(caller, subject).await;
@@ -72,6 +79,22 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     }
     let _ = archive.erase_from_trail(caller, "PAT-9").await;
     let _ = archive.verify(caller, |_, _| {}).await;
+}
+
+/// So that there is a review to close.
+async fn somebody_is_held(test: &TestArchive) {
+    let (host, reader) = (test.host().await, test.caller("reader", Door::DicomWeb).await);
+    let sample = Sample::new(5, 1, 1);
+    test.store(&host, &sample).await.unwrap();
+    let nothing = Envelope {
+        patients_opened_an_hour: 0,
+        patients_listed_an_hour: 0,
+        bytes_an_hour: 0,
+        new_patients_a_day: 0,
+        hours: None,
+    };
+    test.archive().set_envelope(&host, reader.name(), Some(nothing)).await.unwrap();
+    assert!(matches!(test.read(&reader, &sample).await, Err(Refused::Braked { .. })));
 }
 
 #[tokio::test]
@@ -88,6 +111,7 @@ async fn every_operation_writes_its_entry_allowed_or_not() {
     for operation in Operation::ALL.iter().filter(|operation| **operation != Operation::Authenticate) {
         assert!(refused.contains(&operation.name()), "{} was refused and not recorded", operation.name());
     }
+    somebody_is_held(&test).await;
     everything(&test, &test.host().await).await;
     let code = test.archive().new_setup_code(&test.host().await).await.unwrap();
     let source = Source { address: None, door: Door::Host };

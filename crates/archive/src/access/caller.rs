@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::{Door, Source};
 use crate::Operation;
+use crate::brake::Kind;
 
 /// Someone known: proof that `authenticate` succeeded. Clones are the same caller.
 #[derive(Clone, Debug)]
@@ -64,6 +65,15 @@ impl Caller {
     /// each operation.
     pub fn may(&self, operation: Operation) -> bool {
         self.known.may.contains(&operation)
+    }
+
+    /// How the brake counts it; not at all when it is the host.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        let proofs = &self.known.proofs;
+        if proofs.iter().any(|proof| matches!(proof, Proof::Peer { .. })) {
+            return Some(Kind::Machine);
+        }
+        proofs.iter().any(|proof| matches!(proof, Proof::Token { .. })).then_some(Kind::Program)
     }
 
     /// The door the caller stands at.

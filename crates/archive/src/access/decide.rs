@@ -19,6 +19,11 @@ pub(crate) trait Request {
     /// Which operation it is.
     const OPERATION: Operation;
 
+    /// Whether what it opens is looked at piece by piece, so that bytes count as they leave.
+    fn is_look(&self) -> bool {
+        false
+    }
+
     /// What it is about, for the trail.
     fn subject(&self) -> Subject {
         Subject::default()

@@ -46,12 +46,15 @@ pub struct Marks {
     pub labels: BTreeSet<String>,
     /// Restrictions.
     pub restrictions: BTreeSet<Restriction>,
+    /// Whether it is a patient whom nobody has a reason to look at: whoever does raises an alarm.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
 }
 
 impl Marks {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty() && self.restrictions.is_empty()
+        self.labels.is_empty() && self.restrictions.is_empty() && !self.canary
     }
 
     /// These and those.

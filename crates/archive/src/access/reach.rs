@@ -126,7 +126,7 @@ mod tests {
             }
             let labels = ["a", "b"].get(label).map(|label| (*label).to_owned()).into_iter().collect();
             let restrictions = if vip { [Restriction::Vip].into() } else { Default::default() };
-            let marks = Marks { labels, restrictions };
+            let marks = Marks { labels, restrictions, canary: false };
             let seen = if guarded { marks.clone() } else { Marks { restrictions: Default::default(), ..marks.clone() } };
             let expected = !sides.is_empty() && sides.iter().all(|side| side.iter().any(|one| one.admits(&header, &seen)));
             let shared = sides.iter().map(|side| side.iter().cloned().map(Arc::new).collect()).collect();

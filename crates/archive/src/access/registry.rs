@@ -15,8 +15,9 @@ use parking_lot::RwLock;
 use super::caller::Proof;
 use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
-use crate::administer::{Entitled, Peer, Verb, rfc3339};
-use crate::change::{Fact, RoleFact, SetupFact, TokenFact, kind};
+use crate::administer::{Entitled, Peer, SetEnvelope, Verb, rfc3339};
+use crate::brake::Envelope;
+use crate::change::{Fact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 
 /// The present state of access.
 #[derive(Default)]
@@ -34,6 +35,10 @@ struct State {
     marks: HashMap<String, Marks>,
     /// Subjects that are restricted.
     restricted: usize,
+    /// Subjects that are canaries.
+    canaries: usize,
+    reviews: HashMap<String, ReviewFact>,
+    envelopes: HashMap<String, Envelope>,
     setup: SetupFact,
 }
 
@@ -61,6 +66,11 @@ impl Registry {
                 state.tokens.insert(name, Held { fact: token, rights });
             }
             kind::ROLE => drop(state.roles.insert(name, serde_json::from_str(&fact.document)?)),
+            kind::REVIEW => drop(state.reviews.insert(name, serde_json::from_str(&fact.document)?)),
+            kind::ENVELOPE => match serde_json::from_str(&fact.document)? {
+                Some(envelope) => drop(state.envelopes.insert(name, envelope)),
+                None => drop(state.envelopes.remove(&name)),
+            },
             kind::MARKS => state.mark(name, serde_json::from_str(&fact.document)?),
             kind::ERASED => {}
             _ => state.setup = serde_json::from_str(&fact.document)?,
@@ -131,6 +141,36 @@ impl Registry {
         }
         let of = |subject: Marked| state.marks.get(&subject.key()).cloned().unwrap_or_default();
         of(Marked::study(study)).and(&of(Marked::Patient(patient_id.unwrap_or_default().to_owned())))
+    }
+
+    /// Whether there are patients whom nobody has a reason to look at.
+    pub(crate) fn has_canaries(&self) -> bool {
+        self.state.read().canaries > 0
+    }
+
+    /// The review of that number.
+    pub(crate) fn review(&self, id: &str) -> Option<ReviewFact> {
+        self.state.read().reviews.get(id).cloned()
+    }
+
+    /// All reviews, in no order.
+    pub(crate) fn reviews(&self) -> Vec<ReviewFact> {
+        self.state.read().reviews.values().cloned().collect()
+    }
+
+    /// The envelope that was set for a caller.
+    pub(crate) fn envelope(&self, caller: &str) -> Option<Envelope> {
+        self.state.read().envelopes.get(caller).copied()
+    }
+
+    /// The envelopes that were set, by caller.
+    pub(crate) fn envelopes(&self) -> Vec<SetEnvelope> {
+        let state = self.state.read();
+        let set = state.envelopes.iter();
+        let mut set: Vec<SetEnvelope> =
+            set.map(|(caller, envelope)| SetEnvelope { caller: caller.clone(), envelope: *envelope }).collect();
+        set.sort_by(|a, b| a.caller.cmp(&b.caller));
+        set
     }
 
     /// Whether an administrator lives who does not get in without a second factor.
@@ -237,9 +277,12 @@ impl State {
 
     fn mark(&mut self, subject: String, marks: Marks) {
         let is_restricted = |marks: &Marks| usize::from(!marks.restrictions.is_empty());
+        let is_canary = |marks: &Marks| usize::from(marks.canary);
         self.restricted += is_restricted(&marks);
+        self.canaries += is_canary(&marks);
         let before = if marks.is_empty() { self.marks.remove(&subject) } else { self.marks.insert(subject, marks) };
         self.restricted -= before.as_ref().map_or(0, is_restricted);
+        self.canaries -= before.as_ref().map_or(0, is_canary);
     }
 }
 

@@ -8,6 +8,7 @@ use super::decide::Request;
 use super::{Marked, Marks, Scope};
 use crate::Operation;
 use crate::administer::Peer;
+use crate::brake::Envelope;
 use crate::trail::Subject;
 
 macro_rules! request {
@@ -63,6 +64,14 @@ request!(DefineRole { name: String, operations: BTreeSet<Operation> } is about t
 ));
 request!(ListRoles);
 request!(Explain);
+request!(ReadReviews);
+request!(CloseReview { id: String, reason: String } is about this => format!("{}: {}", this.id, this.reason));
+request!(SetEnvelope { of: String, envelope: Option<Envelope> } is about this => match this.envelope {
+    Some(envelope) => format!("{}: {envelope}", this.of),
+    None => format!("{}: as kind and habit leave it", this.of),
+});
+request!(ListEnvelopes);
+request!(ReleaseBrake { of: String } is about this => this.of.clone());
 request!(ReadMarks { subject: Marked } is about this => this.subject.key());
 request!(ReadHostSecret { name: String } is about this => this.name.clone());
 request!(WriteHostSecret { name: String } is about this => this.name.clone());

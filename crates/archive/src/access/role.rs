@@ -27,6 +27,9 @@ pub enum Role {
     Sender,
     /// Reads what is recorded and checks that it is whole; sees no images.
     Auditor,
+    /// Looks after privacy: reviews what was out of the ordinary, restricts, says how much
+    /// callers may take; sees no images.
+    PrivacyOfficer,
     /// Reads metrics.
     Monitor,
     /// A peer's verb `store`.
@@ -40,9 +43,10 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, Commit, CompleteSetup, CreateToken, DefineRole, Explain, FindDestination, IssueSetupCode, ListPeers,
-    ListRoles, ListTokens, Mark, ReadHostSecret, ReadMarks, ReadQuarantine, ReadStatistics, ReadTrail, Retrieve,
-    RevokePeer, RevokeToken, Search, Store, Verify, WriteHostSecret,
+    AddPeer, CloseReview, Commit, CompleteSetup, CreateToken, DefineRole, Explain, FindDestination, IssueSetupCode,
+    ListEnvelopes, ListPeers, ListRoles, ListTokens, Mark, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews,
+    ReadStatistics, ReadTrail, ReleaseBrake, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, Store, Verify,
+    WriteHostSecret,
 };
 
 /// The policy.
@@ -67,6 +71,11 @@ const POLICY: &[(Role, &[Operation])] = &[
             Mark,
             ReadMarks,
             Explain,
+            ReadReviews,
+            CloseReview,
+            SetEnvelope,
+            ListEnvelopes,
+            ReleaseBrake,
             ReadHostSecret,
             WriteHostSecret,
             ReadStatistics,
@@ -97,6 +106,11 @@ const POLICY: &[(Role, &[Operation])] = &[
             Mark,
             ReadMarks,
             Explain,
+            ReadReviews,
+            CloseReview,
+            SetEnvelope,
+            ListEnvelopes,
+            ReleaseBrake,
             ReadStatistics,
             ReadTrail,
             ReadQuarantine,
@@ -110,6 +124,26 @@ const POLICY: &[(Role, &[Operation])] = &[
         Role::Auditor,
         &[ListPeers, ListTokens, ListRoles, ReadMarks, Explain, ReadStatistics, ReadTrail, ReadQuarantine, Verify],
     ),
+    (
+        Role::PrivacyOfficer,
+        &[
+            ReadReviews,
+            CloseReview,
+            SetEnvelope,
+            ListEnvelopes,
+            ReleaseBrake,
+            Mark,
+            ReadMarks,
+            Explain,
+            ListPeers,
+            ListTokens,
+            ListRoles,
+            ReadStatistics,
+            ReadTrail,
+            ReadQuarantine,
+            Verify,
+        ],
+    ),
     (Role::Monitor, &[ReadStatistics]),
     (Role::PeerStore, &[Store]),
     (Role::PeerFind, &[Search]),
@@ -118,8 +152,15 @@ const POLICY: &[(Role, &[Operation])] = &[
 ];
 
 /// Roles a token can carry.
-const TOKEN_ROLES: &[Role] =
-    &[Role::Administrator, Role::Reader, Role::Viewer, Role::Sender, Role::Auditor, Role::Monitor];
+const TOKEN_ROLES: &[Role] = &[
+    Role::Administrator,
+    Role::Reader,
+    Role::Viewer,
+    Role::Sender,
+    Role::Auditor,
+    Role::PrivacyOfficer,
+    Role::Monitor,
+];
 
 impl Role {
     /// The role of ours of that name.
@@ -158,6 +199,7 @@ impl Role {
             Role::Viewer => "viewer",
             Role::Sender => "sender",
             Role::Auditor => "auditor",
+            Role::PrivacyOfficer => "privacy-officer",
             Role::Monitor => "monitor",
             Role::PeerStore => "peer-store",
             Role::PeerFind => "peer-find",
@@ -173,7 +215,7 @@ impl Role {
 
 /// The text names no role a token can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such role: a token is administrator, reader, viewer, sender, auditor or monitor")]
+#[error("no such role: a token is administrator, reader, viewer, sender, auditor, privacy-officer or monitor")]
 pub struct NoSuchRole;
 
 impl FromStr for Role {

@@ -32,7 +32,7 @@ impl Archive {
             };
             (Change::SetupCodeVoided, entry)
         };
-        if let Err(error) = self.inner.committer.count_setup_try(change, entry).await {
+        if let Err(error) = self.inner.committer.change_of_ours(change, entry).await {
             tracing::error!(%error, "a wrong setup code could not be counted");
         }
     }

@@ -24,6 +24,9 @@ impl Archive {
             if marks.labels.len() > MOST_LABELS {
                 return Err(Refused::Invalid(format!("a study has at most {MOST_LABELS} labels")));
             }
+            if marks.canary && matches!(subject, Marked::Study(_)) {
+                return Err(Refused::Invalid("canaries are patients".into()));
+            }
             if !marks.labels.is_empty() && matches!(subject, Marked::Patient(_)) {
                 return Err(Refused::Invalid("labels are of studies; patients can be restricted".into()));
             }

@@ -136,8 +136,9 @@ impl Committer {
         self.ask(|reply| Work::Change(change.map(Box::new), entry, reply)).await
     }
 
-    /// Counts a wrong setup code, the one change that a stranger can bring about.
-    pub(crate) async fn count_setup_try(&self, change: Change, entry: Entry) -> Result<u64, Refused> {
+    /// Writes a change that nobody asked for and the archive itself makes: a wrong setup code
+    /// that is counted, a review that is opened.
+    pub(crate) async fn change_of_ours(&self, change: Change, entry: Entry) -> Result<u64, Refused> {
         self.ask(|reply| Work::Change(Some(Box::new(change)), entry, reply)).await
     }
 

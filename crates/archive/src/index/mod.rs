@@ -11,6 +11,7 @@ mod apply;
 mod column;
 mod engine;
 mod error;
+mod habit;
 mod lookup;
 mod progress;
 mod records;

@@ -89,6 +89,10 @@ pub(crate) struct RetrieveRequest {
 impl Request for RetrieveRequest {
     const OPERATION: Operation = Operation::Retrieve;
 
+    fn is_look(&self) -> bool {
+        self.purpose == Purpose::Viewing
+    }
+
     fn subject(&self) -> Subject {
         let one = |texts: Vec<String>| (texts.len() == 1).then(|| texts.into_iter().next()).flatten();
         Subject {
@@ -115,7 +119,7 @@ impl Archive {
         let viewing = purpose == Purpose::Viewing;
         let request = RetrieveRequest { selection, purpose };
         let selected = self.perform_access(caller, request, async |granted| self.select(granted).await).await?;
-        Ok(Retrieval::new(self.clone(), selected, viewing))
+        Ok(Retrieval::new(self.clone(), caller.name().to_owned(), selected, viewing))
     }
 
     async fn select(&self, granted: &Granted<RetrieveRequest>) -> Result<Vec<KnownInstance>, Refused> {

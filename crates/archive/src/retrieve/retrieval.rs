@@ -20,6 +20,7 @@ use crate::{Archive, Refused, blocking};
 /// interruption (but for viewing, which ends when the viewer stops looking).
 pub struct Retrieval {
     archive: Archive,
+    caller: String,
     scope: GrantedScope,
     instances: Vec<StoredInstance>,
     known: Arc<Vec<KnownInstance>>,
@@ -32,9 +33,15 @@ pub struct Retrieval {
 }
 
 impl Retrieval {
-    pub(super) fn new(archive: Archive, (scope, known, accesses): Selected, viewing: bool) -> Retrieval {
+    pub(super) fn new(
+        archive: Archive,
+        caller: String,
+        (scope, known, accesses): Selected,
+        viewing: bool,
+    ) -> Retrieval {
         Retrieval {
             archive,
+            caller,
             scope,
             instances: known.iter().map(StoredInstance::from).collect(),
             by_uid: known.iter().enumerate().map(|(at, known)| (known.sop_instance.clone(), at)).collect(),
@@ -59,6 +66,7 @@ impl Retrieval {
     pub async fn open(&self, instance: &StoredInstance) -> Result<DataSetReader, Refused> {
         let open = self.opened(instance).await?;
         self.count(instance);
+        self.charge(instance.data_set_bytes);
         Ok(DataSetReader::new(open))
     }
 
@@ -107,6 +115,7 @@ impl Retrieval {
         let open = self.opened(instance).await?;
         let frame = blocking(move || frame::read(&open, number)).await??;
         self.count(instance);
+        self.charge(frame.len() as u64);
         Ok(frame)
     }
 
@@ -126,6 +135,7 @@ impl Retrieval {
         let open = self.opened(instance).await?;
         let (offset, length) = open.bulk(path).ok_or(Refused::NotFound)?;
         self.count(instance);
+        self.charge(length);
         DataSetReader::of_range(open, offset, length).await
     }
 
@@ -157,6 +167,13 @@ impl Retrieval {
         let open = Arc::new(blocking(move || OpenInstance::open(&archive.inner, &scope, &known[at])).await??);
         *self.last.lock() = Some((at, open.clone()));
         Ok(open)
+    }
+
+    /// What is fetched whole was counted before; what is looked at counts as it leaves.
+    fn charge(&self, bytes: u64) {
+        if self.viewing {
+            self.archive.charge(&self.caller, bytes);
+        }
     }
 
     fn count(&self, instance: &StoredInstance) {

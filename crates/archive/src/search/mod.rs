@@ -5,15 +5,18 @@ mod words;
 
 use std::sync::Arc;
 
-use leadglass_dicom::DataSet;
 use leadglass_dicom::query::Query;
+use leadglass_dicom::{DataSet, Tag};
 
 use crate::access::Granted;
 use crate::access::decide::Request;
+use crate::brake::Taken;
 use crate::index::{Cursor, KnownInstance, Page, SearchPage};
 use crate::retrieve::attributes;
 use crate::trail::{OpenEntry, Outcome, Subject};
 use crate::{Archive, Caller, Inner, Operation, Refused, blocking, index_failed};
+
+const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
 
 /// Rows in one page.
 const PAGE: u64 = 256;
@@ -50,6 +53,7 @@ impl Request for Search {
 /// interruption.
 pub struct Matches {
     archive: Archive,
+    caller: Caller,
     granted: Arc<Granted<Search>>,
     entry: OpenEntry,
     /// Rows still to be given out, when there is a limit.
@@ -71,7 +75,8 @@ impl Matches {
     /// exist, as Unicode; the level's unique keys always.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for a search that costs more than a search may.
+    /// [`Refused::Invalid`] for a search that costs more than a search may, [`Refused::Braked`]
+    /// when the rows would take the caller beyond its envelope.
     pub async fn next_page(&mut self) -> Result<Option<Vec<DataSet>>, Refused> {
         let after = match std::mem::replace(&mut self.next, Next::None) {
             Next::First => None,
@@ -82,6 +87,10 @@ impl Matches {
         let page = Page { limit: self.left.map_or(PAGE, |left| left.min(PAGE)), offset, after };
         let (archive, granted) = (self.archive.clone(), self.granted.clone());
         let found = blocking(move || rows(&archive.inner, &granted, &page)).await?;
+        let found = match found {
+            Ok(found) => self.archive.brake_listing(&self.caller, &found.rows).await.map(|()| found),
+            Err(refused) => Err(refused),
+        };
         let found = found.inspect_err(|refused| self.entry.close(Outcome::of::<()>(&Err(refused.clone()))))?;
         let rows = found.rows.len() as u64;
         self.entry.count(rows);
@@ -111,7 +120,17 @@ impl Archive {
         let left = search.limit;
         let (granted, entry) = self.begin(caller, search).await?;
         let next = if left == Some(0) { Next::None } else { Next::First };
-        Ok(Matches { archive: self.clone(), granted: Arc::new(granted), entry, left, next, more: false })
+        let (archive, caller) = (self.clone(), caller.clone());
+        Ok(Matches { archive, caller, granted: Arc::new(granted), entry, left, next, more: false })
+    }
+}
+
+impl Archive {
+    /// Counts the patients that rows tell of; beyond the caller's envelope no row leaves.
+    async fn brake_listing(&self, caller: &Caller, rows: &[DataSet]) -> Result<(), Refused> {
+        let patient = |row: &DataSet| row.text(PATIENT_ID).map(|id| id.trim_matches([' ', '\0']).to_owned());
+        let listed = rows.iter().filter_map(patient).filter(|id| !id.is_empty()).collect();
+        self.brake(caller, Taken { listed, ..Taken::default() }).await
     }
 }
 

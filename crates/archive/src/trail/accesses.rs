@@ -35,6 +35,18 @@ struct Key {
     study: Option<String>,
 }
 
+impl Key {
+    fn of(entry: &Entry) -> Key {
+        Key {
+            caller: entry.caller.clone(),
+            address: entry.address,
+            door: entry.door,
+            purpose: entry.subject.purpose.clone(),
+            study: entry.subject.study.clone(),
+        }
+    }
+}
+
 struct Window {
     /// The number of the entry, once it is durable.
     sequence: OnceCell<u64>,
@@ -73,6 +85,13 @@ impl Accesses {
         Ok(Access { window })
     }
 
+    /// Whether an access that entry describes would be under a window that is open.
+    pub(crate) fn is_open(&self, entry: &Entry) -> bool {
+        let windows = self.windows.lock();
+        let window = windows.get(&Key::of(entry)).filter(|window| window.sequence.initialized());
+        window.is_some_and(|window| is_open(&window.entry.lock().entry, entry.time_ns))
+    }
+
     /// Takes out the entries of windows that are over (all of them when `now_ns` is `None`)
     /// and have news.
     pub(crate) fn close_over(&self, now_ns: Option<i64>) -> Vec<Entry> {
@@ -101,13 +120,7 @@ impl Accesses {
     }
 
     fn window(&self, entry: &Entry) -> Arc<Window> {
-        let key = Key {
-            caller: entry.caller.clone(),
-            address: entry.address,
-            door: entry.door,
-            purpose: entry.subject.purpose.clone(),
-            study: entry.subject.study.clone(),
-        };
+        let key = Key::of(entry);
         let fresh = || {
             let mut entry = entry.clone();
             entry.subject.count = 0;

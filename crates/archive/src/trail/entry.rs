@@ -124,7 +124,7 @@ impl Outcome {
     pub(crate) fn of<T>(result: &Result<T, Refused>) -> Outcome {
         match result {
             Ok(_) => Outcome::Done,
-            Err(Refused::NotAllowed) => Outcome::Refused,
+            Err(Refused::NotAllowed | Refused::Braked { .. }) => Outcome::Refused,
             Err(Refused::NotFound | Refused::Invalid(_)) => Outcome::Unanswerable,
             Err(_) => Outcome::Failed,
         }

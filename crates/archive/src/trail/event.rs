@@ -321,7 +321,7 @@ impl Alert {
     }
 
     /// The entry it becomes.
-    pub(super) fn into_entry(self, time_ns: i64) -> Entry {
+    pub(crate) fn into_entry(self, time_ns: i64) -> Entry {
         let Alert { event, outcome, caller, person, peer, address, door, subject } = self;
         Entry { closes: None, time_ns, caller, person, peer, address, door, act: event.into(), outcome, subject }
     }

@@ -3,6 +3,7 @@
 //! Handlers translate; the archive decides, here too: a token of role `monitor` reads
 //! `/metrics`, one of role `administrator` adds peers, and nothing in this folder knows that.
 
+mod brake;
 pub mod certificates;
 pub mod health;
 mod peers;
@@ -17,7 +18,7 @@ use axum::RequestExt as _;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use http::StatusCode;
 
 use crate::web::{Problem, WebState};
@@ -31,6 +32,11 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
         .route("/admin/v1/roles", get(rights::roles).post(rights::define))
         .route("/admin/v1/marks", get(rights::marks).put(rights::mark))
+        .route("/admin/v1/envelopes", get(brake::envelopes))
+        .route("/admin/v1/envelopes/{caller}", put(brake::set).delete(brake::unset))
+        .route("/admin/v1/envelopes/{caller}/release", post(brake::release))
+        .route("/admin/v1/reviews", get(brake::reviews))
+        .route("/admin/v1/reviews/{id}/close", post(brake::close))
         .route("/admin/v1/explain", get(rights::explain))
         .route("/admin/v1/trail", get(review::trail))
         .route("/admin/v1/trail/bundle", post(review::bundle))

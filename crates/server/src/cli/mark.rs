@@ -26,6 +26,9 @@ enum What {
         /// Only for those whose scope clears it: vip, staff, legal-hold, consent-withdrawn.
         #[arg(long = "restrict", value_delimiter = ',', value_name = "WHY")]
         restrictions: Vec<String>,
+        /// Nobody has a reason to look at this patient: whoever does raises an alarm.
+        #[arg(long)]
+        canary: bool,
         #[command(flatten)]
         connection: Connection,
     },
@@ -63,8 +66,8 @@ impl Mark {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self.what {
-            What::Set { whose, labels, restrictions, connection } => {
-                let marks = json!({ "labels": labels, "restrictions": restrictions });
+            What::Set { whose, labels, restrictions, canary, connection } => {
+                let marks = json!({ "labels": labels, "restrictions": restrictions, "canary": canary });
                 connection.api()?.put(&whose.path(), &marks).await?;
                 output.say(&marks, "set")?;
             }
@@ -74,7 +77,9 @@ impl Mark {
                     let values = marks[name].as_array().into_iter().flatten().filter_map(Value::as_str);
                     values.collect::<Vec<_>>().join(", ")
                 };
-                output.say(&marks, format!("labels: {}\nrestrictions: {}", list("labels"), list("restrictions")))?;
+                let canary = if marks["canary"] == true { "\na canary" } else { "" };
+                let (labels, restrictions) = (list("labels"), list("restrictions"));
+                output.say(&marks, format!("labels: {labels}\nrestrictions: {restrictions}{canary}"))?;
             }
         }
         Ok(Exit::Done)

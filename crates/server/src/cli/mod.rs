@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod echo;
 pub mod edge;
+pub mod envelope;
 pub mod explain;
 pub mod export;
 pub mod exposure;
@@ -22,6 +23,7 @@ pub mod peer;
 pub mod ready;
 pub mod rebuild;
 pub mod recover;
+pub mod review;
 pub mod role;
 mod scope;
 pub mod send;
@@ -68,6 +70,10 @@ pub enum Command {
     Role(role::Role),
     /// Label studies; restrict studies and patients to those who are cleared.
     Mark(mark::Mark),
+    /// Say how much a caller may take, and let go whom the brake held.
+    Envelope(envelope::Envelope),
+    /// What waits for somebody to look at it: emergencies, envelopes, canaries.
+    Review(review::Review),
     /// Show where the doors are, who may come in and what they may do.
     Explain(explain::Explain),
     /// Bring folders, zip files and media into a running archive.
@@ -115,6 +121,8 @@ impl Command {
             Command::Token(command) => command.run(output).await,
             Command::Role(command) => command.run(output).await,
             Command::Mark(command) => command.run(output).await,
+            Command::Envelope(command) => command.run(output).await,
+            Command::Review(command) => command.run(output).await,
             Command::Explain(command) => command.run(output).await,
             Command::Import(command) => command.run(output).await,
             Command::Export(command) => command.run(output).await,

@@ -128,6 +128,10 @@ fn status_of(refused: &Refused) -> (Status, StatusDetail) {
         Refused::NotAllowed => (Status::NOT_AUTHORIZED, StatusDetail::none()),
         Refused::NotFound => (Status::SUCCESS, StatusDetail::none()),
         Refused::Invalid(why) => (Status::DATA_SET_DOES_NOT_MATCH, StatusDetail::comment(why)),
+        Refused::Braked { wait_s, .. } => (
+            Status::OUT_OF_RESOURCES,
+            StatusDetail::comment(&format!("beyond this caller's envelope: wait {wait_s} s")),
+        ),
         Refused::OutOfResources(_) | Refused::ReadOnly(_) => (Status::OUT_OF_RESOURCES, StatusDetail::none()),
         Refused::Damaged(_) | Refused::Broken(_) => (Status::CANNOT_UNDERSTAND, StatusDetail::none()),
     }

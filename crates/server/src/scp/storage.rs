@@ -93,7 +93,7 @@ fn status_of(outcome: &Result<Stored, StoreRefused>) -> (Status, StatusDetail) {
         Err(StoreRefused::Refused(refused)) => match refused {
             Refused::NotAllowed | Refused::NotFound => (Status::NOT_AUTHORIZED, StatusDetail::none()),
             Refused::Invalid(why) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
-            Refused::OutOfResources(_) => {
+            Refused::Braked { .. } | Refused::OutOfResources(_) => {
                 (Status::OUT_OF_RESOURCES, StatusDetail::comment("out of space or over a limit"))
             }
             Refused::ReadOnly(_) => (Status::OUT_OF_RESOURCES, StatusDetail::comment("the archive is read-only")),

@@ -11,19 +11,27 @@ use leadglass_archive::Refused;
 use leadglass_archive::store::StoreRefused;
 
 /// Seconds after which a caller who was turned away may try again.
-const RETRY_AFTER_SECONDS: u32 = 5;
+const RETRY_AFTER_SECONDS: u64 = 5;
+/// The type of a refusal beyond the caller's envelope.
+const BRAKED: &str = "urn:leadglass:beyond-envelope";
+/// The same, where it helps to say again who one is.
+const STEP_UP: &str = "urn:leadglass:step-up";
 
 /// An answer that is a refusal.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
+    /// Its type, RFC 9457 3.1.1.
+    kind: &'static str,
+    /// When it makes sense to ask again, where that is known.
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     /// A refusal of that status; the text goes to the caller.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { status, detail: detail.into() }
+        Problem { status, detail: detail.into(), kind: "about:blank", retry_after_s: None }
     }
 
     /// 400: the request itself is wrong.
@@ -86,6 +94,12 @@ impl From<Refused> for Problem {
             Refused::NotAllowed => Problem::new(StatusCode::FORBIDDEN, "the access token does not allow this"),
             Refused::NotFound => Problem::not_found(),
             Refused::Invalid(text) => Problem::bad_request(text),
+            Refused::Braked { limit, wait_s, step_up } => {
+                let said = Refused::Braked { limit, wait_s, step_up }.to_string();
+                let status = if step_up { StatusCode::FORBIDDEN } else { StatusCode::TOO_MANY_REQUESTS };
+                let kind = if step_up { STEP_UP } else { BRAKED };
+                Problem { kind, retry_after_s: Some(wait_s), ..Problem::new(status, said) }
+            }
             Refused::OutOfResources(text) => Problem::new(StatusCode::INSUFFICIENT_STORAGE, text),
             Refused::ReadOnly(cause) => {
                 tracing::error!(%cause, "the archive is read-only");
@@ -121,7 +135,7 @@ pub fn hidden(refused: Refused) -> Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::json!({
-            "type": "about:blank",
+            "type": self.kind,
             "title": self.status.canonical_reason().unwrap_or("refused"),
             "status": self.status.as_u16(),
             "detail": self.detail,
@@ -134,7 +148,8 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"leadglass\""));
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+                let seconds = self.retry_after_s.unwrap_or(RETRY_AFTER_SECONDS);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             _ => {}
         }

@@ -180,14 +180,14 @@ pub(super) fn marks_of(header: &DataSet) -> Marks {
     let labels = if study.ends_with('1') { ["a".to_owned()].into() } else { Default::default() };
     let of_study = (study.ends_with(".2")).then_some(Restriction::LegalHold);
     let of_patient = (header.text(PATIENT_ID) == Some("A1")).then_some(Restriction::Vip);
-    Marks { labels, restrictions: of_study.into_iter().chain(of_patient).collect() }
+    Marks { labels, canary: false, restrictions: of_study.into_iter().chain(of_patient).collect() }
 }
 
 fn marked(header: &DataSet) -> Vec<(String, String)> {
-    let Marks { labels, mut restrictions } = marks_of(header);
+    let Marks { labels, mut restrictions, canary } = marks_of(header);
     let vip = restrictions.remove(&Restriction::Vip);
     let study = Marked::Study(header.text(STUDY_UID).unwrap().to_owned());
-    let mut marked = vec![(study, Marks { labels, restrictions })];
+    let mut marked = vec![(study, Marks { labels, restrictions, canary })];
     if vip {
         let restrictions = [Restriction::Vip].into();
         marked.push((Marked::Patient("A1".into()), Marks { restrictions, ..Marks::default() }));

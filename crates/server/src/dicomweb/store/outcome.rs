@@ -64,7 +64,9 @@ impl From<&StoreRefused> for FailureReason {
             StoreRefused::DoesNotMatch(_) => FailureReason::DoesNotMatch,
             StoreRefused::Refused(refused) => match refused {
                 Refused::NotAllowed | Refused::NotFound => FailureReason::NotAuthorized,
-                Refused::OutOfResources(_) | Refused::ReadOnly(_) => FailureReason::OutOfResources,
+                Refused::OutOfResources(_) | Refused::ReadOnly(_) | Refused::Braked { .. } => {
+                    FailureReason::OutOfResources
+                }
                 Refused::Invalid(_) => FailureReason::CannotUnderstand,
                 Refused::Damaged(_) | Refused::Broken(_) => FailureReason::ProcessingFailure,
             },

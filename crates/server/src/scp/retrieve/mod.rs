@@ -213,6 +213,10 @@ async fn refuse_retrieval(session: &mut Session, asked: &Asked<'_>, refused: &Re
         }
         Refused::NotAllowed => (Status::NOT_AUTHORIZED, StatusDetail::none()),
         Refused::Invalid(why) => (Status::DATA_SET_DOES_NOT_MATCH, StatusDetail::comment(why)),
+        Refused::Braked { wait_s, .. } => (
+            Status::OUT_OF_RESOURCES_SUBOPERATIONS,
+            StatusDetail::comment(&format!("beyond this caller's envelope: wait {wait_s} s")),
+        ),
         Refused::OutOfResources(_) | Refused::ReadOnly(_) => {
             (Status::OUT_OF_RESOURCES_SUBOPERATIONS, StatusDetail::none())
         }

@@ -1,0 +1,165 @@
+//! The brake: what made archives leak by the million was volume, so volume is what it holds.
+//!
+//! Each caller has an [`Envelope`], set or learnt from what it did before. What is about to
+//! leave is counted first: patients whose images are opened, patients that rows tell of,
+//! bytes. Within the envelope nothing happens; beyond it nothing leaves, the privacy officer
+//! is told, and a review waits for an answer. Deliberately absent: a way to switch it off.
+//! The host's operator, who holds the master key, is not counted.
+
+mod drive;
+mod envelope;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use parking_lot::Mutex;
+
+use crate::access::Marked;
+use crate::administer::Alarm;
+use crate::trail::{Alert, Event, Outcome, Subject};
+use crate::{Archive, Caller, Refused, blocking, index_failed};
+
+use drive::{Drive, PatientKey, Taking, Verdict};
+pub use envelope::{Envelope, Hours};
+pub(crate) use envelope::{Habit, Kind};
+
+/// How far back a caller's habit is looked at.
+const HABIT_NS: i64 = 30 * 24 * 3_600_000_000_000;
+/// Most callers that are told apart; idle ones are forgotten first.
+const MOST: usize = 10_000;
+/// A search with at most so many rows was for somebody in particular.
+const PARTICULAR: usize = 5;
+
+/// What callers took lately.
+#[derive(Default)]
+pub(crate) struct Brake {
+    hasher: RandomState,
+    drives: Mutex<HashMap<String, Known>>,
+}
+
+/// A caller with the envelope that its habit leaves.
+struct Known {
+    drive: Drive,
+    habit: Habit,
+}
+
+/// What is about to leave.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taken {
+    /// Patient IDs whose images are opened.
+    pub(crate) opened: Vec<String>,
+    /// Patient IDs that rows tell of.
+    pub(crate) listed: Vec<String>,
+    /// Bytes of images.
+    pub(crate) bytes: u64,
+}
+
+impl Archive {
+    /// Counts what that caller is about to take, or holds it back.
+    ///
+    /// # Errors
+    /// [`Refused::Braked`] beyond the caller's envelope: nothing was counted, nothing may leave.
+    pub(crate) async fn brake(&self, caller: &Caller, taken: Taken) -> Result<(), Refused> {
+        self.watch_canaries(caller, &taken);
+        let Some(kind) = caller.kind() else { return Ok(()) };
+        let name = caller.name().to_owned();
+        if !self.inner.brake.knows(&name) {
+            let habit = self.habit_of(name.clone()).await?;
+            self.inner.brake.meet(name.clone(), habit, self.now_ns());
+        }
+        let envelope = self.inner.registry.envelope(&name);
+        match self.inner.brake.take(&name, kind, envelope, &taken, self.now_ns()) {
+            Verdict::Within => Ok(()),
+            Verdict::Beyond { limit, wait_s, step_up, is_news } => {
+                if is_news {
+                    let said = format!("beyond the envelope: {}", limit.words());
+                    let alert = Alert::of(Event::EnvelopeExceeded).by(caller).ended(Outcome::Refused).saying(said);
+                    self.raise(Alarm::Envelope, caller, None, limit.words(), alert).await;
+                }
+                Err(Refused::Braked { limit: limit.words(), wait_s, step_up })
+            }
+        }
+    }
+
+    /// That caller has just shown once more who they are: for an hour it may take twice as much.
+    pub fn stepped_up(&self, caller: &Caller) {
+        self.inner.brake.confirm(caller.name(), self.now_ns());
+    }
+
+    /// Counts bytes that leave under an earlier verdict: frames of a study that is looked at.
+    pub(crate) fn charge(&self, caller: &str, bytes: u64) {
+        self.inner.brake.charge(caller, bytes, self.now_ns());
+    }
+
+    /// Patients that nobody has a reason to look at were looked at: told, and let pass, so that
+    /// whoever looks learns nothing.
+    fn watch_canaries(&self, caller: &Caller, taken: &Taken) {
+        let listed = if taken.listed.len() <= PARTICULAR { taken.listed.as_slice() } else { &[] };
+        for patient in taken.opened.iter().chain(listed) {
+            if self.inner.registry.marks(&Marked::Patient(patient.clone())).canary {
+                let subject = Subject { patient_id: Some(patient.clone()), ..Subject::default() };
+                let alert = Alert::of(Event::CanaryTouched).by(caller).about(subject);
+                let (archive, caller, patient) = (self.clone(), caller.clone(), patient.clone());
+                // Nobody waits for it, least of all whoever touched it.
+                tokio::spawn(async move {
+                    archive.raise(Alarm::Canary, &caller, Some(patient), "a canary patient was touched", alert).await;
+                });
+            }
+        }
+    }
+
+    async fn habit_of(&self, name: String) -> Result<(Vec<(String, i64)>, Habit), Refused> {
+        let (index, now_ns) = (self.inner.index.clone(), self.now_ns());
+        let read = blocking(move || index.habit_of(&name, now_ns - HABIT_NS, now_ns)).await?;
+        read.map_err(|error| index_failed(&error))
+    }
+}
+
+impl Brake {
+    fn confirm(&self, name: &str, now_ns: i64) {
+        if let Some(known) = self.drives.lock().get_mut(name) {
+            known.drive.confirm(now_ns);
+        }
+    }
+
+    /// The caller begins anew.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(known) = self.drives.lock().get_mut(name) {
+            known.drive.release();
+        }
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.drives.lock().contains_key(name)
+    }
+
+    fn meet(&self, name: String, (opened, habit): (Vec<(String, i64)>, Habit), now_ns: i64) {
+        let opened = opened.into_iter().map(|(patient, at)| (self.key(&patient), at));
+        let drive = Drive::resumed(opened, now_ns);
+        let mut drives = self.drives.lock();
+        if drives.len() >= MOST {
+            drives.retain(|_, known| !known.drive.is_idle(now_ns));
+        }
+        drives.entry(name).or_insert(Known { drive, habit });
+    }
+
+    fn take(&self, name: &str, kind: Kind, set: Option<Envelope>, taken: &Taken, now_ns: i64) -> Verdict {
+        let keys = |patients: &[String]| patients.iter().map(|patient| self.key(patient)).collect();
+        let taking = Taking { opened: keys(&taken.opened), listed: keys(&taken.listed), bytes: taken.bytes };
+        let mut drives = self.drives.lock();
+        let known =
+            drives.entry(name.to_owned()).or_insert_with(|| Known { drive: Drive::default(), habit: Habit::default() });
+        let envelope = set.unwrap_or_else(|| kind.envelope().narrowed(known.habit));
+        known.drive.take(&taking, &envelope, kind, now_ns)
+    }
+
+    fn charge(&self, name: &str, bytes: u64, now_ns: i64) {
+        if let Some(known) = self.drives.lock().get_mut(name) {
+            known.drive.charge(bytes, now_ns);
+        }
+    }
+
+    fn key(&self, patient: &str) -> PatientKey {
+        self.hasher.hash_one(patient)
+    }
+}

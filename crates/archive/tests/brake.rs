@@ -1,0 +1,185 @@
+//! Whoever takes more than somebody like them does is held; whoever does their work is not.
+
+#![expect(clippy::unwrap_used, reason = "test")]
+
+use std::time::Duration;
+
+use leadglass_archive::access::{Marked, Marks, Scope};
+use leadglass_archive::administer::Alarm;
+use leadglass_archive::brake::{Envelope, Hours};
+use leadglass_archive::retrieve::Purpose;
+use leadglass_archive::search::Search;
+use leadglass_archive::testing::{Sample, TestArchive};
+use leadglass_archive::{Caller, Door, Refused, Selection};
+use leadglass_dicom::query::{Query, QueryOptions, Root};
+use leadglass_dicom::{DataSet, Tag, VR};
+
+/// What a token may open within an hour when nothing was set or learnt.
+const OPENED: usize = 300;
+
+fn studies(patient_id: &str) -> Search {
+    let mut identifier = DataSet::new();
+    identifier.put_text(Tag(0x0008, 0x0052), VR::CS, "STUDY");
+    identifier.put_text(Tag(0x0010, 0x0020), VR::LO, patient_id);
+    let query = Query::from_identifier(Root::Study, &QueryOptions::default(), &identifier).unwrap();
+    Search { query, limit: None, offset: 0 }
+}
+
+fn small(study: u32) -> Sample {
+    Sample { side: 2, ..Sample::new(study, 1, 1) }
+}
+
+/// An archive of that many studies, each of a patient of its own.
+async fn archive_of(many: u32) -> TestArchive {
+    let test = TestArchive::new();
+    let host = test.host().await;
+    for study in 1..=many {
+        test.store(&host, &small(study)).await.unwrap();
+    }
+    test
+}
+
+async fn open(test: &TestArchive, caller: &Caller, study: u32) -> Result<(), Refused> {
+    let selection = Selection { studies: vec![small(study).study_uid()], ..Selection::default() };
+    test.archive().retrieve(caller, selection, Purpose::ToCaller).await.map(drop)
+}
+
+async fn list(test: &TestArchive, caller: &Caller, search: Search) -> Result<usize, Refused> {
+    let mut matches = test.archive().search(caller, search).await?;
+    let mut rows = 0;
+    while let Some(page) = matches.next_page().await? {
+        rows += page.len();
+    }
+    Ok(rows)
+}
+
+fn tiny() -> Envelope {
+    Envelope {
+        patients_opened_an_hour: 5,
+        patients_listed_an_hour: 20,
+        bytes_an_hour: 1 << 30,
+        new_patients_a_day: 100,
+        hours: None,
+    }
+}
+
+#[tokio::test]
+async fn walking_every_study_in_order_is_stopped_told_and_on_the_trail() {
+    let test = archive_of(OPENED as u32 + 20).await;
+    let (host, walker) = (test.host().await, test.caller("reader", Door::DicomWeb).await);
+    let mut opened = 0;
+    let refused = loop {
+        match open(&test, &walker, opened as u32 + 1).await {
+            Ok(()) => opened += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(opened, OPENED);
+    assert!(matches!(refused, Refused::Braked { step_up: false, .. }), "{refused}");
+    assert!(matches!(open(&test, &walker, OPENED as u32 + 2).await, Err(Refused::Braked { .. })));
+    open(&test, &walker, 1).await.unwrap();
+    let trail = test.trail().await;
+    assert!(trail.iter().any(|row| row.action == "envelope-exceeded" && row.caller == walker.name()), "told");
+    assert!(trail.iter().any(|row| row.action == "retrieve" && row.outcome == "refused"), "on the trail");
+    let reviews = test.archive().reviews(&host).await.unwrap();
+    assert_eq!(reviews.len(), 1, "told once within the hour");
+    assert_eq!((reviews[0].alarm, reviews[0].caller.as_str()), (Alarm::Envelope, walker.name()));
+    // A restart forgets nothing: what was opened is read from the trail.
+    let name = walker.name().to_owned();
+    let test = test.reopened().await;
+    let host = test.host().await;
+    test.archive().release_brake(&host, &name).await.unwrap();
+    assert_eq!(test.archive().open_reviews(), 1);
+    let officer = test.caller("privacy-officer", Door::Admin).await;
+    let close = |reason: &'static str| test.archive().close_review(&officer, &reviews[0].id, reason);
+    assert!(matches!(close("ok").await, Err(Refused::Invalid(_))));
+    close("a copy of the list was found; the token is revoked").await.unwrap();
+    assert!(matches!(close("a second time, for nothing").await, Err(Refused::NotFound)));
+    assert_eq!(test.archive().open_reviews(), 0);
+}
+
+#[tokio::test]
+async fn rows_beyond_the_envelope_do_not_leave() {
+    let test = archive_of(30).await;
+    let (host, lister) = (test.host().await, test.caller("reader", Door::DicomWeb).await);
+    test.archive().set_envelope(&host, lister.name(), Some(tiny())).await.unwrap();
+    assert_eq!(list(&test, &lister, studies("PAT-1")).await.unwrap(), 1);
+    assert!(matches!(list(&test, &lister, studies("PAT-*")).await, Err(Refused::Braked { .. })));
+    for study in 2..=20 {
+        assert_eq!(list(&test, &lister, studies(&format!("PAT-{study}"))).await.unwrap(), 1);
+    }
+    assert!(matches!(list(&test, &lister, studies("PAT-21")).await, Err(Refused::Braked { .. })));
+    assert_eq!(list(&test, &lister, studies("PAT-2")).await.unwrap(), 1, "known ones are no more");
+    test.pass(Duration::from_secs(3601)).await;
+    assert_eq!(list(&test, &lister, studies("PAT-21")).await.unwrap(), 1);
+    assert_eq!(test.archive().envelopes(&host).await.unwrap()[0].envelope, tiny());
+}
+
+#[tokio::test]
+async fn what_is_opened_at_once_counts_at_once_and_the_host_is_not_counted() {
+    let test = archive_of(12).await;
+    let (host, reader) = (test.host().await, test.caller("reader", Door::DicomWeb).await);
+    test.archive().set_envelope(&host, reader.name(), Some(tiny())).await.unwrap();
+    let all = Selection { studies: (1..=12).map(|study| small(study).study_uid()).collect(), ..Selection::default() };
+    let refused = test.archive().retrieve(&reader, all.clone(), Purpose::ToCaller).await.err().unwrap();
+    assert!(matches!(refused, Refused::Braked { .. }));
+    assert!(test.trail().await.iter().all(|row| row.action != "retrieve" || row.outcome == "refused"), "nothing began");
+    assert!(test.archive().retrieve(&host, all, Purpose::ToCaller).await.is_ok());
+    let few = Envelope { bytes_an_hour: 1, ..tiny() };
+    test.archive().set_envelope(&host, reader.name(), Some(few)).await.unwrap();
+    assert!(matches!(open(&test, &reader, 1).await, Err(Refused::Braked { .. })), "bytes count");
+}
+
+#[tokio::test]
+async fn a_normal_day_is_not_disturbed() {
+    let test = archive_of(110).await;
+    let reader = test.caller("reader", Door::DicomWeb).await;
+    // Eight hours: the list every few minutes, twelve studies an hour with an earlier one each.
+    for hour in 0..8u32 {
+        for study in 0..12 {
+            assert!(list(&test, &reader, studies("PAT-*")).await.unwrap() >= 100);
+            open(&test, &reader, hour * 12 + study + 1).await.unwrap();
+            open(&test, &reader, study + 1).await.unwrap();
+            test.pass(Duration::from_secs(300)).await;
+        }
+    }
+    assert_eq!(test.archive().open_reviews(), 0);
+}
+
+#[tokio::test]
+async fn a_canary_sings_and_whoever_touched_it_hears_nothing() {
+    let test = archive_of(8).await;
+    let (host, reader) = (test.host().await, test.caller("reader", Door::DicomWeb).await);
+    let canary = Marks { canary: true, ..Marks::default() };
+    test.archive().mark(&host, Marked::Patient("PAT-3".into()), canary).await.unwrap();
+    list(&test, &reader, studies("PAT-*")).await.unwrap();
+    open(&test, &reader, 2).await.unwrap();
+    test.pass(Duration::from_secs(1)).await;
+    assert_eq!(test.archive().open_reviews(), 0, "a list of all touches nobody in particular");
+    open(&test, &reader, 3).await.unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        if test.archive().open_reviews() > 0 {
+            break;
+        }
+        test.pass(Duration::from_secs(1)).await;
+    }
+    let review = test.archive().reviews(&host).await.unwrap().remove(0);
+    assert_eq!((review.alarm, review.patient_id.as_deref()), (Alarm::Canary, Some("PAT-3")));
+    assert!(test.trail().await.iter().any(|row| row.action == "canary-touched"));
+}
+
+#[tokio::test]
+async fn nobody_lets_themselves_go_and_envelopes_are_numbers() {
+    let test = archive_of(1).await;
+    let (archive, host) = (test.archive(), test.host().await);
+    let officer = test.scoped("privacy-officer", Door::Admin, Scope::everything()).await;
+    assert!(matches!(archive.release_brake(&officer, officer.name()).await, Err(Refused::NotAllowed)));
+    let endless = Envelope { bytes_an_hour: u64::MAX, ..tiny() };
+    assert!(matches!(archive.set_envelope(&host, "x", Some(endless)).await, Err(Refused::Invalid(_))));
+    let never = Envelope { hours: Some(Hours { from: 3, to: 3, utc_offset_minutes: 0 }), ..tiny() };
+    assert!(matches!(archive.set_envelope(&host, "x", Some(never)).await, Err(Refused::Invalid(_))));
+    archive.set_envelope(&host, "x", Some(tiny())).await.unwrap();
+    archive.set_envelope(&host, "x", None).await.unwrap();
+    assert!(archive.envelopes(&host).await.unwrap().is_empty());
+}
