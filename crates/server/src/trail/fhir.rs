@@ -174,7 +174,7 @@ mod tests {
         let [source, site, ae_title, host] = ["LEADGLASS", "", "LG1", "pacs"].map(str::to_owned);
         let reporter = Reporter { source, site, ae_title, host };
         let entry = serde_json::from_str(
-            r#"{"time_ns":1767225600000000000,"caller":"ada","person":"ada","address":"192.0.2.7","door":"dicomweb",
+            r#"{"time_ns":1767225600000000000,"caller":"ada","person":"ada","address":"192.0.2.7","door":"dicom-web",
                 "operation":"retrieve","outcome":"done","purpose":"viewing","count":3,"patient_id":"P1","study":"1.2"}"#,
         );
         let event = reporter.audit_event(7, &entry.unwrap()).unwrap();

@@ -384,7 +384,7 @@ mod tests {
         let quoted = serde_json::to_string(hostile).unwrap();
         let xml = reporter()
             .message(&entry(&format!(
-                r#"{{"time_ns":1,"caller":{quoted},"person":{quoted},"door":"dicomweb","operation":"retrieve",
+                r#"{{"time_ns":1,"caller":{quoted},"person":{quoted},"door":"dicom-web","operation":"retrieve",
                     "outcome":"failed","purpose":"viewing","patient_id":{quoted},"patient_name":{quoted},"study":"1.2"}}"#
             )))
             .unwrap();

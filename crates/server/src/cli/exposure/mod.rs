@@ -50,6 +50,7 @@ enum ExposureCommand {
 }
 
 /// Why a command did not end as it should: whose fault it is decides the exit code.
+#[derive(Debug)]
 enum Failure {
     /// The scope, a file that was named, or how the command was called.
     Usage(anyhow::Error),
