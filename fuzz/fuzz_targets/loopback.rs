@@ -100,7 +100,7 @@ fn run() -> Run {
     let mut scope = testing::scope();
     scope.credentials = Some(CredentialOptIn { try_blank: true, try_default: true, lockout: 10 });
     let limits = Limits {
-        conversation: Duration::from_millis(200),
+        conversation: Duration::from_millis(60),
         spacing: Duration::ZERO,
         between_log_ins: Duration::ZERO,
         congestion: Duration::ZERO,

@@ -112,3 +112,49 @@ fn add(merged: &mut Report, report: Report) {
     times.resumed = times.resumed.saturating_add(more.resumed);
     times.announced.extend(more.announced);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::format::{Format, Options, write};
+    use crate::report::{Coverage, Tree};
+    use crate::testing::report::closed_estate;
+
+    /// A shard's report as nobody but a liar would write it.
+    fn boundless(number: u32) -> Report {
+        let (most, mut report) = (u64::MAX, closed_estate());
+        report.plan.shard = Some(format!("{number}/2"));
+        report.systems.clear();
+        let labels = crate::scope::Labels::default();
+        let (dicom_files, files, unreadable) = (most, most, most);
+        let tree =
+            Tree { label: "tree".into(), root: number, labels, dicom_files, files, unreadable, outcomes: vec![] };
+        report.trees = vec![tree];
+        report.coverage = Coverage {
+            planned: most,
+            tried: most,
+            open: most,
+            refused: most,
+            silent: most,
+            hosts: most,
+            hosts_done: most,
+            trees: most,
+            trees_done: most,
+            names: most,
+            names_found: most,
+            dropped: most,
+            ..Coverage::default()
+        };
+        report
+    }
+
+    #[test]
+    fn numbers_without_end_are_added_and_told_all_the_same() {
+        let merged = merge(vec![boundless(1), boundless(2)]).unwrap();
+        assert_eq!((merged.coverage.planned, merged.trees.len()), (u64::MAX, 2));
+        for format in Format::ALL {
+            write(&merged, format, &Options { accepted: None, before: Some(&merged) }, &mut std::io::sink()).unwrap();
+        }
+        crate::report::table::text(&merged, &Default::default());
+    }
+}

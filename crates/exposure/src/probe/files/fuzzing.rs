@@ -1,8 +1,10 @@
-//! The reader of DICOM file headers for the fuzzer.
+//! The readers of DICOM file headers and of configurations for the fuzzer.
 
+use super::exports;
 use super::file::bare;
 use super::inflate;
 use super::magic;
+use super::orthanc;
 use super::preamble::{PREAMBLE, Preamble};
 use super::reader::{read_part10, sniff};
 use super::record::{End, Record, Syntax};
@@ -34,6 +36,20 @@ pub fn header(file: &[u8]) -> Option<Header> {
         whole: matches!(record.end, End::PixelData | End::File),
         alike,
     })
+}
+
+/// What a file comes to as a configuration of Orthanc: the switches that it sets, and those of
+/// them that it sets to an unsafe value; none when it is no such configuration.
+pub fn switches(file: &[u8]) -> Option<(Vec<&'static str>, Vec<&'static str>)> {
+    let orthanc::Read::Orthanc(switches) = orthanc::read(file) else { return None };
+    Some((switches.told().collect(), switches.set_unsafe().collect()))
+}
+
+/// What a file comes to as one of exports(5): exports, clients, and whether one is everyone.
+pub fn exports(text: &str) -> (u64, u64, bool) {
+    let mut exported = exports::Exported::default();
+    exports::read(text).iter().for_each(|export| exported.add_export(export));
+    (exported.exports, exported.clients.values().sum(), exported.to_everyone())
 }
 
 fn record(file: &[u8], buffer: &mut [u8]) -> Option<Record> {
