@@ -26,6 +26,7 @@ const ACCESSION_NUMBER: Tag = Tag(0x0008, 0x0050);
 const MODALITIES_IN_STUDY: Tag = Tag(0x0008, 0x0061);
 const STUDY_DESCRIPTION: Tag = Tag(0x0008, 0x1030);
 const ROUNDS: usize = 40;
+const REFERRERS: u64 = 1_000;
 
 const SYLLABLES: [&str; 32] = [
     "an", "ber", "chi", "dor", "el", "fan", "gar", "hof", "in", "jan", "kow", "lin", "mar", "nor", "os", "per", "qui",
@@ -54,7 +55,15 @@ fn run(studies: u64) -> Result<(), Failure> {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!("{studies} studies: {:.0} new studies applied/s", studies as f64 / seconds);
-    let granted = GrantedScope::for_test(Scope::everything());
+    let referrer = Scope { referring_physicians: vec![format!("{}^DOC", family(7))], ..Scope::default() };
+    for (reach, scope) in [("everything", Scope::everything()), ("one referrer of a thousand", referrer)] {
+        println!(" within reach: {reach}");
+        ask(&index, studies, &GrantedScope::for_test(scope))?;
+    }
+    Ok(())
+}
+
+fn ask(index: &Index, studies: u64, granted: &GrantedScope) -> Result<(), Failure> {
     for (name, questions) in questions(studies) {
         let mut times = Vec::new();
         let mut rows = 0;
@@ -62,7 +71,7 @@ fn run(studies: u64) -> Result<(), Failure> {
             let query = questions(round as u64);
             let started = Instant::now();
             let page = Page { limit: 25, ..Page::default() };
-            rows += index.search(&query, &granted, &page, &mut |_| None)?.rows.len();
+            rows += index.search(&query, granted, &page, &mut |_| None)?.rows.len();
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
         times.sort_by(f64::total_cmp);
@@ -212,7 +221,7 @@ fn header(n: u64) -> DataSet {
     header.put_text(ACCESSION_NUMBER, VR::SH, format!("ACC{n:08}"));
     header.put_text(STUDY_DESCRIPTION, VR::LO, "CT THORAX WITH CONTRAST");
     header.put_text(Tag(0x0008, 0x0060), VR::CS, ["CT", "MR", "US", "CR"][n as usize % 4]);
-    header.put_text(Tag(0x0008, 0x0090), VR::PN, format!("{}^DOC", family(n % 200)));
+    header.put_text(Tag(0x0008, 0x0090), VR::PN, format!("{}^DOC", family(n % REFERRERS)));
     header.put_text(Tag(0x0020, 0x0013), VR::IS, "1");
     header
 }

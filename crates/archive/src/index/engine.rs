@@ -14,7 +14,7 @@ use super::IndexError;
 use super::progress::Progress;
 
 /// The schema this version reads and writes.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 const FIRST: &str = include_str!("migrations/0001_first.sql");
 /// The longest a search may take.
 const SEARCH: Duration = Duration::from_secs(30);

@@ -47,6 +47,9 @@ CREATE TABLE label (
     reading TEXT NOT NULL
 );
 CREATE INDEX label_by_modality ON label (modality, institution, sop_class, referring);
+CREATE INDEX label_by_institution ON label (institution);
+CREATE INDEX label_by_department ON label (department) WHERE department <> '';
+CREATE INDEX label_by_patient ON label (patient_id) WHERE patient_id IS NOT NULL;
 -- The normalised component groups of the names; kind is 'referring' or 'reading'.
 CREATE TABLE label_name (
     form TEXT NOT NULL,
@@ -189,6 +192,7 @@ CREATE TABLE study_label (
     instances BIGINT NOT NULL,
     PRIMARY KEY (study, label)
 ) WITHOUT ROWID;
+CREATE INDEX study_label_by_label ON study_label (label, study);
 CREATE TABLE series_label (
     series BIGINT NOT NULL REFERENCES series (id),
     label BIGINT NOT NULL REFERENCES label (id),

@@ -8,6 +8,7 @@
 
 mod condition;
 mod derived;
+mod few;
 mod plan;
 mod row;
 
@@ -67,9 +68,10 @@ impl Index {
         page: &Page,
         load: LoadAttributes<'_>,
     ) -> Result<SearchPage, IndexError> {
-        let (text, sql, levels) = statement(query, scope, page);
         let mut wanted = Wanted::of(query, scope, load);
         self.read_search(|connection| {
+            let few = if query.level >= Level::Study { few::studies(connection, scope)? } else { None };
+            let (text, sql, levels) = statement(query, scope, page, few);
             let mut statement = connection.prepare_cached(&text)?;
             let mut rows = engine::query(&mut statement, &sql.values)?;
             let mut found = SearchPage::default();
@@ -95,9 +97,12 @@ impl Index {
 
 /// The whole statement: for every level from the top its attributes, then its ids, then what
 /// rows are ordered by.
-fn statement(query: &Query, scope: &Reach, page: &Page) -> (String, Sql, usize) {
+fn statement(query: &Query, scope: &Reach, page: &Page, few: Option<String>) -> (String, Sql, usize) {
     let mut sql = Sql::default();
-    let plan = Plan::of(query, scope, &mut sql);
+    let mut plan = Plan::of(query, scope, &mut sql);
+    if let Some(studies) = few {
+        plan.begin_with_studies(studies, &mut sql);
+    }
     let mut conditions = plan.conditions;
     conditions.extend(query.keys.iter().filter_map(|key| condition::of_key(key, query.level, scope, &mut sql)));
     conditions.extend(in_scope(query.level, scope, &mut sql));
