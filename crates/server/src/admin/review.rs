@@ -4,8 +4,9 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{HeaderValue, header};
-use leadglass_archive::Caller;
 use leadglass_archive::review::{Quarantined, TrailQuery, TrailRow};
+use leadglass_archive::trail::{Event, Outcome};
+use leadglass_archive::{Caller, Door, Operation};
 use leadglass_dicom::StudyInstanceUid;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -44,6 +45,7 @@ pub(super) struct TrailKeys {
 
 impl TrailKeys {
     fn query(self, limit: u32) -> Result<TrailQuery, Problem> {
+        self.check_names()?;
         Ok(TrailQuery {
             from_ns: self.from.as_deref().map(nanoseconds).transpose()?,
             before_ns: self.to.as_deref().map(nanoseconds).transpose()?,
@@ -54,12 +56,29 @@ impl TrailKeys {
             peer: self.peer,
             action: self.operation,
             outcome: self.outcome,
-            door: self.door,
+            door: self.door.map(|name| name.replace("dicom-web", Door::DicomWeb.name())),
             address: self.address,
             event: self.event,
             after: self.after.as_deref().map(place).transpose()?,
             limit,
         })
+    }
+}
+
+impl TrailKeys {
+    /// A name that nothing has finds nothing, and who asked would take that for an answer.
+    fn check_names(&self) -> Result<(), Problem> {
+        let is_operation = |name: &str| Operation::ALL.iter().any(|operation| operation.name() == name);
+        let is_outcome = |name: &str| serde_json::from_value::<Outcome>(json!(name)).is_ok();
+        let is_door = |name: &str| name == "dicom-web" || Door::ALL.iter().any(|door| door.name() == name);
+        let known = self.operation.as_deref().is_none_or(|name| is_operation(name) || Event::named(name).is_some())
+            && self.outcome.as_deref().is_none_or(is_outcome)
+            && self.door.as_deref().is_none_or(is_door)
+            && self.event.as_deref().is_none_or(Event::is_code);
+        if known {
+            return Ok(());
+        }
+        Err(Problem::bad_request("operation, outcome, door and event are names and codes of docs/TRAIL.md"))
     }
 }
 
