@@ -59,6 +59,11 @@ const LINES: &[(Operation, Line)] = &[
     (Operation::Mark, Alert(OBJECT)),
     (Operation::ReadMarks, Alert(RESTRICTED)),
     (Operation::Explain, Alert(RESTRICTED)),
+    (Operation::SetEnvelope, Alert(USER)),
+    (Operation::ListEnvelopes, Alert(RESTRICTED)),
+    (Operation::ReleaseBrake, Alert(SECURITY)),
+    (Operation::ReadReviews, Alert(RESTRICTED)),
+    (Operation::CloseReview, Alert(SECURITY)),
     (Operation::ReadQuarantine, Alert(RESTRICTED)),
     (Operation::Verify, Is(EventId::AuditLogUsed, Action::Read)),
 ];
