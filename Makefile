@@ -3,7 +3,7 @@ CARGO ?= cargo
 ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run test test-full unit interop lint bench bench-full bench-exposure fuzz docs clean-data
+.PHONY: run test test-full unit interop lint bench bench-full bench-exposure assess promises fuzz docs clean-data
 
 run: ## build release, start a closed demo archive with real sample studies; Ctrl-C ends it
 	scripts/setup.sh build
@@ -44,6 +44,15 @@ bench-exposure: ## the exposure audit's rows alone, with nmap beside them -> doc
 	scripts/setup.sh build interop bench
 	$(CARGO) build --release --locked --package leadglass --package leadglass-exposure --bins --examples
 	.venv/bin/python bench/exposure.py $(ARGS)
+
+assess: ## nmap, testssl.sh, openssl and sqlmap at a configured archive -> interop/assessment/
+	scripts/setup.sh build interop assess
+	$(CARGO) build --locked --package leadglass --bins
+	.venv/bin/python interop/assess.py $(ARGS)
+
+promises: ## runs what the rows of ARGS name (P05 P08, or all) -> docs/PROMISES.md; without ARGS only writes the page
+	scripts/setup.sh build interop
+	.venv/bin/python scripts/promises.py $(ARGS)
 
 fuzz: ## each decoder for SECONDS (60) on the kept seeds
 	scripts/setup.sh build fuzz

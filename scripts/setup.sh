@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the named purposes need and is missing: build, interop, bench, lint, fuzz.
+# Installs what the named purposes need and is missing: build, interop, bench, assess, lint, fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,6 +58,7 @@ for purpose in "$@"; do
       need_debian nmap nmap
       need_servers Orthanc orthanc storescu dcmtk
       [ -f /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || need_servers no-such-command orthanc-dicomweb ;;
+    assess) need_debian nmap nmap testssl testssl.sh sqlmap sqlmap openssl openssl ;;
     lint) need_cargo_tool cargo-deny cargo-deny ;;
     fuzz) need_cargo_tool cargo-fuzz cargo-fuzz ;;
     *) echo "setup: unknown purpose $purpose" >&2; exit 2 ;;

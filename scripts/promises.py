@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Runs what proves the promises and writes docs/PROMISES.md.
+
+    scripts/promises.py              write the page from what was run before
+    scripts/promises.py P05 P08      run these rows, then write it
+    scripts/promises.py all          run every row
+
+Each row's command is run as it stands in the page, from the root of the repository. A figure is read from its output; the
+results are kept in docs/promises.json with the day and the commit. A row that was not run says so; one whose test is not in
+the sources says that, too. Ends with 1 when a row failed.
+"""
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE, RESULTS = ROOT / "docs" / "PROMISES.md", ROOT / "docs" / "promises.json"
+PYTEST = ".venv/bin/python -m pytest -q"
+
+
+def archive(test, *names):
+    return f"cargo test --locked -p leadglass-archive {test} -- " + " ".join(names), names
+
+
+def server(test, *names):
+    return f"cargo test --locked -p leadglass {test} -- " + " ".join(names), names
+
+
+def judges(file, *names):
+    return f"{PYTEST} interop/{file} -k '{' or '.join(names)}'", names
+
+
+def script(command):
+    return command, ()
+
+
+# id, what is promised, what the figure has to be, commands. A row without commands has no test yet.
+PROMISES = [
+    ("P01", "no configuration exposes data",
+     "10,000 random configurations (500 in CI): nobody anonymous reads a byte or opens an association",
+     [server("--lib", "no_key_is_a_switch", "others_come_only_where_all_conditions_hold",
+             "closed_doors_pass_and_a_door_forced_open_is_not_bound", "as_long_as_nothing_is_set_up_a_wildcard_is_loopback"),
+      judges("exposure/test_self.py", "test_a_running_archive_has_no_finding")]),
+    ("P02", "there is no default secret", "none in binary or documents; 1,000 installs, all different",
+     [archive("--lib", "secrets_are_long_different_and_found_by_digest"),
+      archive("--test access", "a_fresh_archive_knows_nobody_but_its_host")]),
+    ("P03", "the race for the first account is not won by a stranger", "0 accounts without the code; it dies after 30 minutes or 5 tries",
+     [archive("--test access", "the_setup_code_makes_one_administrator_once",
+              "a_setup_code_dies_after_thirty_minutes_and_after_five_wrong_tries", "wrong_setup_codes_count_across_restarts")]),
+    ("P04", "a fresh start is closed", "nothing but TLS and setup answers",
+     [server("--test dimse", "before_setup_all_are_rejected"), judges("test_refusals.py", "test_setup_is_closed_after_the_first_time"),
+      script(".venv/bin/python interop/assess.py nmap openssl")]),
+    ("P05", "an unknown AE title learns nothing", "1,000 pairs: TLS fails or the association is rejected, all alike",
+     [judges("test_refusals.py", "test_foreign_certificates_get_no_association", "test_no_certificate_gets_no_association",
+             "test_right_certificate_with_another_title_is_rejected", "test_wrong_called_title_is_rejected"),
+      server("--test dimse", "a_title_or_archive_that_is_not_meant_is_rejected")]),
+    ("P06", "every route is guarded", "all routes declared; at most 6 answer anybody",
+     [archive("--lib", "the_committed_page_is_the_policy", "every_operation_is_on_the_page"),
+      server("--test dicomweb", "nothing_answers_a_stranger"), judges("test_refusals.py", "test_no_route_answers_without_a_token")]),
+    ("P07", "TLS is that of PS3.15 B.12 and RFC 9325", "nothing above informational by testssl.sh; each other suite refused",
+     [server("--lib", "three_suites_of_1_3_and_the_four_recommended_of_1_2"), judges("test_refusals.py", "test_old_tls_is_refused"),
+      script(".venv/bin/python interop/assess.py openssl testssl")]),
+    ("P08", "bad certificates are refused", "12 of 12, each an alert on the trail",
+     [judges("test_refusals.py", "test_foreign_certificates_get_no_association",
+             "test_an_enrolled_certificate_is_believed_within_its_dates_alone"),
+      server("--lib", "a_caller_is_signed_or_pinned_and_in_date", "each_fault_has_its_name")]),
+    ("P09", "user identities are verified or refused", "each of the types 1 to 5 as documented",
+     [judges("test_pynetdicom.py", "test_identity_type_1_is_recorded_and_grants_nothing", "test_identity_type_2_is_verified",
+             "test_identity_types_we_cannot_verify_are_refused"),
+      server("--test dimse", "user_identities_that_cannot_be_verified_are_rejected")]),
+    ("P10", "nobody reaches another's patients", "100,000 random accesses, 0 disagreements with an oracle",
+     [archive("--test policy", "random_accesses_end_as_the_oracle_says"),
+      archive("--test scope", "what_is_out_of_scope_answers_as_what_is_not_there")]),
+    ("P11", "a change of rights holds at once", "at most 5 s, also in the middle of a transfer",
+     [server("--test dimse", "revocation_ends_a_live_association"),
+      archive("--test store", "a_peer_revoked_while_it_sends_is_refused_at_the_end"),
+      server("--test dicomweb", "a_revoked_token_ends_at_once"),
+      archive("--test scope", "scopes_are_kept_and_a_change_of_one_holds_at_once")]),
+    ("P12", "signing in withstands guessing and tells nothing",
+     "10 tries a minute for account and address; no lock-out of the owner; medians within 5 %",
+     [archive("--lib", "ten_a_minute_for_an_account_from_an_address",
+              "ten_thousand_guesses_from_everywhere_do_not_lock_the_owner_out",
+              "length_counts_and_what_guessers_try_does_not")]),
+    ("P13", "identity providers' tokens are verified", "0 of 30 forgeries believed",
+     [archive("--lib", "no_forged_token_is_believed", "no_byte_of_a_token_can_be_changed",
+              "tokens_of_every_accepted_algorithm_are_believed")]),
+    ("P14", "no cross-site request, fixation or loose cookie passes", "0 passes",
+     [server("--lib", "one_bearer_token_counts_and_nothing_else"), server("--test dicomweb", "every_answer_carries_its_headers")]),
+    ("P15", "no script runs in a browser", "200 payloads, 0 executions",
+     [judges("exposure/test_report.py", "test_no_form_acts_on_who_reads_it", "test_nothing_leaves_the_page")]),
+    ("P16", "nothing is injected into SQL", "sqlmap and 60 keys, 0",
+     [archive("--lib", "sql_finds_what_the_reference_finds"), script(".venv/bin/python interop/assess.py sqlmap")]),
+    ("P17", "the server calls nobody a caller names", "0 connections",
+     [server("--test dicomweb", "bulk_data_that_do_not_come_are_never_fetched"),
+      judges("test_dcmtk.py", "test_movescu_to_an_unknown_destination_goes_nowhere")]),
+    ("P18", "no name from outside becomes a path", "10,000 names, 0 outside",
+     [("cargo test --locked -p leadglass-dicom --lib -- what_could_be_a_path_or_markup_is_refused",
+       ("what_could_be_a_path_or_markup_is_refused",)),
+      server("--lib", "no_file_id_leaves_the_folder", "entries_are_read_within_bounds", "a_title_is_one_segment_of_a_path")]),
+    ("P19", "a preamble carries nothing", "12 kinds of executable, 0 handed out",
+     [server("--test dicomweb", "studies_series_and_instances_come_as_multipart")]),
+    ("P30", "every kind of event is on the trail", "all 15 of PS3.15 A.5 and the alerts of CID 403",
+     [archive("--test trail", "every_operation_writes_its_entry_allowed_or_not"),
+      archive("--lib", "every_code_of_cid_403_and_every_kind_of_message_has_an_event")]),
+    ("P31", "nothing is seen without an entry", "1,000 kills, 0 bytes unaccounted for",
+     [archive("--test trail", "nothing_is_handed_out_when_the_trail_cannot_be_written", "an_interrupted_retrieval_says_so"),
+      judges("test_crash.py", "test_kill_9")]),
+    ("P32", "tampering is seen", "1,000 of 1,000 random changes",
+     [archive("--lib", "a_flipped_bit_is_found_and_named", "a_header_reads_back_and_every_flipped_bit_shows"),
+      archive("--test proofs", "a_thousand_changes_to_the_log_are_seen")]),
+    ("P33", "putting back an older state is seen", "within 60 s of what is lost",
+     [archive("--lib", "a_log_cut_back_passes_no_checkpoint_kept_here_or_elsewhere"),
+      archive("--test durability", "a_log_cut_back_is_not_served"),
+      archive("--test proofs", "an_older_checkpoint_shows_a_log_put_back_or_begun_anew")]),
+    ("P34", "who saw this patient is answered quickly", "at most 2 s in 10 million entries",
+     [archive("--lib", "the_trail_is_found_by_patient_caller_and_time_in_pages", "no_question_sorts_or_scans"),
+      script("cargo run --release --locked -p leadglass-archive --example trail_bench -- 10000000 target/trail-bench")]),
+    ("P35", "delivery to a repository loses nothing", "an hour without it: 0 lost, 0 out of order",
+     [server("--lib", "a_frame_counts_octets_and_has_the_header_of_dicom", "it_is_where_it_was_left"),
+      judges("test_trail.py", "test_a_repository_that_was_away_gets_everything_once_and_in_order")]),
+    ("P44", "what is de-identified identifies nobody by the standard's table", "655 attributes, each option set: 0 canaries left",
+     [("cargo test --locked -p leadglass-dicom --lib -- deidentify::tests::canaries",
+       ("no_canary_survives_the_basic_profile", "no_canary_survives_an_option_alone_but_what_it_retains",
+        "no_canary_survives_all_options_together_but_what_they_retain"))]),
+]
+
+
+# What the tests show of the bar, where they show less.
+SHOWN = {
+    "P01": "no key of the configuration weakens anything; conditions for opening, table by table; each start and hour is looked at by the exposure audit. No run over random configurations",
+    "P02": "secrets are long and differ; a fresh archive knows nobody. No run of 1,000 installs",
+    "P03": "one code, one administrator, 30 minutes, five tries, also across restarts. No hundred clients at once",
+    "P04": "every association is rejected before setup; setup closes behind the first; nmap and openssl at an archive that is set up",
+    "P05": "self-signed, foreign, missing certificates and wrong titles, one each. Not 1,000 pairs",
+    "P06": "the matrix of operations and roles is a reviewed file; every web route is called without a token, with a wrong one, with another scheme",
+    "P07": "the bar itself",
+    "P08": "self-signed, foreign, expired, not yet valid, revoked. Not all twelve",
+    "P09": "1 recorded only, 2 verified, 3 to 5 refused",
+    "P10": "4,000 random accesses of 40 callers against an oracle (100,000 with LEADGLASS_FULL=1), at the archive's one door, which DIMSE and web share",
+    "P11": "certificate, token, right and scope; one host, there are no others",
+    "P12": "rates of the throttle, 10,000 guesses, rules for passphrases. Times are not compared",
+    "P13": "52 forgeries by name, and every byte of a token changed",
+    "P14": "the credential is a header; wrong and doubled headers",
+    "P15": "pages of the exposure report in Chromium",
+    "P16": "random searches equal to a reference; sqlmap on searches, paths and the trail",
+    "P17": "bulk data by http, file and other schemes; C-MOVE to whom nobody enrolled",
+    "P18": "UIDs, titles, DICOMDIR file ids, zip entries by kind. Not 10,000, and without strace",
+    "P19": "what goes out has our preamble of zeros. Not the twelve kinds",
+    "P30": "each operation, allowed and refused; each code; the messages of looks and searches",
+    "P31": "with a trail that cannot be written nothing is handed out; kills under stores. Not 1,000",
+    "P32": "the bar itself; and every bit of a header",
+    "P33": "log cut back or begun anew, against a checkpoint kept elsewhere",
+    "P34": "the bar itself, the first 1,000 rows from a fresh connection, on the machine it was run on",
+    "P35": "a repository (rsyslog or our own judge) that was away gets everything once and in order. Not for an hour",
+    "P44": "the bar itself",
+}
+
+
+def sources():
+    """Names of all tests there are."""
+    found = set()
+    for folder, ending in (("crates", "*.rs"), ("interop", "*.py")):
+        for path in (ROOT / folder).rglob(ending):
+            found |= set(re.findall(r"\b(?:fn|def) (\w+)\s*\(", path.read_text(encoding="utf-8")))
+    return found
+
+
+def runnable(commands, known):
+    """Commands with the tests that are there alone, and the names of those that are not."""
+    kept, absent = [], []
+    for command, names in commands:
+        there = [name for name in names if name in known]
+        absent += [name for name in names if name not in known]
+        if names and not there:
+            continue
+        if len(there) < len(names):
+            for name in set(names) - set(there):
+                command = re.sub(rf" or {name}\b|\b{name} or |\b{name}\b", "", command)
+            command = re.sub(r" {2,}", " ", command).strip()
+        kept.append(command)
+    return kept, absent
+
+
+def figure(output):
+    """How many tests passed and failed, and what the assessment counted, from what a command wrote."""
+    passed = sum(map(int, re.findall(r"(\d+) passed", output)))
+    failed = sum(map(int, re.findall(r"(\d+) failed", output)))
+    counts = re.findall(r"^\| (?:openssl|nmap|testssl\.sh|sqlmap) \| [^|]* \| ([^|]*) \|$", output, re.M)
+    counts += [" ".join(row) for row in re.findall(r"^(who saw this patient|what did this person do) +first page +([\d.]+ ms)", output, re.M)]
+    return passed, failed, [count.strip() for count in counts]
+
+
+def run(commands):
+    """One result for a row: it passed when each command ended with 0 and something was counted in each."""
+    result = {"passed": 0, "failed": 0, "counted": [], "seconds": 0, "ok": True}
+    for command in commands:
+        started = time.monotonic()
+        done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, errors="replace",
+                              env=os.environ | {"CARGO_TERM_COLOR": "never"})
+        passed, failed, counted = figure(done.stdout + done.stderr)
+        result["passed"] += passed
+        result["failed"] += failed
+        result["counted"] += counted
+        result["seconds"] += round(time.monotonic() - started)
+        if done.returncode or not (passed or counted):
+            result["ok"] = False
+            sys.stderr.write(f"{command}\n{(done.stdout + done.stderr)[-3000:]}\n")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return result | {"day": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "commit": commit}
+
+
+def told(result):
+    if result is None:
+        return "**not run**"
+    what = [f"{result['passed']} tests passed"] if result["passed"] else []
+    what += [f"{result['failed']} failed"] if result["failed"] else []
+    what += list(dict.fromkeys(result["counted"]))
+    verdict = "passed: " if result["ok"] else "**failed**: "
+    return f"{verdict}{'; '.join(what)} ({result['day']}, {result['commit']}, {result['seconds']} s)"
+
+
+def page(results, known):
+    lines = ["# Promises, and what was measured", "",
+             "Made by `make promises` (`scripts/promises.py`); do not edit. *Bar* is what the promise demands in full; *shown* what the tests",
+             "show of it; *figure* what they gave when the command was last run, with day and commit. A figure is that of what is shown, not",
+             "of the bar. A figure that was not run is printed as **not run**, never as passed.", "",
+             "| id | promise | bar | shown | command | figure |", "|---|---|---|---|---|---|"]
+    for name, promise, bar, commands in PROMISES:
+        kept, absent = runnable(commands, known)
+        shown = "<br>".join(f"`{command}`".replace("|", "\\|") for command in kept) or "no test yet"
+        if absent:
+            shown += f"<br>not in the sources yet: {len(absent)} of its tests"
+        lines.append(f"| {name} | {promise} | {bar} | {SHOWN[name] if kept else 'nothing'} | {shown} | {told(results.get(name))} |")
+    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main():
+    asked = sys.argv[1:]
+    ids = [promise[0] for promise in PROMISES]
+    if unknown := [name for name in asked if name not in (*ids, "all")]:
+        sys.exit(f"promises: no such row: {', '.join(unknown)}\n{__doc__}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known, failed = sources(), False
+    for name, promise, _, commands in PROMISES:
+        kept, _ = runnable(commands, known)
+        if (name in asked or "all" in asked) and kept:
+            print(f"{name} {promise}", flush=True)
+            results[name] = run(kept)
+            failed |= not results[name]["ok"]
+            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    page(results, known)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
