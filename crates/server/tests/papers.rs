@@ -124,12 +124,7 @@ fn no_row_of_asvs_is_empty_or_names_what_is_not_there() {
 /// `folder/file.rs::test`, and a bare name of four words or more.
 #[test]
 fn the_tests_that_the_papers_name_are_in_the_sources() {
-    let sources = files(&root().join("crates"), ".rs").into_iter().chain(files(&root().join("interop"), ".py"));
-    let sources: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
-    let bare = |text: &str| {
-        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        plain && text.matches('_').count() >= 3
-    };
+    let sources = tests();
     let mut wrong = Vec::new();
     for path in PAGES {
         let text = page(path);
@@ -137,13 +132,30 @@ fn the_tests_that_the_papers_name_are_in_the_sources() {
             let absent = if named.contains(".rs::") || named.contains(".py::") {
                 missing(named)
             } else {
-                let there = |keyword: &str| sources.contains(&format!("{keyword}{named}("));
-                (bare(named) && !there("fn ") && !there("def ")).then(|| format!("{named}: no such test"))
+                unheard_of(named, &sources)
             };
             wrong.extend(absent.map(|what| format!("{path}: {what}")));
         }
     }
+    for [id, _, _, _, reason, _] in requirements() {
+        let words = reason.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        wrong.extend(words.filter_map(|word| unheard_of(word, &sources)).map(|what| format!("ASVS {id}: {what}")));
+    }
     none(wrong, "tests that are named and do not exist");
+}
+
+/// All sources that may hold tests.
+fn tests() -> String {
+    let sources = files(&root().join("crates"), ".rs").into_iter().chain(files(&root().join("interop"), ".py"));
+    sources.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+/// Why a text that looks like a test's name is none.
+fn unheard_of(named: &str, sources: &str) -> Option<String> {
+    let plain = named.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let there = |keyword: &str| sources.contains(&format!("{keyword}{named}("));
+    let looks = plain && named.matches('_').count() >= 3;
+    (looks && !there("fn ") && !there("def ")).then(|| format!("{named}: no such test"))
 }
 
 /// A row of the threat model without a test says so in words.
