@@ -1,7 +1,7 @@
 //! No configuration opens a door: random valid ones are started, loaded with canary names and
 //! looked at by a stranger, on every socket that the process listens on.
 //!
-//! `LEADGLASS_CONFIGURATIONS` says how many (60; 10,000 with `LEADGLASS_FULL=1`).
+//! `LEADGLASS_CONFIGURATIONS` says how many (500; 10,000 with `LEADGLASS_FULL=1`).
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
@@ -25,6 +25,8 @@ use tokio_rustls::TlsConnector;
 
 const CANARY: &str = "Kanarienvogel^Klara";
 const CANARY_ID: &str = "KANARIE-4711";
+/// Archives that run at a time.
+const AT_ONCE: usize = 8;
 /// How long a stranger waits for an answer that ought not to come.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -68,26 +70,35 @@ fn configuration(dice: &mut Dice) -> String {
         text.push_str("names = [\"archive.example\", \"192.0.2.9\"]\n");
     }
     let sections: [(&str, &[(&str, [u64; 3])]); 4] = [
-        ("limits", &[
-            ("connections", [8, 64, 2048]),
-            ("connections_per_address", [8, 64, 1024]),
-            ("tls_handshake_s", [5, 10, 30]),
-            ("stop_s", [1, 5, 30]),
-            ("http_headers", [16, 100, 1000]),
-            ("http2_streams", [1, 100, 1000]),
-        ]),
-        ("dimse", &[
-            ("associations_per_peer", [1, 8, 256]),
-            ("max_pdu_bytes", [16384, 262_144, 4_194_304]),
-            ("associate_s", [1, 30, 300]),
-            ("idle_s", [1, 600, 86_400]),
-        ]),
-        ("dicomweb", &[
-            ("requests", [1, 16, 256]),
-            ("requests_per_caller", [1, 16, 64]),
-            ("results", [5000, 50_000, 1_000_000]),
-            ("metadata_cache_bytes", [0, 1 << 20, 1 << 24]),
-        ]),
+        (
+            "limits",
+            &[
+                ("connections", [8, 64, 2048]),
+                ("connections_per_address", [8, 64, 1024]),
+                ("tls_handshake_s", [5, 10, 30]),
+                ("stop_s", [1, 5, 30]),
+                ("http_headers", [16, 100, 1000]),
+                ("http2_streams", [1, 100, 1000]),
+            ],
+        ),
+        (
+            "dimse",
+            &[
+                ("associations_per_peer", [1, 8, 256]),
+                ("max_pdu_bytes", [16384, 262_144, 4_194_304]),
+                ("associate_s", [1, 30, 300]),
+                ("idle_s", [1, 600, 86_400]),
+            ],
+        ),
+        (
+            "dicomweb",
+            &[
+                ("requests", [1, 16, 256]),
+                ("requests_per_caller", [1, 16, 64]),
+                ("results", [5000, 50_000, 1_000_000]),
+                ("metadata_cache_bytes", [0, 1 << 20, 1 << 24]),
+            ],
+        ),
         ("scan", &[("depth", [1, 8, 64]), ("header_bytes", [65_536, 1 << 20, 1 << 24])]),
     ];
     for (section, keys) in sections {
@@ -98,7 +109,10 @@ fn configuration(dice: &mut Dice) -> String {
             }
         }
         if section == "dimse" && dice.one_in(3) {
-            text.push_str(["ae_title = \"ORTHANC\"\n", "ae_title = \"ANY-SCP\"\n", "ae_title = \"PACS\"\n"][dice.below(3) as usize]);
+            text.push_str(
+                ["ae_title = \"ORTHANC\"\n", "ae_title = \"ANY-SCP\"\n", "ae_title = \"PACS\"\n"]
+                    [dice.below(3) as usize],
+            );
         }
     }
     text
@@ -125,12 +139,7 @@ async fn started(text: &str, set_up: bool, folder: &std::path::Path) -> Running 
 }
 
 async fn store_canary(host: &Host, operator: &Caller) {
-    let sample = Sample {
-        patient_name: CANARY.into(),
-        patient_id: CANARY_ID.into(),
-        side: 4,
-        ..Sample::new(1, 1, 1)
-    };
+    let sample = Sample { patient_name: CANARY.into(), patient_id: CANARY_ID.into(), side: 4, ..Sample::new(1, 1, 1) };
     let explicit = Uid::parse("1.2.840.10008.1.2.1").unwrap();
     let incoming =
         Incoming { transfer_syntax: TransferSyntax::from_uid(explicit), announced: None, expected_study: None };
@@ -147,7 +156,9 @@ fn listening() -> BTreeSet<(&'static str, SocketAddr)> {
         .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
         .collect();
     let mut found = BTreeSet::new();
-    for (table, protocol, state) in [("tcp", "tcp", "0A"), ("tcp6", "tcp", "0A"), ("udp", "udp", "07"), ("udp6", "udp", "07")] {
+    for (table, protocol, state) in
+        [("tcp", "tcp", "0A"), ("tcp6", "tcp", "0A"), ("udp", "udp", "07"), ("udp6", "udp", "07")]
+    {
         let text = std::fs::read_to_string(format!("/proc/self/net/{table}")).unwrap_or_default();
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
@@ -163,9 +174,8 @@ fn listening() -> BTreeSet<(&'static str, SocketAddr)> {
 fn address(text: &str) -> SocketAddr {
     let (ip, port) = text.split_once(':').unwrap();
     let port = u16::from_str_radix(port, 16).unwrap();
-    let words: Vec<[u8; 4]> = (0..ip.len() / 8)
-        .map(|at| u32::from_str_radix(&ip[8 * at..8 * at + 8], 16).unwrap().to_ne_bytes())
-        .collect();
+    let words: Vec<[u8; 4]> =
+        (0..ip.len() / 8).map(|at| u32::from_str_radix(&ip[8 * at..8 * at + 8], 16).unwrap().to_ne_bytes()).collect();
     match words.as_slice() {
         [v4] => SocketAddr::new(IpAddr::from(*v4), port),
         words => SocketAddr::new(IpAddr::from(<[u8; 16]>::try_from(words.concat()).unwrap()), port),
@@ -296,7 +306,9 @@ fn leak(asked: &str, answer: &[u8]) -> Option<String> {
     if asked.contains("A-ASSOCIATE") && answer.first() == Some(&2) {
         return Some("an association is accepted".into());
     }
-    if asked.starts_with("clear") && (text.starts_with("HTTP/") || answer.first().is_some_and(|kind| (2..8).contains(kind))) {
+    if asked.starts_with("clear")
+        && (text.starts_with("HTTP/") || answer.first().is_some_and(|kind| (2..8).contains(kind)))
+    {
         return Some("an answer in clear".into());
     }
     let route = asked.split_once("GET ").map(|(_, route)| route)?;
@@ -309,31 +321,58 @@ async fn no_configuration_opens_a_door() {
     let many = match (std::env::var("LEADGLASS_CONFIGURATIONS"), std::env::var_os("LEADGLASS_FULL")) {
         (Ok(many), _) => many.parse().unwrap(),
         (_, Some(_)) => 10_000,
-        _ => 60,
+        _ => 500,
     };
     let before = listening();
     let mut sockets = 0;
-    for seed in 0..many {
-        let mut dice = Dice(seed);
-        let text = configuration(&mut dice);
-        let folder = tempfile::tempdir().unwrap();
-        let running = started(&text, dice.one_in(2), folder.path()).await;
-        let stranger = Stranger::of(folder.path());
+    for batch in (0..many).collect::<Vec<u64>>().chunks(AT_ONCE) {
+        let archives = futures::future::join_all(batch.iter().map(|seed| an_archive(*seed))).await;
         let open: Vec<(&str, SocketAddr)> = listening().difference(&before).copied().collect();
-        assert_eq!(open.len(), 2, "two doors and nothing else, seed {seed}: {open:?}\n{text}");
-        for (protocol, at) in open {
-            assert_eq!(protocol, "tcp", "{at}\n{text}");
-            assert!(at.ip().is_loopback(), "nobody has a second factor, and yet {at}\n{text}");
-            for (asked, answer) in stranger.ask(at).await {
-                if let Some(leak) = leak(&asked, &answer) {
-                    panic!("{leak}: {asked} at {at}, seed {seed}\n{text}");
-                }
-            }
-            sockets += 1;
+        assert_eq!(open.len(), 2 * archives.len(), "two doors each and nothing else, seeds {batch:?}: {open:?}");
+        sockets += open.len();
+        for (protocol, at) in &open {
+            assert_eq!(*protocol, "tcp", "{at}, seeds {batch:?}");
+            assert!(at.ip().is_loopback(), "nobody has a second factor, and yet {at}, seeds {batch:?}");
         }
-        running.stop().await;
+        let looks =
+            open.iter().flat_map(|(_, at)| archives.iter().filter(|one| one.is_at(*at)).map(move |one| (one, *at)));
+        let looks: Vec<(&AnArchive, SocketAddr)> = looks.collect();
+        assert_eq!(looks.len(), open.len(), "every socket is a door of one of them");
+        futures::future::join_all(looks.into_iter().map(|(one, at)| one.look(at))).await;
+        futures::future::join_all(archives.into_iter().map(|one| one.running.stop())).await;
     }
     println!("{many} configurations, {sockets} sockets: 0 canary bytes, 0 associations, 0 clear-text listeners");
+}
+
+/// One that runs, and how it was configured.
+struct AnArchive {
+    seed: u64,
+    text: String,
+    running: Running,
+    stranger: Stranger,
+    _folder: tempfile::TempDir,
+}
+
+async fn an_archive(seed: u64) -> AnArchive {
+    let mut dice = Dice(seed);
+    let text = configuration(&mut dice);
+    let folder = tempfile::tempdir().unwrap();
+    let running = started(&text, dice.one_in(2), folder.path()).await;
+    AnArchive { seed, text, running, stranger: Stranger::of(folder.path()), _folder: folder }
+}
+
+impl AnArchive {
+    fn is_at(&self, at: SocketAddr) -> bool {
+        [self.running.https, self.running.dicom].contains(&at)
+    }
+
+    async fn look(&self, at: SocketAddr) {
+        for (asked, answer) in self.stranger.ask(at).await {
+            if let Some(leak) = leak(&asked, &answer) {
+                panic!("{leak}: {asked} at {at}, seed {}\n{}", self.seed, self.text);
+            }
+        }
+    }
 }
 
 #[test]
