@@ -40,7 +40,7 @@ for purpose in "$@"; do
   case "$purpose" in
     build) need_debian cc gcc g++ g++ make make perl perl ;;
     interop)
-      need_debian echoscu dcmtk openssl openssl sslscan sslscan python3 python3 mkfs.ext4 e2fsprogs
+      need_debian echoscu dcmtk openssl openssl sslscan sslscan python3 python3 mkfs.ext4 e2fsprogs ip iproute2
       need_debian chromium chromium
       need_servers Orthanc orthanc nginx nginx-light lighttpd lighttpd initdb postgresql redis-server redis-server \
         vsftpd vsftpd rsync rsync slapd slapd smbd samba Xtigervnc tigervnc-standalone-server \
