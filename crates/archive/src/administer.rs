@@ -5,6 +5,7 @@ mod marks;
 mod overview;
 pub(crate) mod reviews;
 mod roles;
+mod users;
 
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +13,10 @@ use leadglass_dicom::{AeTitle, StudyInstanceUid};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::access::people::login_name;
 use crate::access::scope::forms_of;
 use crate::access::secret::{fresh_setup_code, fresh_token, secret_digest};
-use crate::access::{Role, Scope, requests};
+use crate::access::{Right, Role, Scope, requests};
 use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
 
@@ -22,6 +24,7 @@ pub use envelopes::SetEnvelope;
 pub use overview::Entitled;
 pub use reviews::{Alarm, Closed, Review};
 pub use roles::DefinedRole;
+pub use users::{NewUser, User, UserChange};
 
 /// How long a setup code lives.
 const SETUP_CODE_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -71,6 +74,9 @@ pub struct Peer {
 pub struct Token {
     /// A name for people.
     pub name: String,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// The role: see [`Role`].
     pub role: String,
     /// Which instances it reaches.
@@ -83,7 +89,9 @@ pub struct Token {
 }
 
 impl Archive {
-    /// The administrator's first token, for a caller who holds the setup code; works once.
+    /// Makes the first administrator, for a caller who holds the setup code; works once. What
+    /// comes back is a token of theirs; to sign in they need an invitation:
+    /// [`Archive::reset_user`].
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a name that is empty, long or not printable,
@@ -95,9 +103,12 @@ impl Archive {
             if self.is_set_up() {
                 return Err(Refused::NotAllowed);
             }
-            let (secret, token) =
-                self.fresh_token(name, Role::Administrator, Scope::everything(), ADMINISTRATOR_LIFETIME)?;
-            Ok((Some(Change::SetupCompleted { token }), secret))
+            let role = Role::Administrator;
+            let right = Right::of(role.name(), Scope::everything().into());
+            let user = self.new_user(&name, Some(&name), vec![right])?;
+            let (secret, mut token) = self.fresh_token(name, role, Scope::everything(), ADMINISTRATOR_LIFETIME)?;
+            token.owner = Some(user.name.clone());
+            Ok((Some(Change::SetupCompleted { token, user: Some(Box::new(user)) }), secret))
         })
         .await
     }
@@ -205,7 +216,25 @@ impl Archive {
         lifetime: Duration,
         scope: Scope,
     ) -> Result<String, Refused> {
-        let request = requests::CreateToken { name: name.to_owned(), role: role.to_owned(), lifetime, scope };
+        self.create_token_of(caller, caller.user(), name, role, lifetime, scope).await
+    }
+
+    /// The same for an owner: the token never allows what its owner may not do at the time, and
+    /// dies with them. Without one, it is nobody's but its holder's.
+    ///
+    /// # Errors
+    /// As [`Archive::create_token`]; [`Refused::Invalid`] when there is no such user.
+    pub async fn create_token_of(
+        &self,
+        caller: &Caller,
+        owner: Option<&str>,
+        name: &str,
+        role: &str,
+        lifetime: Duration,
+        scope: Scope,
+    ) -> Result<String, Refused> {
+        let (name, role, owner) = (name.to_owned(), role.to_owned(), owner.map(str::to_owned));
+        let request = requests::CreateToken { name, role, lifetime, scope, owner };
         self.perform_change(caller, request, async |granted| {
             let request = granted.request();
             let name = checked_name(&request.name)?;
@@ -220,7 +249,9 @@ impl Archive {
             if !scope.is_everything() && !role.is_limited_by_scope() {
                 return Err(Refused::Invalid("a scope limits readers, viewers and senders alone".into()));
             }
-            let (secret, token) = self.fresh_token(name, role, scope, request.lifetime)?;
+            let owner = request.owner.as_deref().map(|owner| self.checked_owner(owner)).transpose()?;
+            let (secret, mut token) = self.fresh_token(name, role, scope, request.lifetime)?;
+            token.owner = owner;
             Ok((Some(Change::TokenCreated { token }), secret))
         })
         .await
@@ -305,6 +336,12 @@ impl Archive {
         .await
     }
 
+    fn checked_owner(&self, owner: &str) -> Result<String, Refused> {
+        let user = login_name(owner).and_then(|login| self.inner.registry.user(&login));
+        let user = user.filter(|user| user.disabled.is_none());
+        user.map(|user| user.name).ok_or_else(|| Refused::Invalid("there is no such user".into()))
+    }
+
     fn fresh_token(
         &self,
         name: String,
@@ -315,7 +352,7 @@ impl Archive {
         let secret = fresh_token().ok_or_else(no_randomness)?;
         let digest = secret_digest(&secret).ok_or_else(no_randomness)?;
         let expires = self.inner.clock.now() + lifetime;
-        Ok((secret, TokenFact { name, digest, role, scope, expires, revoked: None }))
+        Ok((secret, TokenFact { name, digest, owner: None, role, scope, expires, revoked: None }))
     }
 }
 
@@ -323,6 +360,7 @@ impl From<TokenFact> for Token {
     fn from(token: TokenFact) -> Token {
         Token {
             name: token.name,
+            owner: token.owner,
             role: token.role.name().to_owned(),
             scope: token.scope,
             expires: rfc3339(token.expires),

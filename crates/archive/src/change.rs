@@ -10,6 +10,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::Operation;
+use crate::access::people::UserFact;
+use crate::access::people::session::SessionsFact;
 use crate::access::{Marked, Marks, Role, Scope};
 use crate::administer::{Alarm, Closed, Peer};
 use crate::brake::Envelope;
@@ -62,6 +64,16 @@ pub(crate) enum Change {
     SetupCompleted {
         /// Their token.
         token: TokenFact,
+        /// Who they are.
+        #[serde(default)]
+        user: Option<Box<UserFact>>,
+    },
+    /// A user added or changed, or their sessions.
+    PersonChanged {
+        /// As they are from now on, when that changes.
+        user: Option<Box<UserFact>>,
+        /// Their sessions from now on, when those change.
+        sessions: Option<Box<SessionsFact>>,
     },
     /// A role defined, or one redefined.
     RoleDefined {
@@ -101,6 +113,9 @@ pub(crate) struct TokenFact {
     pub(crate) name: String,
     /// SHA-256 of the secret, lower-case hex.
     pub(crate) digest: String,
+    /// Whose it is: it never allows what they may not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
     /// What it may do.
     pub(crate) role: Role,
     /// With which instances.
@@ -183,8 +198,12 @@ pub(crate) mod kind {
     pub(crate) const ENVELOPE: &str = "envelope";
     /// A key of the trail that was destroyed; no state of its own, see `trail::erase`.
     pub(crate) const ERASED: &str = "erased-from-trail";
+    /// A [`UserFact`](super::UserFact) under the login name.
+    pub(crate) const USER: &str = "user";
+    /// A [`SessionsFact`](super::SessionsFact) under the login name.
+    pub(crate) const SESSIONS: &str = "sessions";
     /// All that have a state.
-    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, ENVELOPE];
+    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, ENVELOPE, USER, SESSIONS];
 }
 
 impl Change {
@@ -213,12 +232,26 @@ impl Change {
                 vec![fact(kind::SETUP, "", serde_json::to_string(setup)?)]
             }
             Change::SetupCodeVoided => vec![fact(kind::SETUP, "", serde_json::to_string(&SetupFact::default())?)],
-            Change::SetupCompleted { token } => {
+            Change::SetupCompleted { token, user } => {
                 let done = SetupFact { done: true, ..SetupFact::default() };
-                vec![
+                let mut facts = vec![
                     fact(kind::SETUP, "", serde_json::to_string(&done)?),
                     fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?),
-                ]
+                ];
+                if let Some(user) = user {
+                    facts.push(fact(kind::USER, &user.name, serde_json::to_string(user)?));
+                }
+                facts
+            }
+            Change::PersonChanged { user, sessions } => {
+                let mut facts = Vec::new();
+                if let Some(user) = user {
+                    facts.push(fact(kind::USER, &user.name, serde_json::to_string(user)?));
+                }
+                if let Some(sessions) = sessions {
+                    facts.push(fact(kind::SESSIONS, &sessions.user, serde_json::to_string(sessions)?));
+                }
+                facts
             }
             Change::RoleDefined { role } => vec![fact(kind::ROLE, &role.name, serde_json::to_string(role)?)],
             Change::MarksSet { subject, marks } => {
@@ -242,12 +275,13 @@ mod tests {
         let token = TokenFact {
             name: "admin".into(),
             digest: "d".into(),
+            owner: None,
             role: Role::Administrator,
             scope: Scope::everything(),
             expires: SystemTime::UNIX_EPOCH,
             revoked: None,
         };
-        let change = Change::decode(&Change::SetupCompleted { token }.encode().unwrap()).unwrap();
+        let change = Change::decode(&Change::SetupCompleted { token, user: None }.encode().unwrap()).unwrap();
         let facts = change.facts().unwrap();
         assert_eq!(facts.iter().map(|fact| fact.kind).collect::<Vec<_>>(), [kind::SETUP, kind::TOKEN]);
         assert!(serde_json::from_str::<SetupFact>(&facts[0].document).unwrap().done);

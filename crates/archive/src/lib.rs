@@ -39,6 +39,7 @@ use std::sync::Arc;
 use leadglass_dicom::clock::Clock;
 
 use crate::access::failures::Failures;
+use crate::access::people::People;
 use crate::access::recognized::Visits;
 use crate::access::registry::Registry;
 use crate::brake::Brake;
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     alerts: Alerts,
     failures: Failures,
     visits: Visits,
+    people: People,
     study_keys: StudyKeys,
     memory: Memory,
     /// Held while a change of access is prepared and committed.

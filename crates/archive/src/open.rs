@@ -50,7 +50,7 @@ impl Archive {
                 index.applied()
             )));
         }
-        let registry = Arc::new(registry(&index)?);
+        let registry = Arc::new(registry(&index, &settings)?);
         let parts = commit::Parts {
             log: log.clone(),
             index: index.clone(),
@@ -77,6 +77,7 @@ impl Archive {
             alerts: Default::default(),
             failures: Default::default(),
             visits: Default::default(),
+            people: Default::default(),
             changing: Default::default(),
             lock: parking_lot::Mutex::new(Some(lock)),
         });
@@ -188,9 +189,9 @@ fn remove_index(data_dir: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn registry(index: &Index) -> Result<Registry, OpenError> {
+fn registry(index: &Index, settings: &Settings) -> Result<Registry, OpenError> {
     let damaged = |error: &dyn std::fmt::Display| OpenError::Damaged(error.to_string());
-    let registry = Registry::default();
+    let registry = Registry::new(&settings.people, settings.clock.now());
     for &kind in kind::ALL {
         for (name, document) in index.registry_list(kind).map_err(|error| damaged(&error))? {
             registry.learn(&Fact { kind, name, document }).map_err(|error| damaged(&error))?;

@@ -36,7 +36,15 @@ macro_rules! operations {
 impl Operation {
     /// Whether whoever may do it could give themselves, or others, what they may not do now.
     pub(crate) fn gives_rights(self) -> bool {
-        matches!(self, Operation::AddPeer | Operation::CreateToken | Operation::DefineRole)
+        matches!(
+            self,
+            Operation::AddPeer
+                | Operation::CreateToken
+                | Operation::DefineRole
+                | Operation::AddUser
+                | Operation::ChangeUser
+                | Operation::ResetUser
+        )
     }
 
     /// Whether images leave by it, so that the brake counts them.
@@ -79,6 +87,24 @@ operations! {
     RevokeToken "revoke-token" through [Admin, Host];
     /// Reading the list of tokens.
     ListTokens "list-tokens" through [Admin, Host];
+    /// Beginning a session: what signing in ends with.
+    SignIn "sign-in" through [Admin];
+    /// Ending one's own session.
+    SignOut "sign-out" through [Admin];
+    /// Reading one's own account.
+    ReadAccount "read-account" through [Admin];
+    /// Changing what one signs in with, ending one's own sessions.
+    ChangeAccount "change-account" through [Admin];
+    /// Adding a user.
+    AddUser "add-user" through [Admin, Host];
+    /// Changing what a user may do, or whether.
+    ChangeUser "change-user" through [Admin, Host];
+    /// Taking away what a user signs in with, and inviting them anew.
+    ResetUser "reset-user" through [Admin, Host];
+    /// Signing a user out everywhere.
+    EndSessions "end-sessions" through [Admin, Host];
+    /// Reading the list of users.
+    ListUsers "list-users" through [Admin, Host];
     /// Defining a role, or changing one.
     DefineRole "define-role" through [Admin, Host];
     /// Reading the roles.

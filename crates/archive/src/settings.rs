@@ -6,6 +6,8 @@ use std::sync::Arc;
 use leadglass_dicom::clock::Clock;
 use leadglass_dicom::scan::Limits;
 
+use crate::access::people::PeopleSettings;
+
 /// How and where an archive is opened.
 #[derive(Clone)]
 pub struct Settings {
@@ -23,6 +25,8 @@ pub struct Settings {
     pub max_data_set_bytes: u64,
     /// What reading a data set may cost; its size is bounded by `max_data_set_bytes`.
     pub scan: Limits,
+    /// What holds for all people.
+    pub people: PeopleSettings,
     /// The clock of records and expiries.
     pub clock: Arc<dyn Clock>,
 }

@@ -15,6 +15,7 @@ use leadglass_dicom::{AeTitle, TransferSyntax};
 use tempfile::TempDir;
 
 pub use self::sample::Sample;
+use crate::access::people::PeopleSettings;
 use crate::access::secret::sha256_hex;
 use crate::access::{GrantedScope, Scope};
 use crate::administer::{Peer, Verb};
@@ -53,6 +54,7 @@ impl TestArchive {
             spill_bytes: 1 << 20,
             max_data_set_bytes: 1 << 30,
             scan: leadglass_dicom::scan::Limits::default(),
+            people: PeopleSettings::default(),
             clock: clock.clone(),
         };
         change(&mut settings);
@@ -242,6 +244,12 @@ impl Default for TestArchive {
     fn default() -> TestArchive {
         TestArchive::new()
     }
+}
+
+/// The one-time code that an app shows at that hour, from its secret in base32.
+#[must_use]
+pub fn totp_code(secret: &str, now: SystemTime) -> String {
+    crate::access::people::totp::code_at(secret, now)
 }
 
 fn network(door: Door) -> Source {

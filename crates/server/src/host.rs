@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::Config;
 use crate::first_run;
+use crate::login::Providers;
 use crate::posture::{Addresses, Posture};
 use crate::study_names::StudyNames;
 use crate::tls::authority::random;
@@ -40,6 +41,8 @@ pub struct Host {
     pub ae_title: AeTitle,
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
+    /// Identity providers that people may sign in by.
+    pub providers: Arc<Providers>,
     operator: Caller,
     /// Where the doors are, and what a stranger saw of them.
     pub posture: Posture,
@@ -100,6 +103,11 @@ impl Host {
         let tls = Arc::new(Tls::open(&archive, &operator, config.listen.names.clone(), clock.clone()).await?);
         let ae_title = ae_title(&archive, &operator, &config).await?;
         let key = host_random::<32>(&archive, &operator, LOG_SECRET).await?;
+        let providers = Providers::of(&config.oidc, clock.clone());
+        let providers = Arc::new(providers.map_err(StartError::io("cannot read the files of an identity provider"))?);
+        for configured in &config.oidc {
+            archive.trust_issuer(configured.trusted())?;
+        }
         let host = Host {
             metrics: crate::metrics::exporter(),
             study_names: StudyNames::new(&key),
@@ -109,6 +117,7 @@ impl Host {
             config,
             clock,
             ae_title,
+            providers,
             operator,
         };
         write_file(&host.ca_path(), host.tls.ca_pem().as_bytes(), 0o644)?;
@@ -151,6 +160,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Sta
 
 /// How the archive of that configuration is opened.
 pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
+    let loopback = config.listen.https.ip().is_loopback() && config.listen.dicom.ip().is_loopback();
     Settings {
         data_dir: config.data.dir.clone(),
         key_source: config.data.key_source(),
@@ -159,6 +169,7 @@ pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
         spill_bytes: config.data.spill_bytes,
         max_data_set_bytes: config.limits.data_set_bytes,
         scan: config.scan.limits(config.limits.data_set_bytes),
+        people: config.people.settings(!loopback),
         clock,
     }
 }

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod host;
 pub mod interfaces;
 pub mod listen;
+pub mod login;
 pub mod logging;
 pub mod metrics;
 pub mod posture;

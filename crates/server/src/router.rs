@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::host::Host;
+use crate::login::LoginSettings;
 use crate::web::{self, WebSettings, WebState};
 
 /// The routes of all HTTP services of a host that answers at that address, and their state.
@@ -16,6 +17,7 @@ pub fn router(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
         limits: host.config.dicomweb.limits(&host.config.limits),
         metrics: Some(host.metrics.clone()),
         certificates: host.tls.clone(),
+        login: LoginSettings::of(&host.config, https, host.providers.clone()),
         study_names: host.study_names.clone(),
         posture: host.posture.clone(),
     });

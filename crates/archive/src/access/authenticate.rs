@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use leadglass_dicom::AeTitle;
 
 use super::caller::{Known, Proof};
+use super::people::sign_in::session;
 use super::registry::Registry;
 use super::secret::{secret_digest, sha256_hex};
 use super::{Caller, Credential, Door, Rejected, Source, UserIdentity};
@@ -67,9 +68,9 @@ fn recognize(
         (Credential::Host, Door::Host) if source.address.is_none() => Ok(("host operator".into(), vec![Proof::Host])),
         (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),
         (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => {
-            let (name, proof) = token(registry, &secret, now)?;
-            Ok((name, vec![proof]))
+            token(registry, &secret, now)
         }
+        (Credential::Session(secret), Door::DicomWeb | Door::Admin) => session(registry, &secret, source.door, now),
         (Credential::SetupCode(code), Door::Admin | Door::Host) => setup_code(registry, &code, now),
         (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse) => {
             peer(registry, &certificate_der, &calling_ae, user_identity, now)
@@ -78,7 +79,8 @@ fn recognize(
     }
 }
 
-fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, Proof), Rejected> {
+/// A token, and whose it is: both must allow what is asked.
+fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<Recognized, Rejected> {
     let digest = secret_digest(secret).ok_or_else(|| Rejected::because("no token of this archive"))?;
     let token = registry.token(&digest).ok_or_else(|| Rejected::because("unknown token"))?;
     if token.revoked.is_some() {
@@ -87,7 +89,14 @@ fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<(String, 
     if now >= token.expires {
         return Err(Rejected::because("expired token"));
     }
-    Ok((token.name, Proof::Token { digest }))
+    let mut proofs = vec![Proof::Token { digest }];
+    if let Some(user) = token.owner {
+        proofs.push(Proof::Owner { user });
+        if proofs.iter().any(|proof| registry.rights(proof, now).is_none()) {
+            return Err(Rejected::because("a token whose owner is disabled"));
+        }
+    }
+    Ok((token.name, proofs))
 }
 
 fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recognized, Rejected> {
@@ -123,12 +132,12 @@ fn peer(
     match user_identity {
         None | Some(UserIdentity::Username(_)) => {}
         Some(UserIdentity::UsernamePasscode(user, passcode)) => {
-            let (token_name, proof) = token(registry, &passcode, now)?;
+            let (token_name, of_token) = token(registry, &passcode, now)?;
             if token_name != user {
                 return Err(Rejected::because("the passcode is not that user's"));
             }
             name = format!("{name} ({token_name})");
-            proofs.push(proof);
+            proofs.extend(of_token);
         }
         Some(UserIdentity::Unsupported(_)) => return Err(Rejected::because("user identity of an unsupported type")),
     }

@@ -35,6 +35,12 @@ pub(crate) enum Proof {
     Peer { ae: String, certificate_sha256: String },
     /// A token, by the digest of its secret.
     Token { digest: String },
+    /// A person's session, by the digest of its secret.
+    Session { user: String, digest: String },
+    /// That a person's factors were right, for as long as it takes to begin a session.
+    SigningIn { user: String },
+    /// Whose token it is, or whom an identity provider vouches for: what they may do now.
+    Owner { user: String },
     /// The setup code, by its digest.
     SetupCode { digest: String },
     /// The key file.
@@ -56,6 +62,14 @@ impl Caller {
     pub fn ae_title(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {
             Proof::Peer { ae, .. } => Some(ae.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The login name, of a caller that is a person with a session or acts for one.
+    pub fn user(&self) -> Option<&str> {
+        self.known.proofs.iter().find_map(|proof| match proof {
+            Proof::Session { user, .. } | Proof::Owner { user } => Some(user.as_str()),
             _ => None,
         })
     }

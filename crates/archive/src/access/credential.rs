@@ -55,6 +55,8 @@ pub enum Credential {
     },
     /// The text after `Bearer`.
     ApiToken(String),
+    /// The secret of a person's session.
+    Session(String),
     /// The one-time setup code.
     SetupCode(String),
     /// The host's operator: whoever could open the data directory with the master key.

@@ -1,9 +1,9 @@
 //! Who calls, and what they may do.
 //!
 //! [`authenticate`](crate::Archive::authenticate) is the only maker of a [`Caller`];
-//! [`decide`] is the only maker of a [`Granted`]. Deliberately absent: passwords of people
-//! and sessions (they come with the web face), and any policy language: a role is a row in
-//! a table ([`role`]).
+//! [`decide`] is the only maker of a [`Granted`]. People, what they sign in with and their
+//! sessions are in [`people`]. Deliberately absent: any policy language: a role is a row in a
+//! table ([`role`]).
 
 mod authenticate;
 mod caller;
@@ -12,6 +12,7 @@ pub(crate) mod decide;
 pub(crate) mod failures;
 pub mod jwt;
 pub mod marks;
+pub mod people;
 pub mod policy_matrix;
 pub mod public_key;
 pub mod reach;

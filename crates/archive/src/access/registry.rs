@@ -7,12 +7,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use leadglass_dicom::StudyInstanceUid;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::caller::Proof;
+use super::people::session::SessionsFact;
+use super::people::{PeopleSettings, UserFact};
 use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
 use crate::administer::{Entitled, Peer, SetEnvelope, Verb, rfc3339};
@@ -20,15 +22,24 @@ use crate::brake::Envelope;
 use crate::change::{Fact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 
 /// The present state of access.
-#[derive(Default)]
 pub(crate) struct Registry {
     state: RwLock<State>,
     /// Counts changes.
     version: AtomicU64,
+    /// When sessions were used last; those that are not here, when the archive was opened.
+    used: Mutex<HashMap<String, SystemTime>>,
+    opened: SystemTime,
+    idle: Duration,
 }
 
 #[derive(Default)]
 struct State {
+    users: HashMap<String, Held<UserFact>>,
+    sessions: HashMap<String, SessionsFact>,
+    /// Whose session that is, by its digest.
+    session_of: HashMap<String, String>,
+    /// Whether everybody needs a second factor.
+    second_factor_for_all: bool,
     peers: HashMap<String, Held<Peer>>,
     tokens: HashMap<String, Held<TokenFact>>,
     roles: HashMap<String, RoleFact>,
@@ -49,10 +60,19 @@ struct Held<T> {
 }
 
 impl Registry {
+    /// Nobody, yet.
+    pub(crate) fn new(people: &PeopleSettings, now: SystemTime) -> Registry {
+        let state = State { second_factor_for_all: people.second_factor_for_all, ..State::default() };
+        Registry { state: RwLock::new(state), version: AtomicU64::new(0), used: Mutex::default(), opened: now, idle: people.idle }
+    }
+
     /// Takes one fact in, replacing the one of its kind and name.
     pub(crate) fn learn(&self, fact: &Fact) -> Result<(), serde_json::Error> {
         let mut state = self.state.write();
-        self.version.fetch_add(1, Ordering::Relaxed);
+        // Who signs in and out changes nothing of what is open to strangers.
+        if fact.kind != kind::SESSIONS {
+            self.version.fetch_add(1, Ordering::Relaxed);
+        }
         let name = fact.name.clone();
         match fact.kind {
             kind::PEER => {
@@ -64,6 +84,15 @@ impl Registry {
                 let token: TokenFact = serde_json::from_str(&fact.document)?;
                 let rights = Arc::new([Right::of(token.role.name(), Arc::new(token.scope.clone()))]);
                 state.tokens.insert(name, Held { fact: token, rights });
+            }
+            kind::USER => {
+                let user: UserFact = serde_json::from_str(&fact.document)?;
+                let rights = rights_of_user(&user);
+                state.users.insert(name, Held { fact: user, rights });
+            }
+            kind::SESSIONS => {
+                let sessions: SessionsFact = serde_json::from_str(&fact.document)?;
+                self.hold_sessions(&mut state, sessions);
             }
             kind::ROLE => drop(state.roles.insert(name, serde_json::from_str(&fact.document)?)),
             kind::REVIEW => drop(state.reviews.insert(name, serde_json::from_str(&fact.document)?)),
@@ -123,6 +152,85 @@ impl Registry {
         roles
     }
 
+    /// The user of that login name.
+    pub(crate) fn user(&self, name: &str) -> Option<UserFact> {
+        self.state.read().users.get(name).map(|user| user.fact.clone())
+    }
+
+    /// All users by name.
+    pub(crate) fn users(&self) -> Vec<UserFact> {
+        let mut users: Vec<UserFact> = self.state.read().users.values().map(|user| user.fact.clone()).collect();
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        users
+    }
+
+    /// The user whom that identity provider calls so.
+    pub(crate) fn user_vouched(&self, issuer: &str, subject: &str) -> Option<UserFact> {
+        let state = self.state.read();
+        let mut users = state.users.values().map(|user| &user.fact);
+        let is = |user: &&UserFact| {
+            user.vouched.as_ref().is_some_and(|vouched| vouched.issuer == issuer && vouched.subject == subject)
+        };
+        users.find(is).cloned()
+    }
+
+    /// Who has the passkey of that id.
+    pub(crate) fn user_of_passkey(&self, id: &str) -> Option<String> {
+        let state = self.state.read();
+        let mut users = state.users.values().map(|user| &user.fact);
+        users.find(|user| user.passkeys.iter().any(|passkey| passkey.id == id)).map(|user| user.name.clone())
+    }
+
+    /// The sessions of the user of that name.
+    pub(crate) fn sessions(&self, user: &str) -> SessionsFact {
+        self.state.read().sessions.get(user).cloned().unwrap_or_else(|| SessionsFact::of(user))
+    }
+
+    /// Whose session that is, as long as it was not ended.
+    pub(crate) fn session(&self, digest: &str) -> Option<String> {
+        self.state.read().session_of.get(digest).cloned()
+    }
+
+    /// A session is used: it is idle from now on.
+    pub(crate) fn touch(&self, digest: &str, now: SystemTime) {
+        self.used.lock().insert(digest.to_owned(), now);
+    }
+
+    /// Whether that user may do nothing with one factor.
+    pub(crate) fn needs_second_factor(&self, user: &UserFact) -> bool {
+        self.state.read().needs_second_factor(user)
+    }
+
+    /// The rights that a proof brings now; `None` when it does not hold any longer.
+    pub(crate) fn rights(&self, proof: &Proof, now: SystemTime) -> Option<Arc<[Right]>> {
+        self.rights_in(&self.state.read(), proof, now)
+    }
+
+    fn rights_in(&self, state: &State, proof: &Proof, now: SystemTime) -> Option<Arc<[Right]>> {
+        if let Proof::Session { digest, .. } = proof {
+            let used = self.used.lock().get(digest).copied().unwrap_or(self.opened);
+            if now.duration_since(used).is_ok_and(|idle| idle >= self.idle) {
+                return None;
+            }
+        }
+        state.rights(proof, now)
+    }
+
+    fn hold_sessions(&self, state: &mut State, sessions: SessionsFact) {
+        let before = state.sessions.insert(sessions.user.clone(), sessions.clone()).unwrap_or_default();
+        let mut used = self.used.lock();
+        for session in &before.sessions {
+            state.session_of.remove(&session.digest);
+            if sessions.sessions.iter().all(|kept| kept.digest != session.digest) {
+                used.remove(&session.digest);
+            }
+        }
+        for session in &sessions.sessions {
+            state.session_of.insert(session.digest.clone(), sessions.user.clone());
+            used.entry(session.digest.clone()).or_insert(session.began.max(self.opened));
+        }
+    }
+
     /// How far setup is.
     pub(crate) fn setup(&self) -> SetupFact {
         self.state.read().setup.clone()
@@ -175,7 +283,12 @@ impl Registry {
 
     /// Whether an administrator lives who does not get in without a second factor.
     pub(crate) fn has_administrator_with_second_factor(&self) -> bool {
-        false
+        let state = self.state.read();
+        state.users.values().map(|user| &user.fact).any(|user| {
+            let administers = user.rights.iter().any(|right| right.role == Role::Administrator.name());
+            let signs_in = !user.passkeys.is_empty() || (user.passphrase.is_some() && user.totp.is_some());
+            administers && signs_in && user.disabled.is_none()
+        })
     }
 
     /// Everybody who may come in now, with what they may do.
@@ -189,7 +302,10 @@ impl Registry {
             let proof = Proof::Token { digest: digest.clone() };
             (token.name.clone(), "token", proof, Some(rfc3339(token.expires)))
         });
-        let entitled = peers.chain(tokens).filter_map(|(name, kind, proof, until)| {
+        let users = state.users.values().map(|Held { fact: user, .. }| {
+            (user.name.clone(), "user", Proof::Owner { user: user.name.clone() }, None)
+        });
+        let entitled = peers.chain(tokens).chain(users).filter_map(|(name, kind, proof, until)| {
             let rights = state.rights(&proof, now)?;
             let scopes = rights.iter().filter(|right| right.lives(now)).map(ToString::to_string).collect();
             Some(Entitled { name, kind, may: state.may_by_door(&rights, now), scopes, until })
@@ -207,14 +323,14 @@ impl Registry {
     /// Whether everything that caller proved still holds.
     pub(crate) fn is_current(&self, caller: &Caller, now: SystemTime) -> bool {
         let state = self.state.read();
-        caller.proofs().iter().all(|proof| state.rights(proof, now).is_some())
+        caller.proofs().iter().all(|proof| self.rights_in(&state, proof, now).is_some())
     }
 
     /// How far whoever proved that reaches for that operation, now; `None` when not at all.
     pub(crate) fn reach(&self, proofs: &[Proof], operation: Operation, door: Door, now: SystemTime) -> Option<Reach> {
         let state = self.state.read();
         let side = |proof| -> Option<Vec<Arc<Scope>>> {
-            let rights = state.rights(proof, now)?;
+            let rights = self.rights_in(&state, proof, now)?;
             let rights = rights.iter().filter(|right| right.lives(now) && state.allows(&right.role, operation, door));
             let scopes: Vec<Arc<Scope>> = rights.map(|right| right.scope.clone()).collect();
             (!scopes.is_empty()).then_some(scopes)
@@ -243,6 +359,22 @@ impl State {
                 let token = self.tokens.get(digest)?;
                 (token.fact.revoked.is_none() && now < token.fact.expires).then(|| token.rights.clone())
             }
+            Proof::Session { user, digest } => {
+                let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
+                let sessions = self.sessions.get(&user.fact.name)?;
+                let session = sessions.sessions.iter().find(|session| session.digest == *digest)?;
+                let whole = session.is_strong() || !self.needs_second_factor(&user.fact);
+                let rights = || if whole { with_own_account(&user.rights) } else { unlimited(Role::Person) };
+                (now < session.ends).then(rights)
+            }
+            Proof::SigningIn { user } => {
+                let user = self.users.get(user);
+                user.is_none_or(|user| user.fact.disabled.is_none()).then(|| unlimited(Role::SigningIn))
+            }
+            Proof::Owner { user } => {
+                let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
+                Some(user.rights.clone())
+            }
             Proof::SetupCode { digest } => {
                 let holds =
                     self.setup.digest.as_ref() == Some(digest) && self.setup.expires.is_some_and(|end| now < end);
@@ -262,6 +394,21 @@ impl State {
             (door, operations)
         });
         through.filter(|(_, operations): &(Door, BTreeSet<Operation>)| !operations.is_empty()).collect()
+    }
+
+    fn needs_second_factor(&self, user: &UserFact) -> bool {
+        self.second_factor_for_all || user.rights.iter().any(|right| self.administers(&right.role))
+    }
+
+    /// Whether whoever holds a role of that name does more than look at, send and fetch images.
+    fn administers(&self, role: &str) -> bool {
+        match Role::named(role) {
+            Some(role) => !role.is_limited_by_scope(),
+            None => self.roles.get(role).is_some_and(|role| {
+                let plain = Role::Reader.operations().iter().chain(Role::Sender.operations());
+                !role.operations.iter().all(|operation| plain.clone().any(|plain| plain == operation))
+            }),
+        }
     }
 
     /// Whether a role of that name may do that through that door.
@@ -288,6 +435,20 @@ impl State {
 
 fn unlimited(role: Role) -> Arc<[Right]> {
     Arc::new([Right::of(role.name(), Arc::new(Scope::unlimited()))])
+}
+
+/// Their rights, and the images of their own patients.
+fn rights_of_user(user: &UserFact) -> Arc<[Right]> {
+    let patients = (!user.patients.is_empty()).then(|| {
+        let scope = Scope { patient_ids: user.patients.clone(), ..Scope::default() };
+        Right::of(Role::Viewer.name(), Arc::new(scope))
+    });
+    user.rights.iter().cloned().chain(patients).collect()
+}
+
+/// Those rights, and what everybody may do with their own account.
+fn with_own_account(rights: &[Right]) -> Arc<[Right]> {
+    rights.iter().cloned().chain([Right::of(Role::Person.name(), Arc::new(Scope::unlimited()))]).collect()
 }
 
 /// A role per verb.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::decide::Request;
-use super::{Marked, Marks, Scope};
+use super::{Marked, Marks, Right, Scope};
 use crate::Operation;
-use crate::administer::Peer;
+use crate::administer::{NewUser, Peer, UserChange};
 use crate::brake::Envelope;
 use crate::trail::Subject;
 
@@ -48,9 +48,16 @@ request!(AddPeer { peer: Peer } is about this => format!(
 request!(RevokePeer { ae: String } is about this => this.ae.clone());
 request!(ListPeers);
 request!(FindDestination { ae: String } is about this => this.ae.clone());
-request!(CreateToken { name: String, role: String, lifetime: Duration, scope: Scope } is about this => format!(
-    "{}, role {}, {} s, scope {}",
+request!(CreateToken {
+    name: String,
+    role: String,
+    lifetime: Duration,
+    scope: Scope,
+    owner: Option<String>
+} is about this => format!(
+    "{}{}, role {}, {} s, scope {}",
     this.name,
+    this.owner.as_ref().map(|owner| format!(" of {owner:?}")).unwrap_or_default(),
     this.role,
     this.lifetime.as_secs(),
     this.scope
@@ -72,11 +79,43 @@ request!(SetEnvelope { of: String, envelope: Option<Envelope> } is about this =>
 });
 request!(ListEnvelopes);
 request!(ReleaseBrake { of: String } is about this => this.of.clone());
+request!(SignIn { user: String } is about this => this.user.clone());
+request!(SignOut);
+request!(ReadAccount);
+request!(ChangeAccount { what: String } is about this => this.what.clone());
+request!(AddUser { new: NewUser } is about this => format!(
+    "{:?}{}, may {}, patients {:?}",
+    this.new.name,
+    if this.new.service { ", a service account" } else { "" },
+    words(&this.new.rights),
+    this.new.patients
+));
+request!(ChangeUser { name: String, change: UserChange } is about this => format!(
+    "{:?}{}{}{}",
+    this.name,
+    this.change.rights.as_deref().map(|rights| format!(", may {}", words(rights))).unwrap_or_default(),
+    this.change.patients.as_ref().map(|patients| format!(", patients {patients:?}")).unwrap_or_default(),
+    match this.change.disabled {
+        Some(true) => ", disabled",
+        Some(false) => ", enabled",
+        None => "",
+    }
+));
+request!(ResetUser { name: String } is about this => format!("{:?}", this.name));
+request!(EndSessions { name: String } is about this => format!("{:?}", this.name));
+request!(ListUsers);
 request!(ReadMarks { subject: Marked } is about this => this.subject.key());
 request!(ReadHostSecret { name: String } is about this => this.name.clone());
 request!(WriteHostSecret { name: String } is about this => this.name.clone());
 request!(ReadStatistics);
 request!(Verify);
+
+fn words(rights: &[Right]) -> String {
+    if rights.is_empty() {
+        return "nothing".into();
+    }
+    rights.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
 
 /// Labelling or restricting a study or a patient.
 #[derive(Clone, Debug)]

@@ -17,6 +17,10 @@ pub enum Role {
     Host,
     /// Whoever holds the setup code: may make the first administrator, nothing else.
     Setup,
+    /// Whose factors were just shown: may begin a session, nothing else.
+    SigningIn,
+    /// A person with a session, whatever their rights: their own account.
+    Person,
     /// Runs the archive.
     Administrator,
     /// Finds, fetches and asks for commitment.
@@ -43,8 +47,8 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, CloseReview, Commit, CompleteSetup, CreateToken, DefineRole, Explain, FindDestination, IssueSetupCode,
-    ListEnvelopes, ListPeers, ListRoles, ListTokens, Mark, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews,
+    AddPeer, AddUser, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken, DefineRole, EndSessions, Explain, FindDestination, IssueSetupCode,
+    ListEnvelopes, ListPeers, ListRoles, ListTokens, ListUsers, Mark, ReadAccount, ResetUser, SignIn, SignOut, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews,
     ReadStatistics, ReadTrail, ReleaseBrake, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, Store, Verify,
     WriteHostSecret,
 };
@@ -66,6 +70,11 @@ const POLICY: &[(Role, &[Operation])] = &[
             CreateToken,
             RevokeToken,
             ListTokens,
+            AddUser,
+            ChangeUser,
+            ResetUser,
+            EndSessions,
+            ListUsers,
             DefineRole,
             ListRoles,
             Mark,
@@ -87,6 +96,8 @@ const POLICY: &[(Role, &[Operation])] = &[
         ],
     ),
     (Role::Setup, &[CompleteSetup]),
+    (Role::SigningIn, &[SignIn]),
+    (Role::Person, &[SignOut, ReadAccount, ChangeAccount]),
     (
         Role::Administrator,
         &[
@@ -101,6 +112,11 @@ const POLICY: &[(Role, &[Operation])] = &[
             CreateToken,
             RevokeToken,
             ListTokens,
+            AddUser,
+            ChangeUser,
+            ResetUser,
+            EndSessions,
+            ListUsers,
             DefineRole,
             ListRoles,
             Mark,
@@ -122,7 +138,7 @@ const POLICY: &[(Role, &[Operation])] = &[
     (Role::Sender, &[Store, Commit]),
     (
         Role::Auditor,
-        &[ListPeers, ListTokens, ListRoles, ReadMarks, Explain, ReadStatistics, ReadTrail, ReadQuarantine, Verify],
+        &[ListPeers, ListTokens, ListUsers, ListRoles, ReadMarks, Explain, ReadStatistics, ReadTrail, ReadQuarantine, Verify],
     ),
     (
         Role::PrivacyOfficer,
@@ -194,6 +210,8 @@ impl Role {
         match self {
             Role::Host => "host",
             Role::Setup => "setup",
+            Role::SigningIn => "signing-in",
+            Role::Person => "person",
             Role::Administrator => "administrator",
             Role::Reader => "reader",
             Role::Viewer => "viewer",
@@ -208,7 +226,8 @@ impl Role {
         }
     }
 
-    fn operations(self) -> &'static [Operation] {
+    /// All that it may do, through one door or another.
+    pub(crate) fn operations(self) -> &'static [Operation] {
         POLICY.iter().find(|(role, _)| *role == self).map_or(&[], |(_, operations)| *operations)
     }
 }

@@ -11,6 +11,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 const TOKEN_PREFIX: &str = "lgt_";
 /// What a setup code begins with.
 const SETUP_PREFIX: &str = "lgs_";
+/// What the secret of a session begins with.
+const SESSION_PREFIX: &str = "lgw_";
+/// What an invitation begins with.
+const INVITATION_PREFIX: &str = "lgi_";
+/// What the ticket of something begun begins with.
+const TICKET_PREFIX: &str = "lgb_";
+/// Those that are found by their digest.
+const KEPT: [&str; 4] = [TOKEN_PREFIX, SETUP_PREFIX, SESSION_PREFIX, INVITATION_PREFIX];
 /// Longest text looked at.
 const LONGEST: usize = 64;
 
@@ -24,10 +32,25 @@ pub(crate) fn fresh_setup_code() -> Option<String> {
     fresh(SETUP_PREFIX)
 }
 
+/// A fresh secret of a session.
+pub(crate) fn fresh_session() -> Option<String> {
+    fresh(SESSION_PREFIX)
+}
+
+/// A fresh invitation.
+pub(crate) fn fresh_invitation() -> Option<String> {
+    fresh(INVITATION_PREFIX)
+}
+
+/// A fresh ticket.
+pub(crate) fn fresh_ticket() -> Option<String> {
+    fresh(TICKET_PREFIX)
+}
+
 /// The digest a secret is kept and looked up by, lower-case hex. `None` for what cannot be
 /// one of ours.
 pub(crate) fn secret_digest(text: &str) -> Option<String> {
-    let ours = text.len() <= LONGEST && (text.starts_with(TOKEN_PREFIX) || text.starts_with(SETUP_PREFIX));
+    let ours = text.len() <= LONGEST && KEPT.iter().any(|prefix| text.starts_with(prefix));
     ours.then(|| sha256_hex(text.as_bytes()))
 }
 

@@ -35,6 +35,15 @@ use Line::{Alert, Is, Quiet, Special};
 /// The table.
 const LINES: &[(Operation, Line)] = &[
     (Operation::Authenticate, Special),
+    (Operation::SignIn, Special),
+    (Operation::SignOut, Special),
+    (Operation::ReadAccount, Quiet),
+    (Operation::ChangeAccount, Alert(USER)),
+    (Operation::AddUser, Alert(USER)),
+    (Operation::ChangeUser, Alert(USER)),
+    (Operation::ResetUser, Alert(USER)),
+    (Operation::EndSessions, Alert(USER)),
+    (Operation::ListUsers, Alert(RESTRICTED)),
     (Operation::Store, Special),
     (Operation::Search, Is(EventId::Query, Action::Execute)),
     (Operation::Retrieve, Special),
@@ -135,7 +144,10 @@ fn special(operation: Operation, entry: &Entry) -> Coding {
         Operation::Authenticate if entry.door == Door::Dimse && entry.outcome == Outcome::Refused => {
             of(EventId::SecurityAlert, Action::Execute, Some(NODE))
         }
-        Operation::Authenticate => of(EventId::UserAuthentication, Action::Execute, Some(LOGIN)),
+        Operation::Authenticate | Operation::SignIn => {
+            of(EventId::UserAuthentication, Action::Execute, Some(LOGIN))
+        }
+        Operation::SignOut => of(EventId::UserAuthentication, Action::Execute, Some(LOGOUT)),
         Operation::Store if entry.outcome == Outcome::Quarantined => {
             of(EventId::SecurityAlert, Action::Execute, Some(OBJECT))
         }

@@ -12,13 +12,14 @@ mod rights;
 mod setup;
 mod statistics;
 mod tokens;
+mod users;
 
 use axum::Json;
 use axum::RequestExt as _;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use http::StatusCode;
 
 use crate::web::{Problem, WebState};
@@ -30,6 +31,10 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/admin/v1/users", get(users::list).post(users::add))
+        .route("/admin/v1/users/{name}", patch(users::change))
+        .route("/admin/v1/users/{name}/invitation", post(users::reset))
+        .route("/admin/v1/users/{name}/sessions", delete(users::end_sessions))
         .route("/admin/v1/roles", get(rights::roles).post(rights::define))
         .route("/admin/v1/marks", get(rights::marks).put(rights::mark))
         .route("/admin/v1/envelopes", get(brake::envelopes))

@@ -22,6 +22,7 @@ const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 pub(super) struct NewToken {
     name: String,
     role: String,
+    owner: Option<String>,
     lifetime_days: Option<u32>,
     scope: Option<Scope>,
 }
@@ -34,7 +35,8 @@ pub(super) async fn list(
     Ok(Json(state.archive().tokens(&caller).await?))
 }
 
-/// `POST {"name", "role", "lifetime_days"?, "scope"?}`: a new token. A scope has lists of
+/// `POST {"name", "role", "owner"?, "lifetime_days"?, "scope"?}`: a new token, of the caller's
+/// own when it names no owner and the caller is a user. A scope has lists of
 /// `modalities`, `institutions`, `patient_ids`, `studies`; each that is there narrows.
 pub(super) async fn create(
     State(state): State<WebState>,
@@ -44,7 +46,9 @@ pub(super) async fn create(
     let days = new.lifetime_days.unwrap_or(DEFAULT_LIFETIME_DAYS);
     let lifetime = Duration::from_secs(u64::from(days) * SECONDS_PER_DAY);
     let scope = new.scope.unwrap_or_else(Scope::everything);
-    let token = state.archive().create_token(&caller, &new.name, &new.role, lifetime, scope.clone()).await?;
+    let owner = new.owner.as_deref().or(caller.user());
+    let archive = state.archive();
+    let token = archive.create_token_of(&caller, owner, &new.name, &new.role, lifetime, scope.clone()).await?;
     Ok((StatusCode::CREATED, Json(json!({ "name": new.name, "role": new.role, "scope": scope, "token": token }))))
 }
 

@@ -93,6 +93,11 @@ impl Api {
         answer((status, body)).map(|_| text)
     }
 
+    /// PATCH of JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        answer(self.client.request(Method::PATCH, path, Some(&self.token), Some(body)).await?)
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         answer(self.client.delete(path, Some(&self.token)).await?)

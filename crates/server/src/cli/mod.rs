@@ -31,6 +31,7 @@ pub mod serve;
 pub mod setup;
 pub mod token;
 pub mod trail;
+pub mod user;
 pub mod verify;
 pub mod walk;
 pub mod whereabouts;
@@ -64,6 +65,8 @@ pub enum Command {
     Setup(setup::Setup),
     /// Enrol, list and revoke DICOM peers.
     Peer(peer::Peer),
+    /// Add, list, change, disable, reset and sign out users.
+    User(user::User),
     /// Make, list and revoke API tokens.
     Token(token::Token),
     /// Define roles, and list them.
@@ -118,6 +121,7 @@ impl Command {
             Command::Demo(command) => command.run(output).await,
             Command::Setup(command) => command.run(output).await,
             Command::Peer(command) => command.run(output).await,
+            Command::User(command) => command.run(output).await,
             Command::Token(command) => command.run(output).await,
             Command::Role(command) => command.run(output).await,
             Command::Mark(command) => command.run(output).await,

@@ -42,16 +42,32 @@ impl Setup {
         }
         let token = answer["token"].as_str().context("the archive's answer has no token")?;
         remove_setup_code(&dir);
-        self.hand_over(output, token)?;
+        let path = format!("/admin/v1/users/{}/invitation", super::peer::percent(&self.admin));
+        let (status, invited) = client.post(&path, Some(token), &serde_json::json!({})).await?;
+        let invitation = invited["invitation"].as_str().filter(|_| status.is_success());
+        let invitation = invitation.context("the administrator is made, but not invited: `leadglass user reset` does that")?;
+        self.hand_over(output, token, invitation, serving.https.port())?;
         Ok(Exit::Done)
     }
 
-    fn hand_over(&self, output: &Output, token: &str) -> anyhow::Result<()> {
+    /// The token, and beside it the invitation: who sits there signs in with the one, scripts
+    /// work with the other.
+    fn hand_over(&self, output: &Output, token: &str, invitation: &str, port: u16) -> anyhow::Result<()> {
+        let admin = &self.admin;
         let Some(path) = &self.token_file else {
-            return output.say(&serde_json::json!({ "administrator": self.admin, "token": token }), token);
+            let answer = serde_json::json!({ "administrator": admin, "token": token, "invitation": invitation });
+            return output.say(&answer, token);
         };
         write_file(path, token.as_bytes(), 0o600)?;
-        let answer = serde_json::json!({ "administrator": self.admin, "token_file": path });
-        output.say(&answer, format!("the token of {} is in {}", self.admin, path.display()))
+        let invited = crate::config::data::beside(path, "invitation");
+        write_file(&invited, invitation.as_bytes(), 0o600)?;
+        let answer = serde_json::json!({ "administrator": admin, "token_file": path, "invitation_file": invited });
+        let text = format!(
+            "the token of {admin} is in {}; to sign in, open https://localhost:{port}/login on this machine within a day, \
+             with the invitation in {}",
+            path.display(),
+            invited.display()
+        );
+        output.say(&answer, text)
     }
 }

@@ -28,6 +28,9 @@ enum What {
         /// Its role: see docs/policy-matrix.txt.
         #[arg(long)]
         role: String,
+        /// Whose it is: a user, or a service account. It never allows what they may not do.
+        #[arg(long, value_name = "USER")]
+        owner: Option<String>,
         /// Days until it ends.
         #[arg(long, default_value_t = 90)]
         days: u32,
@@ -57,9 +60,12 @@ impl Token {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         match self.what {
-            What::Create { name, role, days, out, limits, connection } => {
+            What::Create { name, role, owner, days, out, limits, connection } => {
                 let scope = limits.scope();
-                let request = json!({ "name": name, "role": role, "lifetime_days": days, "scope": scope });
+                let mut request = json!({ "name": name, "role": role, "lifetime_days": days, "scope": scope });
+                if let Some(owner) = owner {
+                    request["owner"] = owner.into();
+                }
                 let answer = connection.api()?.post("/admin/v1/tokens", &request).await?;
                 let secret = answer["token"].as_str().context("the archive's answer has no token")?;
                 match out {
@@ -86,11 +92,11 @@ impl Token {
 
 fn table(tokens: &Value) -> Table {
     let mut table = Table::new();
-    table.set_header(["name", "role", "reaches", "ends", "revoked"]);
+    table.set_header(["name", "of", "role", "reaches", "ends", "revoked"]);
     for token in tokens.as_array().into_iter().flatten() {
-        let [name, role, expires, revoked] =
-            ["name", "role", "expires", "revoked"].map(|field| token[field].as_str().unwrap_or(""));
-        table.add_row([name, role, &words(&token["scope"]), expires, revoked]);
+        let [name, owner, role, expires, revoked] =
+            ["name", "owner", "role", "expires", "revoked"].map(|field| token[field].as_str().unwrap_or(""));
+        table.add_row([name, owner, role, &words(&token["scope"]), expires, revoked]);
     }
     table
 }

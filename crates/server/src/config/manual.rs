@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::section::Section;
-use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, Scan, Trail};
+use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, People, Scan, Trail};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
@@ -30,7 +30,8 @@ pub fn markdown() -> String {
          Made by `leadglass config manual` (`make docs`) from the types in `crates/server/src/config`; a test keeps it true.\n\n\
          One TOML file, named with `--config FILE`. Every key is optional. Unknown keys are refused.\n\
          No key switches TLS, authentication, sealing or the audit trail off.\n";
-    tables(begin, &sections())
+    let end = "\nIdentity providers are `[[oidc]]` tables: see [PEOPLE.md](PEOPLE.md).\n";
+    tables(begin, &sections()) + end
 }
 
 /// These sections as tables.
@@ -69,6 +70,7 @@ fn sections() -> Vec<Described> {
         described::<Dimse>("dimse"),
         described::<DicomWeb>("dicomweb"),
         described::<Trail>("trail"),
+        described::<People>("people"),
         described::<Log>("log"),
     ]
 }

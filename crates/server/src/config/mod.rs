@@ -10,6 +10,8 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod manual;
+pub mod oidc;
+pub mod people;
 pub mod scan;
 pub mod section;
 pub mod trail;
@@ -25,6 +27,8 @@ pub use dimse::Dimse;
 pub use limits::Limits;
 pub use listen::Listen;
 pub use log::Log;
+pub use oidc::Oidc;
+pub use people::People;
 pub use scan::Scan;
 pub use trail::Trail;
 
@@ -46,6 +50,11 @@ pub struct Config {
     pub dicomweb: DicomWeb,
     /// Where the trail goes.
     pub trail: Trail,
+    /// People.
+    pub people: People,
+    /// Identity providers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub oidc: Vec<Oidc>,
     /// The server's own log.
     pub log: Log,
     /// What was said on the command line, and cannot be said here.
@@ -117,9 +126,21 @@ impl Config {
         if self.listen.https.port() == self.listen.dicom.port() && self.listen.https.port() != 0 {
             return Err(ConfigError::SamePort);
         }
+        self.check_people()?;
         self.check_dimse()?;
         self.trail.check()?;
         self.check_ranges()
+    }
+
+    fn check_people(&self) -> Result<(), ConfigError> {
+        let flaw = self.people.flaw().or_else(|| self.oidc.iter().find_map(Oidc::flaw));
+        let mut names: Vec<&str> = self.oidc.iter().map(|provider| provider.name.as_str()).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
+        match flaw.or_else(|| twice.then(|| ("oidc.name", "is there twice".into()))) {
+            Some((key, reason)) => Err(ConfigError::OutOfRange { key, reason }),
+            None => Ok(()),
+        }
     }
 
     fn check_dimse(&self) -> Result<(), ConfigError> {

@@ -1,4 +1,5 @@
-//! Who asks: an API token in `Authorization: Bearer` (RFC 6750), nothing else.
+//! Who asks: an API token in `Authorization: Bearer` (RFC 6750), or the cookie of a person's
+//! session with a request that our own page made. Both at once are neither.
 //!
 //! Tokens in query strings and bodies are not looked at: they end up in logs.
 
@@ -11,17 +12,19 @@ use http::{HeaderMap, header};
 use leadglass_archive::{Credential, Door, Source};
 
 use super::{ClientAddress, Problem, WebState, manners};
+use crate::login::{cookie, same_origin};
 
 /// Lets a request pass with its [`leadglass_archive::Caller`] in its extensions, or answers
 /// 401, the same for every reason, before a byte of the body is read.
 pub async fn require_caller(
     State(state): State<WebState>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let source = source(&request)?;
-    let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
-    let credential = Credential::ApiToken(token.to_owned());
+    let (parts, body) = request.into_parts();
+    let credential = credential(&parts)?;
+    let mut request = Request::from_parts(parts, body);
     let caller = match state.archive().authenticate(source, credential).await {
         Ok(caller) => caller,
         Err(rejected) => {
@@ -37,6 +40,23 @@ pub async fn require_caller(
     Ok(response.map(|body| manners::hold(body, place)))
 }
 
+/// What is shown: a token or a cookie.
+fn credential(request: &http::request::Parts) -> Result<Credential, Problem> {
+    let headers = &request.headers;
+    let session = cookie::value(headers, cookie::SESSION);
+    match (headers.contains_key(header::AUTHORIZATION), session) {
+        (true, None) => {
+            let token = bearer(headers).ok_or_else(Problem::unauthenticated)?;
+            Ok(Credential::ApiToken(token.to_owned()))
+        }
+        (false, Some(secret)) => {
+            same_origin::check(request)?;
+            Ok(Credential::Session(secret.to_owned()))
+        }
+        _ => Err(Problem::unauthenticated()),
+    }
+}
+
 /// Where a request comes from, and through which door.
 pub(crate) fn source(request: &Request) -> Result<Source, Problem> {
     let extensions = request.extensions();
@@ -46,7 +66,7 @@ pub(crate) fn source(request: &Request) -> Result<Source, Problem> {
         return Err(Problem::internal("the listener did not say where the request came from"));
     };
     let path = request.uri().path();
-    let admin = ["/admin/", "/setup", "/metrics"].iter().any(|prefix| path.starts_with(prefix));
+    let admin = ["/admin/", "/setup", "/metrics", "/login", "/logout", "/account"].iter().any(|prefix| path.starts_with(prefix));
     Ok(Source { address: Some(address), door: if admin { Door::Admin } else { Door::DicomWeb } })
 }
 

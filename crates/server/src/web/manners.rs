@@ -26,7 +26,8 @@ use tracing::Instrument as _;
 use super::{Problem, WebState};
 use crate::study_names::StudyNames;
 
-/// Headers of every response. Pages, scripts and frames are out: this is an API.
+/// Headers of every response. Pages, scripts and frames are out: this is an API. The few pages
+/// there are bring a policy of their own.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
@@ -80,7 +81,7 @@ async fn accompany(State(study_names): State<StudyNames>, request: Request, next
     let mut response = next.run(request).instrument(span).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&line.id) {

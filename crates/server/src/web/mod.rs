@@ -3,7 +3,7 @@
 //! Who asks ([`authenticate`]), how refusals read ([`problem`]), what every response carries
 //! and what the log says of it ([`manners`]), and the router of all. Deliberately absent:
 //! sockets and TLS, which hand over requests with a [`ClientAddress`] in their extensions;
-//! cookies and sessions, which come with the web face.
+//! signing in, which is [`login`](crate::login)'s.
 
 pub mod authenticate;
 mod limits;
@@ -24,6 +24,7 @@ pub use limits::WebLimits;
 pub use problem::Problem;
 
 use crate::admin::certificates::IssueCertificate;
+use crate::login::LoginSettings;
 use crate::posture::Posture;
 use crate::study_names::StudyNames;
 use occupancy::Occupancy;
@@ -47,6 +48,8 @@ pub struct WebSettings {
     pub metrics: Option<PrometheusHandle>,
     /// Issues certificates to peers for `POST /admin/v1/peers`.
     pub certificates: Arc<dyn IssueCertificate>,
+    /// How people sign in.
+    pub login: LoginSettings,
     /// How studies are called in the log.
     pub study_names: StudyNames,
     /// Where the doors are, and what a stranger saw of them.
@@ -102,6 +105,10 @@ impl WebState {
         self.shared.settings.metrics.as_ref()
     }
 
+    pub(crate) fn login(&self) -> &LoginSettings {
+        &self.shared.settings.login
+    }
+
     pub(crate) fn posture(&self) -> &Posture {
         &self.shared.settings.posture
     }
@@ -123,14 +130,15 @@ impl WebState {
     }
 }
 
-/// Everything that answers over HTTPS. Without a known caller only liveness, readiness and,
-/// until it is done, setup answer; a path that does not exist asks for proof like any other.
+/// Everything that answers over HTTPS. Without a known caller only liveness, readiness, signing
+/// in and, until it is done, setup answer; a path that does not exist asks for proof like any other.
 pub fn router(state: WebState) -> Router {
     let known = Router::new()
         .merge(crate::dicomweb::router())
         .merge(crate::admin::router())
+        .merge(crate::login::router())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not that method"))
         .layer(axum::middleware::from_fn_with_state(state.clone(), authenticate::require_caller));
-    manners::around(known.merge(crate::admin::public_router()), &state).with_state(state)
+    manners::around(known.merge(crate::admin::public_router()).merge(crate::login::public_router()), &state).with_state(state)
 }

@@ -53,6 +53,7 @@ impl Server {
             metrics: None,
             certificates: Arc::new(PaperAuthority),
             study_names: StudyNames::new(b"a secret of the tests"),
+            login: leadglass::login::LoginSettings::default(),
             posture: Posture::new(Addresses::configured(&leadglass::config::Listen::default())),
         };
         let router = leadglass::web::router(WebState::new(settings));

@@ -1,0 +1,76 @@
+//! `[people]`: sessions of people and the name they reach the web face by.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use leadglass_archive::access::people::PeopleSettings;
+
+use super::section::section;
+
+section! {
+    /// People: where they reach the web face and how long they stay signed in. Who administers
+    /// needs a second factor, and everybody does where others could come; no key changes that.
+    pub struct People {
+        /// `https://NAME[:PORT]`, as people's browsers show it. Passkeys work under that name
+        /// alone, and identity providers send people back to it. Empty: `https://localhost` at the
+        /// port of `listen.https`.
+        pub public_url: String = String::new(),
+        /// Hours after which a session ends, however much it is used.
+        pub session_hours: u64 = 12,
+        /// Minutes without use after which a session ends.
+        pub idle_minutes: u64 = 15,
+        /// A file of breached passphrases beside the built-in list: SHA-1 in hexadecimal, one a
+        /// line, sorted, as Have I Been Pwned gives it out (a count after a colon is passed over).
+        /// Empty: none.
+        pub breached_sha1: PathBuf = PathBuf::new(),
+    }
+}
+
+impl People {
+    /// What is wrong with it.
+    pub(super) fn flaw(&self) -> Option<(&'static str, String)> {
+        if !self.public_url.is_empty() && host_of(&self.public_url).is_none() {
+            return Some(("people.public_url", "is https://NAME or https://NAME:PORT".into()));
+        }
+        if !(1..=24).contains(&self.session_hours) {
+            return Some(("people.session_hours", "is 1 to 24".into()));
+        }
+        if !(1..=60).contains(&self.idle_minutes) {
+            return Some(("people.idle_minutes", "is 1 to 60".into()));
+        }
+        None
+    }
+
+    /// As the archive knows it.
+    pub(crate) fn settings(&self, second_factor_for_all: bool) -> PeopleSettings {
+        let file = self.breached_sha1.clone();
+        PeopleSettings {
+            second_factor_for_all,
+            session: Duration::from_secs(self.session_hours * 3600),
+            idle: Duration::from_secs(self.idle_minutes * 60),
+            breached: (!file.as_os_str().is_empty()).then(|| crate::login::breached::list(file)),
+        }
+    }
+}
+
+/// The host of `https://NAME[:PORT]`.
+pub(crate) fn host_of(url: &str) -> Option<&str> {
+    let authority = url.strip_prefix("https://")?;
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "443"));
+    let plain = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
+    (!host.is_empty() && plain && port.parse::<u16>().is_ok_and(|port| port > 0)).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_name_is_a_plain_name_behind_https() {
+        assert_eq!(host_of("https://pacs.example"), Some("pacs.example"));
+        assert_eq!(host_of("https://localhost:8443"), Some("localhost"));
+        for hostile in ["", "http://pacs.example", "https://", "https://a/b", "https://a@b", "https://a:0", "https://A", "pacs"] {
+            assert_eq!(host_of(hostile), None, "{hostile}");
+        }
+    }
+}

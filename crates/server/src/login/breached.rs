@@ -1,0 +1,79 @@
+//! The administrator's list of breached passphrases: a sorted file, searched where it lies.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use leadglass_archive::access::people::Breached;
+
+/// Bytes of a line that cannot be longer: hash, colon, count.
+const LONGEST_LINE: u64 = 80;
+
+/// Whether something is in that file. A file that cannot be read has nothing in it, and says so
+/// in the log.
+pub(crate) fn list(path: PathBuf) -> Breached {
+    Arc::new(move |sum| match find(&path, &hex::encode_upper(sum)) {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::error!(%error, path = %path.display(), "the list of breached passphrases cannot be read");
+            false
+        }
+    })
+}
+
+/// Bisects the file by its bytes: from any byte the next line is found, and compared.
+fn find(path: &Path, wanted: &str) -> std::io::Result<bool> {
+    let mut file = BufReader::new(File::open(path)?);
+    let (mut low, mut high) = (0, file.get_ref().metadata()?.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match line_from(&mut file, middle)? {
+            Some(line) if line == wanted => return Ok(true),
+            Some(line) if line.as_str() < wanted => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(line_from(&mut file, low)?.is_some_and(|line| line == wanted))
+}
+
+/// The hash of the first line that begins at that byte or later.
+fn line_from(file: &mut BufReader<File>, at: u64) -> std::io::Result<Option<String>> {
+    use std::io::Read as _;
+    let mut line = Vec::new();
+    if at > 0 {
+        file.seek(SeekFrom::Start(at - 1))?;
+        file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        line.clear();
+    } else {
+        file.seek(SeekFrom::Start(0))?;
+    }
+    file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    let line = String::from_utf8_lossy(&line).trim().to_ascii_uppercase();
+    Ok((!line.is_empty()).then(|| line.split(':').next().unwrap_or_default().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_found_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sums");
+        let mut sums: Vec<String> = (0..500u32).map(|n| format!("{:040X}", u128::from(n) * 7_919_777_777)).collect();
+        sums.sort();
+        for text in [
+            sums.iter().map(|sum| format!("{sum}:3\r\n")).collect::<String>(),
+            sums.join("\n").to_lowercase(),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            for sum in &sums {
+                assert!(find(&path, sum).unwrap(), "{sum}");
+                assert!(!find(&path, &format!("{}F", &sum[..39])).unwrap() || sum.ends_with('F'));
+            }
+        }
+        std::fs::write(&path, "").unwrap();
+        assert!(!find(&path, &sums[0]).unwrap());
+    }
+}
