@@ -22,13 +22,8 @@ fn right(role: &str) -> Right {
 }
 
 async fn add(test: &TestArchive, name: &str, role: &str) -> String {
-    let new = NewUser {
-        name: name.into(),
-        display: None,
-        service: false,
-        rights: vec![right(role)],
-        patients: Vec::new(),
-    };
+    let new =
+        NewUser { name: name.into(), display: None, service: false, rights: vec![right(role)], patients: Vec::new() };
     test.archive().add_user(&test.host().await, new).await.unwrap().unwrap()
 }
 
@@ -257,7 +252,8 @@ async fn a_session_ends_by_idleness_by_its_time_and_by_whoever_ends_it() {
 
     let one = session(&test, "ada").await;
     let other = session(&test, "ada").await;
-    let (first, second) = (caller(&test, &one.secret, Door::Admin).await, caller(&test, &other.secret, Door::Admin).await);
+    let (first, second) =
+        (caller(&test, &one.secret, Door::Admin).await, caller(&test, &other.secret, Door::Admin).await);
     archive.sign_out(&first).await.unwrap();
     assert!(!archive.is_current(&first) && archive.is_current(&second));
     archive.end_sessions(&host, "ada").await.unwrap();

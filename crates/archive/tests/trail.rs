@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use leadglass_archive::administer::UserChange;
 use leadglass_archive::access::{Marked, Marks, Scope};
+use leadglass_archive::administer::UserChange;
 use leadglass_archive::administer::Verb;
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::{Purpose, SopReference};

@@ -67,9 +67,7 @@ fn recognize(
     match (credential, source.door) {
         (Credential::Host, Door::Host) if source.address.is_none() => Ok(("host operator".into(), vec![Proof::Host])),
         (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),
-        (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => {
-            token(registry, &secret, now)
-        }
+        (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => token(registry, &secret, now),
         (Credential::Session(secret), Door::DicomWeb | Door::Admin) => session(registry, &secret, source.door, now),
         (Credential::SetupCode(code), Door::Admin | Door::Host) => setup_code(registry, &code, now),
         (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse) => {

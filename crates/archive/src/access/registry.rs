@@ -63,7 +63,13 @@ impl Registry {
     /// Nobody, yet.
     pub(crate) fn new(people: &PeopleSettings, now: SystemTime) -> Registry {
         let state = State { second_factor_for_all: people.second_factor_for_all, ..State::default() };
-        Registry { state: RwLock::new(state), version: AtomicU64::new(0), used: Mutex::default(), opened: now, idle: people.idle }
+        Registry {
+            state: RwLock::new(state),
+            version: AtomicU64::new(0),
+            used: Mutex::default(),
+            opened: now,
+            idle: people.idle,
+        }
     }
 
     /// Takes one fact in, replacing the one of its kind and name.
@@ -302,9 +308,10 @@ impl Registry {
             let proof = Proof::Token { digest: digest.clone() };
             (token.name.clone(), "token", proof, Some(rfc3339(token.expires)))
         });
-        let users = state.users.values().map(|Held { fact: user, .. }| {
-            (user.name.clone(), "user", Proof::Owner { user: user.name.clone() }, None)
-        });
+        let users = state
+            .users
+            .values()
+            .map(|Held { fact: user, .. }| (user.name.clone(), "user", Proof::Owner { user: user.name.clone() }, None));
         let entitled = peers.chain(tokens).chain(users).filter_map(|(name, kind, proof, until)| {
             let rights = state.rights(&proof, now)?;
             let scopes = rights.iter().filter(|right| right.lives(now)).map(ToString::to_string).collect();

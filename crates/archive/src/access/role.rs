@@ -47,10 +47,10 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, AddUser, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken, DefineRole, EndSessions, Explain, FindDestination, IssueSetupCode,
-    ListEnvelopes, ListPeers, ListRoles, ListTokens, ListUsers, Mark, ReadAccount, ResetUser, SignIn, SignOut, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews,
-    ReadStatistics, ReadTrail, ReleaseBrake, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, Store, Verify,
-    WriteHostSecret,
+    AddPeer, AddUser, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken, DefineRole,
+    EndSessions, Explain, FindDestination, IssueSetupCode, ListEnvelopes, ListPeers, ListRoles, ListTokens, ListUsers,
+    Mark, ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake,
+    ResetUser, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, SignIn, SignOut, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -138,7 +138,18 @@ const POLICY: &[(Role, &[Operation])] = &[
     (Role::Sender, &[Store, Commit]),
     (
         Role::Auditor,
-        &[ListPeers, ListTokens, ListUsers, ListRoles, ReadMarks, Explain, ReadStatistics, ReadTrail, ReadQuarantine, Verify],
+        &[
+            ListPeers,
+            ListTokens,
+            ListUsers,
+            ListRoles,
+            ReadMarks,
+            Explain,
+            ReadStatistics,
+            ReadTrail,
+            ReadQuarantine,
+            Verify,
+        ],
     ),
     (
         Role::PrivacyOfficer,

@@ -174,12 +174,7 @@ impl Archive {
     }
 
     /// A user of that name who is not there yet.
-    pub(super) fn new_user(
-        &self,
-        name: &str,
-        display: Option<&str>,
-        rights: Vec<Right>,
-    ) -> Result<UserFact, Refused> {
+    pub(super) fn new_user(&self, name: &str, display: Option<&str>, rights: Vec<Right>) -> Result<UserFact, Refused> {
         let login = login_name(name).ok_or_else(|| {
             Refused::Invalid("a login name has 1 to 64 letters, digits and any of . _ - @ + ' and blanks".into())
         })?;

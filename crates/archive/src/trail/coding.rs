@@ -10,6 +10,7 @@ use crate::Operation;
 use crate::access::Door;
 
 const LOGIN: EventType = EventType("110122", "Login");
+const LOGOUT: EventType = EventType("110123", "Logout");
 const NODE: EventType = EventType("110126", "Node Authentication");
 const NETWORK: EventType = EventType("110128", "Network Configuration");
 const SECURITY: EventType = EventType("110129", "Security Configuration");
@@ -144,9 +145,7 @@ fn special(operation: Operation, entry: &Entry) -> Coding {
         Operation::Authenticate if entry.door == Door::Dimse && entry.outcome == Outcome::Refused => {
             of(EventId::SecurityAlert, Action::Execute, Some(NODE))
         }
-        Operation::Authenticate | Operation::SignIn => {
-            of(EventId::UserAuthentication, Action::Execute, Some(LOGIN))
-        }
+        Operation::Authenticate | Operation::SignIn => of(EventId::UserAuthentication, Action::Execute, Some(LOGIN)),
         Operation::SignOut => of(EventId::UserAuthentication, Action::Execute, Some(LOGOUT)),
         Operation::Store if entry.outcome == Outcome::Quarantined => {
             of(EventId::SecurityAlert, Action::Execute, Some(OBJECT))

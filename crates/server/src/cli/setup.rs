@@ -45,7 +45,8 @@ impl Setup {
         let path = format!("/admin/v1/users/{}/invitation", super::peer::percent(&self.admin));
         let (status, invited) = client.post(&path, Some(token), &serde_json::json!({})).await?;
         let invitation = invited["invitation"].as_str().filter(|_| status.is_success());
-        let invitation = invitation.context("the administrator is made, but not invited: `leadglass user reset` does that")?;
+        let invitation =
+            invitation.context("the administrator is made, but not invited: `leadglass user reset` does that")?;
         self.hand_over(output, token, invitation, serving.https.port())?;
         Ok(Exit::Done)
     }

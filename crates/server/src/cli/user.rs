@@ -135,7 +135,10 @@ impl User {
                 rights.put_into(&mut request);
                 let answer = connection.api()?.post("/admin/v1/users", &Value::Object(request)).await?;
                 if service {
-                    output.say(&answer, format!("{name} is there; `leadglass token create --owner {name}` makes its tokens"))?;
+                    output.say(
+                        &answer,
+                        format!("{name} is there; `leadglass token create --owner {name}` makes its tokens"),
+                    )?;
                 } else {
                     hand_over(output, &answer, out.as_deref())?;
                 }

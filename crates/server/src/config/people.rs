@@ -69,7 +69,9 @@ mod tests {
     fn a_public_name_is_a_plain_name_behind_https() {
         assert_eq!(host_of("https://pacs.example"), Some("pacs.example"));
         assert_eq!(host_of("https://localhost:8443"), Some("localhost"));
-        for hostile in ["", "http://pacs.example", "https://", "https://a/b", "https://a@b", "https://a:0", "https://A", "pacs"] {
+        for hostile in
+            ["", "http://pacs.example", "https://", "https://a/b", "https://a@b", "https://a:0", "https://A", "pacs"]
+        {
             assert_eq!(host_of(hostile), None, "{hostile}");
         }
     }

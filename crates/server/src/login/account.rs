@@ -7,29 +7,27 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use http::StatusCode;
 use leadglass_archive::Caller;
-use leadglass_archive::access::people::account::Changed;
 use leadglass_archive::access::people::passkey::NewPasskey;
-use leadglass_archive::access::people::{Account, OwnFactor, TotpEnrolment};
+use leadglass_archive::access::people::{Account, Changed, OwnFactor, TotpEnrolment};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::sign_in::party;
-use super::{Refusing, cookie};
+use super::{Refusing, Secret, cookie};
 use crate::admin::Body;
 use crate::web::{Problem, WebState};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassphrase {
-    old: Zeroizing<String>,
-    new: Zeroizing<String>,
+    old: Secret,
+    new: Secret,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TotpCode {
     ticket: String,
-    code: Zeroizing<String>,
+    code: Secret,
 }
 
 #[derive(serde::Deserialize)]

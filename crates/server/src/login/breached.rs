@@ -63,10 +63,8 @@ mod tests {
         let path = folder.path().join("sums");
         let mut sums: Vec<String> = (0..500u32).map(|n| format!("{:040X}", u128::from(n) * 7_919_777_777)).collect();
         sums.sort();
-        for text in [
-            sums.iter().map(|sum| format!("{sum}:3\r\n")).collect::<String>(),
-            sums.join("\n").to_lowercase(),
-        ] {
+        for text in [sums.iter().map(|sum| format!("{sum}:3\r\n")).collect::<String>(), sums.join("\n").to_lowercase()]
+        {
             std::fs::write(&path, text).unwrap();
             for sum in &sums {
                 assert!(find(&path, sum).unwrap(), "{sum}");

@@ -91,6 +91,25 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/account/v1/sessions", delete(account::end_other_sessions))
 }
 
+/// A text that somebody showed: wiped when dropped, never printed.
+#[derive(serde::Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct Secret(zeroize::Zeroizing<String>);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Secret {
+        Secret(text.into())
+    }
+}
+
+impl std::ops::Deref for Secret {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// How a sign-in is refused: one table.
 pub(crate) struct Refusal(SignInRefused);
 
@@ -110,7 +129,8 @@ impl IntoResponse for Refusal {
         };
         match self.0 {
             SignInRefused::Wrong => {
-                Problem::new(StatusCode::UNAUTHORIZED, "that is not right: look at name, passphrase and code").into_response()
+                Problem::new(StatusCode::UNAUTHORIZED, "that is not right: look at name, passphrase and code")
+                    .into_response()
             }
             SignInRefused::TooMany(how_long) => wait(how_long.as_secs() + 1),
             SignInRefused::Busy => wait(1),

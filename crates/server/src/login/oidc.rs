@@ -99,10 +99,7 @@ impl Providers {
 }
 
 /// `GET /login/oidc/{name}`: sends the browser to the provider.
-pub(super) async fn begin(
-    State(state): State<WebState>,
-    Path(name): Path<String>,
-) -> Result<Response, Problem> {
+pub(super) async fn begin(State(state): State<WebState>, Path(name): Path<String>) -> Result<Response, Problem> {
     let providers = &state.login().providers;
     let provider = providers.find(&name)?;
     let drawn = || random().ok_or_else(|| Problem::internal("the operating system gives no random bytes"));

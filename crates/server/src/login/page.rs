@@ -15,63 +15,71 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// `GET /login`.
 pub(super) async fn login(State(state): State<WebState>) -> Response {
     let providers = state.login().providers.names();
-    page("Sign in", "login", &html! {
-        form #passphrase {
-            label { "User name " input name="name" autocomplete="username" required; }
-            label { "Passphrase " input name="passphrase" type="password" autocomplete="current-password" required; }
-            button { "Sign in" }
-        }
-        form #code hidden {
-            label { "Code of your app, or a recovery code " input name="code" autocomplete="one-time-code" required; }
-            button { "Go on" }
-        }
-        p { button #passkey type="button" { "Sign in with a passkey" } }
-        @for name in providers {
-            p { a href={ (state.login().origin) "/login/oidc/" (name) } { "Sign in with " (name) } }
-        }
-        details {
-            summary { "I have an invitation" }
-            form #invitation {
+    page(
+        "Sign in",
+        "login",
+        &html! {
+            form #passphrase {
                 label { "User name " input name="name" autocomplete="username" required; }
-                label { "Invitation " input name="invitation" autocomplete="off" required; }
-                label { "New passphrase, 15 characters or more " input name="passphrase" type="password" autocomplete="new-password" required; }
-                button { "Begin" }
+                label { "Passphrase " input name="passphrase" type="password" autocomplete="current-password" required; }
+                button { "Sign in" }
             }
-        }
-    })
+            form #code hidden {
+                label { "Code of your app, or a recovery code " input name="code" autocomplete="one-time-code" required; }
+                button { "Go on" }
+            }
+            p { button #passkey type="button" { "Sign in with a passkey" } }
+            @for name in providers {
+                p { a href={ (state.login().origin) "/login/oidc/" (name) } { "Sign in with " (name) } }
+            }
+            details {
+                summary { "I have an invitation" }
+                form #invitation {
+                    label { "User name " input name="name" autocomplete="username" required; }
+                    label { "Invitation " input name="invitation" autocomplete="off" required; }
+                    label { "New passphrase, 15 characters or more " input name="passphrase" type="password" autocomplete="new-password" required; }
+                    button { "Begin" }
+                }
+            }
+        },
+    )
 }
 
 /// `GET /account`.
 pub(super) async fn account() -> Response {
-    page("Account", "account", &html! {
-        p #due hidden { "A second factor is due: until one is enrolled you can do nothing else." }
-        dl #who {}
-        h2 { "App for one-time codes" }
-        p { button #totp-begin type="button" { "Enrol an app" } }
-        form #totp hidden {
-            p { "Type this into the app: " code #totp-secret {} }
-            label { "Its code now " input name="code" autocomplete="one-time-code" required; }
-            button { "Confirm" }
-        }
-        h2 { "Passkeys" }
-        ul #passkeys {}
-        form #new-passkey {
-            label { "Name of the new one " input name="name" required; }
-            button { "Enrol a passkey" }
-        }
-        h2 { "Recovery codes" }
-        p { "Each is good once when a second factor is lost. Shown once: print them." }
-        pre #recovery {}
-        h2 { "Passphrase" }
-        form #change {
-            label { "Old " input name="old" type="password" autocomplete="current-password" required; }
-            label { "New " input name="new" type="password" autocomplete="new-password" required; }
-            button { "Change" }
-        }
-        h2 { "Sessions" }
-        ul #sessions {}
-        p { button #others type="button" { "End all others" } " " button #logout type="button" { "Sign out" } }
-    })
+    page(
+        "Account",
+        "account",
+        &html! {
+            p #due hidden { "A second factor is due: until one is enrolled you can do nothing else." }
+            dl #who {}
+            h2 { "App for one-time codes" }
+            p { button #totp-begin type="button" { "Enrol an app" } }
+            form #totp hidden {
+                p { "Type this into the app: " code #totp-secret {} }
+                label { "Its code now " input name="code" autocomplete="one-time-code" required; }
+                button { "Confirm" }
+            }
+            h2 { "Passkeys" }
+            ul #passkeys {}
+            form #new-passkey {
+                label { "Name of the new one " input name="name" required; }
+                button { "Enrol a passkey" }
+            }
+            h2 { "Recovery codes" }
+            p { "Each is good once when a second factor is lost. Shown once: print them." }
+            pre #recovery {}
+            h2 { "Passphrase" }
+            form #change {
+                label { "Old " input name="old" type="password" autocomplete="current-password" required; }
+                label { "New " input name="new" type="password" autocomplete="new-password" required; }
+                button { "Change" }
+            }
+            h2 { "Sessions" }
+            ul #sessions {}
+            p { button #others type="button" { "End all others" } " " button #logout type="button" { "Sign out" } }
+        },
+    )
 }
 
 /// `GET /login/app.js`.

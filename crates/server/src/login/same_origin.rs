@@ -21,7 +21,9 @@ pub(crate) fn check(request: &Parts) -> Result<(), Problem> {
     let mut origins = request.headers.get_all(header::ORIGIN).iter();
     let origin = match (origins.next(), origins.next()) {
         (None, _) => safe,
-        (Some(origin), None) => authority(request).is_some_and(|ours| origin.as_bytes() == format!("https://{ours}").as_bytes()),
+        (Some(origin), None) => {
+            authority(request).is_some_and(|ours| origin.as_bytes() == format!("https://{ours}").as_bytes())
+        }
         _ => false,
     };
     if site && origin { Ok(()) } else { Err(Problem::new(http::StatusCode::FORBIDDEN, "not from this page")) }
@@ -34,7 +36,9 @@ fn authority(request: &Parts) -> Option<&str> {
     match (request.uri.authority(), hosts.next(), hosts.next()) {
         (Some(authority), None, _) => Some(authority.as_str()),
         (None, Some(host), None) => host.to_str().ok(),
-        (Some(authority), Some(host), None) if host.as_bytes() == authority.as_str().as_bytes() => Some(authority.as_str()),
+        (Some(authority), Some(host), None) if host.as_bytes() == authority.as_str().as_bytes() => {
+            Some(authority.as_str())
+        }
         _ => None,
     }
 }

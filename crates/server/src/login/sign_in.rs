@@ -9,9 +9,8 @@ use leadglass_archive::Source;
 use leadglass_archive::access::people::passkey::Assertion;
 use leadglass_archive::access::people::{NewSession, RelyingParty, SignIn, SignInRefused};
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::{Refusing, cookie, same_origin};
+use super::{Refusing, Secret, cookie, same_origin};
 use crate::admin::Body;
 use crate::web::authenticate::source;
 use crate::web::{Problem, WebState};
@@ -20,21 +19,21 @@ use crate::web::{Problem, WebState};
 #[serde(deny_unknown_fields)]
 struct Passphrase {
     name: String,
-    passphrase: Zeroizing<String>,
+    passphrase: Secret,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Code {
-    code: Zeroizing<String>,
+    code: Secret,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Invitation {
     name: String,
-    invitation: Zeroizing<String>,
-    passphrase: Zeroizing<String>,
+    invitation: Secret,
+    passphrase: Secret,
 }
 
 /// `{"name", "passphrase"}`: the first step.

@@ -16,11 +16,7 @@ use crate::login::{cookie, same_origin};
 
 /// Lets a request pass with its [`leadglass_archive::Caller`] in its extensions, or answers
 /// 401, the same for every reason, before a byte of the body is read.
-pub async fn require_caller(
-    State(state): State<WebState>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+pub async fn require_caller(State(state): State<WebState>, request: Request, next: Next) -> Result<Response, Problem> {
     let source = source(&request)?;
     let (parts, body) = request.into_parts();
     let credential = credential(&parts)?;
@@ -66,7 +62,9 @@ pub(crate) fn source(request: &Request) -> Result<Source, Problem> {
         return Err(Problem::internal("the listener did not say where the request came from"));
     };
     let path = request.uri().path();
-    let admin = ["/admin/", "/setup", "/metrics", "/login", "/logout", "/account"].iter().any(|prefix| path.starts_with(prefix));
+    let admin = ["/admin/", "/setup", "/metrics", "/login", "/logout", "/account"]
+        .iter()
+        .any(|prefix| path.starts_with(prefix));
     Ok(Source { address: Some(address), door: if admin { Door::Admin } else { Door::DicomWeb } })
 }
 

@@ -140,5 +140,6 @@ pub fn router(state: WebState) -> Router {
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not that method"))
         .layer(axum::middleware::from_fn_with_state(state.clone(), authenticate::require_caller));
-    manners::around(known.merge(crate::admin::public_router()).merge(crate::login::public_router()), &state).with_state(state)
+    manners::around(known.merge(crate::admin::public_router()).merge(crate::login::public_router()), &state)
+        .with_state(state)
 }

@@ -113,12 +113,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`SignInRefused`]; [`Refused::Invalid`] for a new one that is short or common.
-    pub async fn change_passphrase(
-        &self,
-        caller: &Caller,
-        old: &str,
-        new: &str,
-    ) -> Result<Changed, SignInRefused> {
+    pub async fn change_passphrase(&self, caller: &Caller, old: &str, new: &str) -> Result<Changed, SignInRefused> {
         let source = Source { address: caller.address(), door: caller.door() };
         let (user, ..) = self.own(caller)?;
         self.take_try(&source, &user.name)?;

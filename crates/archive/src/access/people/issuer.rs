@@ -92,7 +92,6 @@ impl Archive {
         token: &str,
         nonce: &str,
     ) -> Result<SignIn, SignInRefused> {
-        self.take_try(source, "")?;
         let verified = self.inner.people.issuers.read().verified(|known| known == name, token, Some(nonce), self.now());
         let Ok((issuer, claims)) = verified else {
             return Err(self.turned_away(source, "an ID token that is not believed"));
@@ -150,7 +149,8 @@ impl Archive {
             // Rights of before are worth nothing in sessions of before.
             let mut sessions = self.inner.registry.sessions(&name);
             sessions.sessions.clear();
-            let change = Change::PersonChanged { user: Some(Box::new(user.clone())), sessions: Some(Box::new(sessions)) };
+            let change =
+                Change::PersonChanged { user: Some(Box::new(user.clone())), sessions: Some(Box::new(sessions)) };
             Ok((Some(change), user))
         });
         match made.await {

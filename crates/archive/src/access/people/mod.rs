@@ -22,11 +22,11 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use account::{Account, OwnFactor, TotpEnrolment};
+pub use account::{Account, Changed, OwnFactor, TotpEnrolment};
 pub use issuer::{GroupRule, TrustedIssuer};
 pub use passkey::RelyingParty;
 pub use session::{Factor, SessionView};
-pub use sign_in::{NewSession, SignIn, SignInRefused};
+pub use sign_in::{NewSession, PasskeyChallenge, SignIn, SignInRefused};
 
 use super::Right;
 
@@ -164,7 +164,9 @@ mod tests {
     fn login_names_are_compared_without_regard_to_case_width_and_padding() {
         assert_eq!(login_name("  Ada.Lovelace "), Some("ada.lovelace".into()));
         assert_eq!(login_name("ＡＤＡ"), Some("ada".into()));
-        for hostile in ["", " ", "a\nb", "a\u{202e}b", "a/b", "a\\b", "<a>", "\u{1b}[31m", &"a".repeat(65), &"ß".repeat(5000)] {
+        for hostile in
+            ["", " ", "a\nb", "a\u{202e}b", "a/b", "a\\b", "<a>", "\u{1b}[31m", &"a".repeat(65), &"ß".repeat(5000)]
+        {
             assert_eq!(login_name(hostile), None, "{hostile:?}");
         }
     }

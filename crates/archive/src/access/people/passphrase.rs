@@ -198,7 +198,9 @@ mod tests {
         for text in ["", "short", "fourteen chars", &"x7!".repeat(43), &"a".repeat(100_000)] {
             assert_eq!(check(text), Err(Unfit::Length), "{}", text.len());
         }
-        for text in ["passwordpassword", "aaaaaaaaaaaaaaaaaaaa", "123456789012345", "qwertyuiopasdfgh", "adaadaadaadaada"] {
+        for text in
+            ["passwordpassword", "aaaaaaaaaaaaaaaaaaaa", "123456789012345", "qwertyuiopasdfgh", "adaadaadaadaada"]
+        {
             assert_eq!(check(text), Err(Unfit::Common), "{text}");
         }
         let all: Breached = Arc::new(|sum| hex::encode(sum) == "abf7aad6438836dbe526aa231abde2d0eef74d42");

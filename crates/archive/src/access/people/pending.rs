@@ -33,27 +33,34 @@ pub(crate) enum Begun {
 #[derive(Default)]
 pub(crate) struct Pending {
     begun: HashMap<String, (SystemTime, Begun)>,
+    /// What anybody can begin, apart: a flood of it pushes out nothing else.
+    by_anybody: HashMap<String, (SystemTime, Begun)>,
 }
 
 impl Pending {
     /// Begins it; the ticket to go on with.
     pub(crate) fn begin(&mut self, what: Begun, now: SystemTime) -> Option<String> {
-        if self.begun.len() >= MOST {
-            self.begun.retain(|_, (since, _)| is_open(*since, now));
+        let begun = match what {
+            Begun::PasskeySignIn { .. } => &mut self.by_anybody,
+            _ => &mut self.begun,
+        };
+        if begun.len() >= MOST {
+            begun.retain(|_, (since, _)| is_open(*since, now));
         }
-        if self.begun.len() >= MOST
-            && let Some(oldest) = self.begun.iter().min_by_key(|(_, (since, _))| *since).map(|(ticket, _)| ticket.clone())
+        if begun.len() >= MOST
+            && let Some(oldest) = begun.iter().min_by_key(|(_, (since, _))| *since).map(|(ticket, _)| ticket.clone())
         {
-            self.begun.remove(&oldest);
+            begun.remove(&oldest);
         }
         let ticket = fresh_ticket()?;
-        self.begun.insert(sha256_hex(ticket.as_bytes()), (now, what));
+        begun.insert(sha256_hex(ticket.as_bytes()), (now, what));
         Some(ticket)
     }
 
     /// What was begun under that ticket, which is over with this.
     pub(crate) fn take(&mut self, ticket: &str, now: SystemTime) -> Option<Begun> {
-        let (since, what) = self.begun.remove(&sha256_hex(ticket.as_bytes()))?;
+        let digest = sha256_hex(ticket.as_bytes());
+        let (since, what) = self.begun.remove(&digest).or_else(|| self.by_anybody.remove(&digest))?;
         is_open(since, now).then_some(what)
     }
 

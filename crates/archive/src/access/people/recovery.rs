@@ -23,7 +23,8 @@ pub(crate) fn digest(code: &str) -> Option<String> {
     if code.len() > 64 {
         return None;
     }
-    let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
+    let code: String =
+        code.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
     (code.len() == LENGTH && code.bytes().all(|letter| LETTERS.contains(&letter))).then(|| sha256_hex(code.as_bytes()))
 }
 

@@ -162,7 +162,9 @@ mod tests {
         for factors in [&[Passkey][..], &[IssuerTwice], &[Passphrase, Totp], &[Issuer, Totp], &[Passphrase, Recovery]] {
             assert!(session(factors).is_strong(), "{factors:?}");
         }
-        for factors in [&[][..], &[Passphrase], &[Invitation], &[Issuer], &[Totp], &[Totp, Recovery], &[Passphrase, Issuer]] {
+        for factors in
+            [&[][..], &[Passphrase], &[Invitation], &[Issuer], &[Totp], &[Totp, Recovery], &[Passphrase, Issuer]]
+        {
             assert!(!session(factors).is_strong(), "{factors:?}");
         }
     }

@@ -170,7 +170,8 @@ impl Archive {
     /// # Errors
     /// [`SignInRefused::TooMany`].
     pub fn passkey_challenge(&self, source: &Source) -> Result<PasskeyChallenge, SignInRefused> {
-        self.take_try(source, "")?;
+        let taken = self.inner.people.throttle.lock().take_challenge(source.address, self.now_ms());
+        taken.map_err(SignInRefused::TooMany)?;
         let challenge = passkey::challenge().ok_or_else(no_randomness)?;
         let begun = Begun::PasskeySignIn { challenge: challenge.clone() };
         let ticket = self.inner.people.pending.lock().begin(begun, self.inner.clock.now()).ok_or_else(no_randomness)?;
@@ -283,13 +284,16 @@ impl Archive {
         let network = throttle::network(source.address);
         // Without an account there is none to be locked out of.
         let familiar = account.is_empty() || self.inner.registry.sessions(account).networks.contains(&network);
-        let now = self.inner.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX / 2);
-        let taken = self.inner.people.throttle.lock().take(account, source.address, familiar, now_ms);
+        let taken = self.inner.people.throttle.lock().take(account, source.address, familiar, self.now_ms());
         taken.map_err(|wait| {
             self.turned_away(source, "too many tries");
             SignInRefused::TooMany(wait)
         })
+    }
+
+    fn now_ms(&self) -> u64 {
+        let now = self.inner.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX / 2)
     }
 
     /// Counts somebody who was turned away, and says what they are told.

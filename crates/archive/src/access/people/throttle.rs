@@ -23,6 +23,8 @@ struct Rate {
 
 const PAIR: Rate = Rate { most: 10, every_ms: 6_000 };
 const ADDRESS: Rate = Rate { most: 30, every_ms: 2_000 };
+/// Challenges ask for no account and can be guessed by nobody: many people share an address.
+const CHALLENGE: Rate = Rate { most: 120, every_ms: 500 };
 const ACCOUNT: Rate = Rate { most: 100, every_ms: 6_000 };
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -30,6 +32,7 @@ enum Key {
     Pair(String, String),
     Address(String),
     Account(String),
+    Challenge(String),
 }
 
 /// When a bucket is full again, milliseconds; it holds as many tries less as that is away.
@@ -64,6 +67,20 @@ impl Throttle {
             *full_at = (*full_at).max(now_ms) + rate.every_ms;
         }
         Ok(())
+    }
+
+    /// Takes a challenge for somebody at that address, or says how long to wait.
+    pub(crate) fn take_challenge(&mut self, address: Option<IpAddr>, now_ms: u64) -> Result<(), Duration> {
+        let key = Key::Challenge(network(address));
+        match self.wait(&key, CHALLENGE, now_ms) {
+            0 => {
+                self.make_room(now_ms);
+                let full_at = self.full_at.entry(key).or_insert(now_ms);
+                *full_at = (*full_at).max(now_ms) + CHALLENGE.every_ms;
+                Ok(())
+            }
+            wait => Err(Duration::from_millis(wait)),
+        }
     }
 
     /// The try was right: what the account's owner mistyped there before is forgotten.
@@ -118,6 +135,7 @@ mod tests {
         let tries = (0..60_000 * minutes).step_by(100);
         let taken = tries.filter(|now| throttle.take("ada", address(1), false, *now).is_ok()).count();
         assert!((190..=210).contains(&taken), "{taken}");
+        let _ = throttle.take("ada", address(1), false, 60_000 * minutes);
         let wait = throttle.take("ada", address(1), false, 60_000 * minutes).unwrap_err();
         assert!(wait <= Duration::from_secs(6), "{wait:?}");
     }

@@ -56,7 +56,8 @@ fn code(secret: &[u8], step: u64) -> String {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn code_at(base32: &str, now: SystemTime) -> String {
     let value = |letter: u8| BASE32.iter().position(|known| *known == letter).unwrap_or(0);
-    let bits: Vec<usize> = base32.bytes().flat_map(|letter| (0..5).rev().map(move |bit| value(letter) >> bit & 1)).collect();
+    let bits: Vec<usize> =
+        base32.bytes().flat_map(|letter| (0..5).rev().map(move |bit| value(letter) >> bit & 1)).collect();
     let byte = |eight: &[usize]| eight.iter().fold(0u8, |byte, bit| byte << 1 | u8::from(*bit == 1));
     let secret: Vec<u8> = bits.chunks_exact(8).map(byte).collect();
     code(&secret, now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()) / STEP)

@@ -18,7 +18,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an answer.
 const ANSWER_BYTES: usize = 256 << 10;
 /// Where Linux distributions keep the authorities that the system believes.
-const SYSTEM_ROOTS: &[&str] = &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+const SYSTEM_ROOTS: &[&str] =
+    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +59,8 @@ impl Fetch {
         if roots.is_empty() {
             return Err(std::io::Error::other("no authority's certificate to believe an identity provider by"));
         }
-        let builder = rustls::ClientConfig::builder_with_provider(crate::tls::provider());
-        let builder = builder.with_protocol_versions(crate::tls::VERSIONS).map_err(std::io::Error::other)?;
+        let builder = rustls::ClientConfig::builder_with_provider(crate::tls::provider::provider());
+        let builder = builder.with_protocol_versions(crate::tls::provider::VERSIONS).map_err(std::io::Error::other)?;
         let config = builder.with_root_certificates(roots).with_no_client_auth();
         Ok(Fetch { tls: TlsConnector::from(Arc::new(config)), hosts })
     }

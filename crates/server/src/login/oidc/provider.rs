@@ -14,8 +14,9 @@ use crate::config::oidc::Oidc;
 
 /// How long it is believed where a provider answers.
 const DISCOVERED: Duration = Duration::from_secs(3600);
-/// How often keys are fetched at most, whatever tokens name.
-const KEYS_EACH: Duration = Duration::from_secs(30);
+/// How often keys are fetched at most, whatever tokens name: so many times in so long.
+const KEYS_MOST: usize = 4;
+const KEYS_WITHIN: Duration = Duration::from_secs(120);
 
 /// A provider.
 pub(super) struct Provider {
@@ -23,7 +24,7 @@ pub(super) struct Provider {
     secret: Option<Zeroizing<String>>,
     fetch: Fetch,
     discovered: Mutex<Option<(SystemTime, Endpoints)>>,
-    keys_fetched: Mutex<Option<SystemTime>>,
+    keys_fetched: Mutex<Vec<SystemTime>>,
 }
 
 /// Where it answers (OpenID Connect Discovery 3).
@@ -122,10 +123,11 @@ impl Provider {
     pub(super) async fn keys(&self, now: SystemTime) -> Result<Option<KeySet>, FetchError> {
         {
             let mut fetched = self.keys_fetched.lock();
-            if fetched.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < KEYS_EACH)) {
+            fetched.retain(|at| now.duration_since(*at).is_ok_and(|age| age < KEYS_WITHIN));
+            if fetched.len() >= KEYS_MOST {
                 return Ok(None);
             }
-            *fetched = Some(now);
+            fetched.push(now);
         }
         let at = self.discovered(now).await?;
         let keys = self.fetch.get(&at.jwks_uri).await?;

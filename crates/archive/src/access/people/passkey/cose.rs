@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn lengths_that_lie_are_no_key() {
-        for hex in ["", "a5", "bb7fffffffffffffff", "a1015bffffffffffffffff", "a10158ff", "bf0102ff", "a2010203260000"] {
+        for hex in ["", "a5", "bb7fffffffffffffff", "a1015bffffffffffffffff", "a10158ff", "bf0102ff", "a2010203260000"]
+        {
             assert!(key(&hex::decode(hex).unwrap()).is_none(), "{hex}");
         }
     }

@@ -28,7 +28,13 @@ impl Authenticator {
 
     fn create(&self, id: &str, flags: u8, client_data: String) -> NewPasskey {
         let point = self.key.public_key().as_ref();
-        let key = [&hex::decode("a50102032620012158 20".replace(' ', "")).unwrap(), &point[1..33], &[0x22, 0x58, 0x20], &point[33..]].concat();
+        let key = [
+            &hex::decode("a50102032620012158 20".replace(' ', "")).unwrap(),
+            &point[1..33],
+            &[0x22, 0x58, 0x20],
+            &point[33..],
+        ]
+        .concat();
         let data = [self.data(id, flags), vec![0; 16], vec![0, 4], b"cred".to_vec(), key].concat();
         NewPasskey { client_data, authenticator_data: URL_SAFE_NO_PAD.encode(data) }
     }

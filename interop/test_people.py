@@ -1,0 +1,259 @@
+"""People at the door, as browsers and as those who pretend to be one."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+
+from leadglass import free_port
+from people import PASSPHRASE, SESSION, Browser, add, enrol, fresh_name, person, totp
+
+FULL = os.environ.get("LEADGLASS_FULL") == "1"
+QIDO = "/dicom-web/studies?limit=1"
+
+
+def test_an_invitation_a_passphrase_and_a_code(empty_archive):
+    name = fresh_name("ada")
+    browser = person(empty_archive, name, "--role", "reader")
+    assert browser.ask("GET", QIDO).status_code in (200, 204)
+    by_invitation = browser.secret
+    secret, recovery = enrol(browser)
+    assert browser.secret != by_invitation, "fixation: another factor, another secret"
+    stale = Browser(empty_archive)
+    stale.cookies.set(SESSION, by_invitation)
+    assert stale.ask("GET", QIDO).status_code == 401
+
+    again = Browser(empty_archive)
+    first = again.sign_in(name)
+    assert first.status_code == 200 and first.json()["second_factor"]["code"], first.text
+    assert again.secret is None and again.ask("GET", QIDO).status_code == 401, "one factor is none"
+    used = totp(secret)
+    assert again.ask("POST", "/login/code", {"code": used}).status_code == 401, "the code that enrolled, again"
+    fresh = totp(secret, time.time() + 30)
+    assert again.ask("POST", "/login/code", {"code": fresh}).status_code == 200
+    assert again.ask("GET", QIDO).status_code in (200, 204)
+    replaying = Browser(empty_archive)
+    replaying.sign_in(name)
+    assert replaying.ask("POST", "/login/code", {"code": fresh}).status_code == 401, "replayed"
+    assert replaying.ask("POST", "/login/code", {"code": recovery[0]}).status_code == 200
+    once = Browser(empty_archive)
+    once.sign_in(name)
+    assert once.ask("POST", "/login/code", {"code": recovery[0]}).status_code == 401, "good once"
+
+
+def test_who_administers_does_nothing_with_one_factor(empty_archive):
+    browser = person(empty_archive, fresh_name("root"), "--role", "administrator")
+    for path in ("/admin/v1/users", "/admin/v1/peers", "/admin/v1/trail", "/metrics"):
+        assert browser.ask("GET", path).status_code == 403, path
+    assert browser.ask("GET", QIDO).status_code == 403
+    assert browser.ask("GET", "/account/v1").json()["second_factor_due"]
+    enrol(browser)
+    assert browser.ask("GET", "/admin/v1/users").status_code == 200
+
+
+def test_the_cookie_is_for_this_host_and_no_script(empty_archive):
+    name = fresh_name("ada")
+    person(empty_archive, name, "--role", "reader")
+    answer = Browser(empty_archive).sign_in(name)
+    cookie = next(line for line in answer.raw.headers.getlist("set-cookie") if line.startswith(SESSION))
+    parts = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"path=/", "secure", "httponly", "samesite=strict"} <= parts
+    assert not any(part.startswith("domain") for part in parts)
+    assert len(cookie.split(";")[0]) >= len(SESSION) + 1 + 43
+    assert "no-store" in answer.headers["cache-control"]
+    page = Browser(empty_archive).ask("GET", "/login")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "script-src 'self'" in policy
+    assert "<script>" not in page.text and " on" + "click" not in page.text and "style=" not in page.text
+
+
+UNSAFE = [
+    ("POST", "/logout"), ("POST", "/account/v1/totp"), ("POST", "/account/v1/passphrase"),
+    ("POST", "/account/v1/passkeys/challenge"), ("POST", "/account/v1/recovery-codes"),
+    ("DELETE", "/account/v1/sessions"), ("DELETE", "/account/v1/totp"), ("POST", "/admin/v1/users"),
+    ("PATCH", "/admin/v1/users/ada"), ("DELETE", "/admin/v1/peers/CT1"), ("POST", "/admin/v1/tokens"),
+    ("POST", "/dicom-web/studies"), ("POST", "/login/passphrase"), ("POST", "/login/code"),
+    ("POST", "/login/invitation"), ("POST", "/login/passkey/challenge"), ("POST", "/login/passkey"),
+]
+
+
+@pytest.mark.parametrize("method, path", UNSAFE)
+def test_no_other_page_causes_anything(empty_archive, forged_pages, method, path):
+    browser, forgeries = forged_pages
+    for headers in forgeries:
+        answer = browser.ask(method, path, {}, headers=headers)
+        assert answer.status_code == 403, (headers, answer.status_code)
+    assert browser.ask("GET", QIDO).status_code in (200, 204), "and the session goes on"
+
+
+@pytest.fixture(scope="module")
+def forged_pages(empty_archive):
+    browser = person(empty_archive, fresh_name("ada"), "--role", "reader")
+    evil = "https://evil.example"
+    return browser, [
+        {"origin": evil, "sec-fetch-site": "cross-site"}, {"origin": evil, "sec-fetch-site": None},
+        {"origin": None, "sec-fetch-site": None}, {"origin": "null", "sec-fetch-site": None},
+        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"},
+        {"origin": empty_archive.https + ".evil.example"}, {"origin": empty_archive.https.replace("https", "http")},
+    ]
+
+
+def test_a_cookie_and_a_token_are_neither(empty_archive):
+    browser = person(empty_archive, fresh_name("ada"), "--role", "reader")
+    headers = {"authorization": f"Bearer {empty_archive.token}"}
+    assert browser.ask("GET", QIDO, headers=headers).status_code == 401
+    browser.cookies.clear()
+    assert browser.ask("GET", QIDO, headers=headers).status_code in (200, 204)
+    assert browser.ask("GET", QIDO, headers={"sec-fetch-site": "cross-site"}).status_code == 401
+    fixed = Browser(empty_archive)
+    fixed.cookies.set(SESSION, "lgw_" + "A" * 43)
+    assert fixed.ask("GET", QIDO).status_code == 401
+
+
+def test_known_and_unknown_are_answered_alike(empty_archive):
+    name = fresh_name("ada")
+    person(empty_archive, name, "--role", "reader", address="127.0.0.20")
+
+    def told(account):
+        answer = Browser(empty_archive, "127.0.0.21").sign_in(account, "not the passphrase at all")
+        headers = {key.lower(): value for key, value in answer.headers.items() if key.lower() not in ("date", "x-request-id")}
+        return answer.status_code, answer.content, headers
+
+    assert told(name) == told(fresh_name("nobody"))
+
+
+@pytest.mark.skipif(not FULL, reason="medians of time need a quiet machine: LEADGLASS_FULL=1")
+def test_known_and_unknown_take_the_same_time(empty_archive):
+    name = fresh_name("ada")
+    person(empty_archive, name, "--role", "reader", address="127.0.0.20")
+    taken = {True: [], False: []}
+    for n in range(400):
+        known = n % 2 == 0
+        browser = Browser(empty_archive, f"127.0.{30 + n // 200}.{n % 200 + 1}")
+        browser.ask("GET", "/healthz/live")
+        begun = time.perf_counter()
+        answer = browser.sign_in(name if known else fresh_name("nobody"), "not the passphrase at all")
+        if answer.status_code == 401:
+            taken[known].append(time.perf_counter() - begun)
+        browser.close()
+    known, unknown = (statistics.median(taken[key]) for key in (True, False))
+    assert abs(known - unknown) / unknown <= 0.05, (known, unknown, len(taken[True]), len(taken[False]))
+
+
+def test_ten_thousand_guesses_do_not_lock_the_owner_out(empty_archive):
+    name = fresh_name("ada")
+    owner = person(empty_archive, name, "--role", "reader", address="127.0.0.9")
+    assert owner.sign_in(name).status_code == 200
+    count, answers = 10_000 if FULL else 1_000, []
+
+    def guess(first):
+        for source in range(5):
+            browser = Browser(empty_archive, f"127.0.{first + 40}.{source + 1}")
+            for n in range(count // 20):
+                answers.append(browser.sign_in(name, f"guess number {first} {source} {n}").status_code)
+            browser.close()
+
+    guessing = [threading.Thread(target=guess, args=(n,)) for n in range(4)]
+    begun = time.monotonic()
+    [thread.start() for thread in guessing]
+    [thread.join() for thread in guessing]
+    minutes = (time.monotonic() - begun) / 60
+    looked_at = answers.count(401)
+    assert looked_at + answers.count(429) == len(answers) == count
+    assert looked_at <= 20 * 10 * (1 + minutes), "ten a minute for an account from an address"
+    assert looked_at <= 100 + 10 * minutes + 1, "a hundred and ten a minute for an account"
+    answer = Browser(empty_archive, "127.0.0.9").sign_in(name)
+    assert answer.status_code == 200, "the owner, from where they sign in"
+    late = Browser(empty_archive, "127.0.40.1").sign_in(name, PASSPHRASE)
+    assert late.status_code == 429 and int(late.headers["retry-after"]) >= 1
+
+
+def test_sessions_end_within_five_seconds(empty_archive):
+    name = fresh_name("ada")
+    browser = person(empty_archive, name, "--role", "reader")
+    ready = ("--ready-file", empty_archive.ready_file)
+
+    def ended(act):
+        assert browser.ask("GET", QIDO).status_code in (200, 204)
+        act()
+        begun = time.monotonic()
+        while browser.ask("GET", QIDO).status_code != 401:
+            assert time.monotonic() - begun < 5
+
+    ended(lambda: empty_archive.cli("user", "sessions", name, "--end", *ready))
+    browser.sign_in(name)
+    ended(lambda: browser.ask("POST", "/logout", headers={"cookie": f"{SESSION}={browser.secret}"}))
+    browser.cookies.clear()
+    browser.sign_in(name)
+    ended(lambda: empty_archive.cli("user", "change", name, "--role", "viewer", *ready))
+    browser.sign_in(name)
+    ended(lambda: empty_archive.cli("user", "disable", name, *ready))
+    assert browser.sign_in(name).status_code == 401
+
+
+def test_a_token_has_its_owner_s_rights_and_their_fate(empty_archive):
+    name = fresh_name("robot")
+    ready = ("--ready-file", empty_archive.ready_file)
+    empty_archive.cli("user", "add", name, "--service", "--role", "viewer", *ready)
+    made = empty_archive.cli("token", "create", f"of {name}", "--role", "administrator", "--owner", name, *ready)
+    token = {"authorization": f"Bearer {made.stdout.strip()}"}
+    get = lambda path: requests.get(empty_archive.https + path, headers=token, verify=empty_archive.ca, timeout=10).status_code
+    assert get(QIDO) in (200, 204)
+    assert get("/admin/v1/users") == 403, "an administrator's token of somebody who is none"
+    empty_archive.cli("user", "disable", name, *ready)
+    assert get(QIDO) == 401
+
+
+def test_passkeys_in_a_real_browser(empty_archive, tmp_path):
+    playing = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None or shutil.which("certutil") is None:
+        pytest.skip("no Chromium or no certutil here: scripts/setup.sh interop installs them")
+    name = fresh_name("ada")
+    invitation = add(empty_archive, name, "--role", "administrator")
+    # Browsers make passkeys only where they believe the certificate.
+    store = tmp_path / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    subprocess.run(["certutil", "-N", "-d", f"sql:{store}", "--empty-password"], check=True)
+    subprocess.run(["certutil", "-A", "-d", f"sql:{store}", "-n", "leadglass", "-t", "C,,", "-i", str(empty_archive.ca)],
+                   check=True)
+    base = empty_archive.https.replace("127.0.0.1", "localhost")
+    with playing.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"],
+                                         env={**os.environ, "HOME": str(tmp_path)})
+        page = browser.new_page()
+        page.set_default_timeout(30_000)
+        problems = []
+        page.on("console", lambda message: problems.append(message.text) if "Content Security" in message.text else None)
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("WebAuthn.enable")
+        devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+            "isUserVerified": True, "automaticPresenceSimulation": True}})
+        page.goto(base + "/login")
+        page.click("summary")
+        page.fill("#invitation [name=name]", name)
+        page.fill("#invitation [name=invitation]", invitation)
+        page.fill("#invitation [name=passphrase]", PASSPHRASE)
+        page.click("#invitation button")
+        page.wait_for_url("**/account")
+        page.wait_for_selector("#due:not([hidden])")
+        page.fill("#new-passkey [name=name]", "virtual")
+        page.click("#new-passkey button")
+        page.wait_for_selector("#passkeys li")
+        page.wait_for_selector("#due[hidden]", state="attached")
+        assert len(page.text_content("#recovery").split()) == 10
+        page.click("#logout")
+        page.wait_for_url("**/login")
+        page.click("#passkey")
+        page.wait_for_url("**/account")
+        page.wait_for_selector("#passkeys li")
+        assert page.evaluate("fetch('/admin/v1/users').then((answer) => answer.status)") == 200, "two factors in one"
+        assert page.evaluate("document.cookie") == "", "no script sees the cookie"
+        assert not problems, problems
+        browser.close()
