@@ -1,6 +1,7 @@
 //! Administration: peers, tokens and setup, each change one record.
 
 mod envelopes;
+mod grants;
 mod marks;
 mod overview;
 pub(crate) mod reviews;
@@ -21,6 +22,7 @@ use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
 
 pub use envelopes::SetEnvelope;
+pub use grants::{Grant, Ground};
 pub use overview::Entitled;
 pub use reviews::{Alarm, Closed, Review};
 pub use roles::DefinedRole;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::Operation;
 use crate::access::people::UserFact;
 use crate::access::people::session::SessionsFact;
-use crate::access::{Marked, Marks, Role, Scope};
-use crate::administer::{Alarm, Closed, Peer};
+use crate::access::{Marked, Marks, Right, Role, Scope};
+use crate::administer::{Alarm, Closed, Ground, Peer};
 use crate::brake::Envelope;
 
 /// One change.
@@ -87,6 +87,18 @@ pub(crate) enum Change {
         /// All of them from now on.
         marks: Marks,
     },
+    /// A right given to a user for a time, or ended.
+    GrantSet {
+        /// As it is from now on.
+        grant: GrantFact,
+    },
+    /// A patient taken in an emergency: the right, and the review that waits.
+    GlassBroken {
+        /// The right.
+        grant: GrantFact,
+        /// The review.
+        review: ReviewFact,
+    },
     /// A review opened, or closed.
     ReviewSet {
         /// As it is from now on.
@@ -125,6 +137,28 @@ pub(crate) struct TokenFact {
     pub(crate) expires: SystemTime,
     /// When it was revoked.
     pub(crate) revoked: Option<SystemTime>,
+}
+
+/// A right of a user for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GrantFact {
+    /// Its number, hexadecimal.
+    pub(crate) id: String,
+    /// Whose.
+    pub(crate) user: String,
+    /// What it allows, over what, until when.
+    pub(crate) right: Right,
+    /// Why.
+    pub(crate) ground: Ground,
+    /// Whether it was ended before its time.
+    pub(crate) ended: bool,
+}
+
+impl GrantFact {
+    /// Whether it has not ended.
+    pub(crate) fn lives(&self, now: SystemTime) -> bool {
+        !self.ended && self.right.lives(now)
+    }
 }
 
 /// Something that somebody has to look at.
@@ -194,6 +228,8 @@ pub(crate) mod kind {
     pub(crate) const MARKS: &str = "marks";
     /// A [`ReviewFact`](super::ReviewFact) under its number.
     pub(crate) const REVIEW: &str = "review";
+    /// A [`GrantFact`](super::GrantFact) under its number.
+    pub(crate) const GRANT: &str = "grant";
     /// An [`Envelope`](crate::brake::Envelope), or none, under its caller's name.
     pub(crate) const ENVELOPE: &str = "envelope";
     /// A key of the trail that was destroyed; no state of its own, see `trail::erase`.
@@ -203,7 +239,7 @@ pub(crate) mod kind {
     /// A [`SessionsFact`](super::SessionsFact) under the login name.
     pub(crate) const SESSIONS: &str = "sessions";
     /// All that have a state.
-    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, ENVELOPE, USER, SESSIONS];
+    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS];
 }
 
 impl Change {
@@ -257,6 +293,11 @@ impl Change {
             Change::MarksSet { subject, marks } => {
                 vec![fact(kind::MARKS, &subject.key(), serde_json::to_string(marks)?)]
             }
+            Change::GrantSet { grant } => vec![fact(kind::GRANT, &grant.id, serde_json::to_string(grant)?)],
+            Change::GlassBroken { grant, review } => vec![
+                fact(kind::GRANT, &grant.id, serde_json::to_string(grant)?),
+                fact(kind::REVIEW, &review.id, serde_json::to_string(review)?),
+            ],
             Change::ReviewSet { review } => vec![fact(kind::REVIEW, &review.id, serde_json::to_string(review)?)],
             Change::EnvelopeSet { caller, envelope } => {
                 vec![fact(kind::ENVELOPE, caller, serde_json::to_string(envelope)?)]

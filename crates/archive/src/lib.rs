@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     trail: Trail,
     accesses: Accesses,
     brake: Brake,
+    /// When it was looked last whether anybody has to be reminded.
+    reminded: parking_lot::Mutex<Option<std::time::SystemTime>>,
     alerts: Alerts,
     failures: Failures,
     visits: Visits,

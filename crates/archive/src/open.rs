@@ -74,6 +74,7 @@ impl Archive {
             memory: Default::default(),
             accesses: Default::default(),
             brake: Default::default(),
+            reminded: Default::default(),
             alerts: Default::default(),
             failures: Default::default(),
             visits: Default::default(),

@@ -54,7 +54,7 @@ impl Operation {
 
     /// Whether restrictions keep out of it: whoever brings something in learns nothing.
     pub(crate) fn is_guarded(self) -> bool {
-        matches!(self, Operation::Search | Operation::Retrieve | Operation::Commit)
+        matches!(self, Operation::Search | Operation::Retrieve | Operation::Share | Operation::Commit)
     }
 }
 
@@ -115,6 +115,14 @@ operations! {
     ReadMarks "read-marks" through [Admin, Host];
     /// Reading who may do what, and where the doors are.
     Explain "explain" through [Admin, Host];
+    /// Taking a patient in an emergency.
+    BreakGlass "break-glass" through [Admin];
+    /// Sharing a study with a user.
+    Share "share" through [Admin];
+    /// Ending a grant before its time.
+    EndGrant "end-grant" through [Admin, Host];
+    /// Reading the grants that live.
+    ListGrants "list-grants" through [Admin, Host];
     /// Reading what waits for a review.
     ReadReviews "read-reviews" through [Admin, Host];
     /// Closing a review.

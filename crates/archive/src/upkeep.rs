@@ -4,11 +4,13 @@
 //! [`Archive::tend`] themselves. Deliberately absent: anything somebody waits for.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::perform::nanoseconds;
+use crate::trail::{Alert, Event};
 use crate::{Archive, Inner, retrieve};
 
+const DAY_S: u64 = 24 * 3600;
 /// How often the thread looks.
 const TICK: Duration = Duration::from_secs(1);
 /// A series is settled when nothing came for so long.
@@ -38,7 +40,23 @@ impl Archive {
         let over = self.inner.accesses.close_over(now_ns).into_iter().chain(self.inner.failures.close_over(now_ns));
         let over = over.chain(self.inner.alerts.close_over(now_ns));
         over.for_each(|entry| self.inner.trail.note(entry));
+        if now_ns.is_some() {
+            self.remind();
+        }
         self.inner.committer.tick();
+    }
+
+    /// Tells of emergencies that are over, and each day of reviews that still wait.
+    fn remind(&self) {
+        let now = self.inner.clock.now();
+        let Some(before) = self.inner.reminded.lock().replace(now) else { return };
+        self.tell_emergencies_over(before, now);
+        let days =
+            |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_S);
+        let due = if days(now) > days(before) { self.open_reviews() } else { 0 };
+        if due > 0 {
+            self.alert(Alert::of(Event::ReviewDue).saying(format!("{due} reviews wait for somebody")));
+        }
     }
 
     /// Writes summaries of series that have settled. Blocks.

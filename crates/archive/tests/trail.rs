@@ -1,12 +1,12 @@
 //! What is recorded, and that nothing happens without it.
 
-#![expect(clippy::unwrap_used, reason = "test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use std::time::Duration;
 
+use leadglass_archive::access::people::SignIn;
 use leadglass_archive::access::{Marked, Marks, Scope};
-use leadglass_archive::administer::UserChange;
-use leadglass_archive::administer::Verb;
+use leadglass_archive::administer::{NewUser, UserChange, Verb};
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::{Purpose, SopReference};
 use leadglass_archive::review::TrailQuery;
@@ -14,6 +14,7 @@ use leadglass_archive::search::Search;
 use leadglass_archive::store::StoreRefused;
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection, Source};
+use leadglass_dicom::clock::Clock as _;
 use leadglass_dicom::query::{Query, QueryOptions, Root};
 use leadglass_dicom::{DataSet, SopClassUid, Tag, VR};
 
@@ -61,6 +62,10 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.define_role(caller, "night", [Operation::Search].into()).await;
     let _ = archive.roles(caller).await;
     let _ = archive.explain(caller).await;
+    let _ = archive.break_glass(caller, "PAT-1", "unconscious, allergies unknown", Duration::from_secs(60)).await;
+    let _ = archive.share(caller, &Sample::new(1, 1, 1).study_uid(), "eve", Duration::from_secs(60)).await;
+    let grants = archive.grants(caller).await.unwrap_or_default();
+    let _ = archive.end_grant(caller, grants.first().map_or("none", |grant| &grant.id)).await;
     let _ = archive.set_envelope(caller, "CT9", None).await;
     let _ = archive.envelopes(caller).await;
     let _ = archive.release_brake(caller, "CT9").await;
@@ -107,6 +112,34 @@ async fn somebody_is_held(test: &TestArchive) {
     assert!(matches!(test.read(&reader, &sample).await, Err(Refused::Braked { .. })));
 }
 
+/// What nobody but a person with two factors can do.
+async fn everything_for_people(test: &TestArchive) {
+    let (archive, source) = (test.archive(), Source { address: Some([192, 0, 2, 1].into()), door: Door::Admin });
+    let right = |role: &str| serde_json::from_value(serde_json::json!({ "role": role })).unwrap();
+    let rights = vec![right("reader"), right("emergency")];
+    let new = NewUser { name: "joy".into(), display: None, service: false, rights, patients: Vec::new() };
+    let invitation = archive.add_user(&test.host().await, new).await.unwrap().unwrap();
+    let passphrase = "a lead apron in the attic";
+    let begun = archive.accept_invitation(&source, "joy", &invitation, passphrase).await.unwrap();
+    let caller = async |session: &str| {
+        archive.authenticate(source.clone(), Credential::Session(session.to_owned())).await.unwrap()
+    };
+    let joy = caller(&begun.secret).await;
+    let totp = archive.begin_totp(&joy).await.unwrap();
+    let code = || leadglass_archive::testing::totp_code(&totp.secret, test.clock().now());
+    archive.confirm_totp(&joy, &totp.ticket, &code()).await.unwrap();
+    test.pass(Duration::from_secs(60)).await;
+    let SignIn::SecondFactor { ticket, .. } = archive.sign_in(&source, "joy", passphrase).await.unwrap() else {
+        panic!("two factors are due")
+    };
+    let session = archive.sign_in_second(&source, &ticket, &code()).await.unwrap();
+    let joy = caller(&session.secret).await;
+    let hour = Duration::from_secs(3600);
+    archive.break_glass(&joy, "PAT-1", "unconscious, allergies unknown", hour).await.unwrap();
+    let grant = archive.share(&joy, &Sample::new(1, 1, 1).study_uid(), "joy", hour).await.unwrap();
+    archive.end_grant(&test.host().await, &grant.id).await.unwrap();
+}
+
 #[tokio::test]
 async fn every_operation_writes_its_entry_allowed_or_not() {
     let test = TestArchive::new();
@@ -136,6 +169,7 @@ async fn every_operation_writes_its_entry_allowed_or_not() {
     let shown = Credential::Session(session.secret.to_string());
     let eve = test.archive().authenticate(at_admin, shown).await.unwrap();
     everything(&test, &eve).await;
+    everything_for_people(&test).await;
     let trail = test.trail().await;
     for operation in Operation::ALL {
         let done = if *operation == Operation::Authenticate { "refused" } else { "done" };

@@ -84,6 +84,9 @@ impl Caller {
     /// How the brake counts it; not at all when it is the host.
     pub(crate) fn kind(&self) -> Option<Kind> {
         let proofs = &self.known.proofs;
+        if proofs.iter().any(|proof| matches!(proof, Proof::Session { .. })) {
+            return Some(Kind::Person);
+        }
         if proofs.iter().any(|proof| matches!(proof, Proof::Peer { .. })) {
             return Some(Kind::Machine);
         }

@@ -19,7 +19,7 @@ use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
 use crate::administer::{Entitled, Peer, SetEnvelope, Verb, rfc3339};
 use crate::brake::Envelope;
-use crate::change::{Fact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
+use crate::change::{Fact, GrantFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 
 /// The present state of access.
 pub(crate) struct Registry {
@@ -48,6 +48,8 @@ struct State {
     restricted: usize,
     /// Subjects that are canaries.
     canaries: usize,
+    /// By user.
+    grants: HashMap<String, Vec<GrantFact>>,
     reviews: HashMap<String, ReviewFact>,
     envelopes: HashMap<String, Envelope>,
     setup: SetupFact,
@@ -101,6 +103,12 @@ impl Registry {
                 self.hold_sessions(&mut state, sessions);
             }
             kind::ROLE => drop(state.roles.insert(name, serde_json::from_str(&fact.document)?)),
+            kind::GRANT => {
+                let grant: GrantFact = serde_json::from_str(&fact.document)?;
+                let of_user = state.grants.entry(grant.user.clone()).or_default();
+                of_user.retain(|other| other.id != grant.id);
+                of_user.push(grant);
+            }
             kind::REVIEW => drop(state.reviews.insert(name, serde_json::from_str(&fact.document)?)),
             kind::ENVELOPE => match serde_json::from_str(&fact.document)? {
                 Some(envelope) => drop(state.envelopes.insert(name, envelope)),
@@ -262,6 +270,16 @@ impl Registry {
         self.state.read().canaries > 0
     }
 
+    /// The grant of that number.
+    pub(crate) fn grant(&self, id: &str) -> Option<GrantFact> {
+        self.state.read().grants.values().flatten().find(|grant| grant.id == id).cloned()
+    }
+
+    /// The grants that live at that moment, in no order.
+    pub(crate) fn grants(&self, at: SystemTime) -> Vec<GrantFact> {
+        self.state.read().grants.values().flatten().filter(|grant| grant.lives(at)).cloned().collect()
+    }
+
     /// The review of that number.
     pub(crate) fn review(&self, id: &str) -> Option<ReviewFact> {
         self.state.read().reviews.get(id).cloned()
@@ -371,7 +389,10 @@ impl State {
                 let sessions = self.sessions.get(&user.fact.name)?;
                 let session = sessions.sessions.iter().find(|session| session.digest == *digest)?;
                 let whole = session.is_strong() || !self.needs_second_factor(&user.fact);
-                let rights = || if whole { with_own_account(&user.rights) } else { unlimited(Role::Person) };
+                let rights = || match whole {
+                    true => with_own_account(&self.with_grants(user, now)),
+                    false => unlimited(Role::Person),
+                };
                 (now < session.ends).then(rights)
             }
             Proof::SigningIn { user } => {
@@ -380,7 +401,7 @@ impl State {
             }
             Proof::Owner { user } => {
                 let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
-                Some(user.rights.clone())
+                Some(self.with_grants(user, now))
             }
             Proof::SetupCode { digest } => {
                 let holds =
@@ -415,6 +436,16 @@ impl State {
                 let plain = Role::Reader.operations().iter().chain(Role::Sender.operations());
                 !role.operations.iter().all(|operation| plain.clone().any(|plain| plain == operation))
             }),
+        }
+    }
+
+    /// A user's rights, with those that were given for a time.
+    fn with_grants(&self, user: &Held<UserFact>, now: SystemTime) -> Arc<[Right]> {
+        let grants = self.grants.get(&user.fact.name).map(Vec::as_slice).unwrap_or_default();
+        let mut living = grants.iter().filter(|grant| grant.lives(now)).map(|grant| grant.right.clone()).peekable();
+        match living.peek() {
+            None => user.rights.clone(),
+            Some(_) => user.rights.iter().cloned().chain(living).collect(),
         }
     }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use leadglass_dicom::StudyInstanceUid;
+
 use super::decide::Request;
 use super::{Marked, Marks, Right, Scope};
 use crate::Operation;
@@ -71,6 +73,8 @@ request!(DefineRole { name: String, operations: BTreeSet<Operation> } is about t
 ));
 request!(ListRoles);
 request!(Explain);
+request!(EndGrant { id: String } is about this => this.id.clone());
+request!(ListGrants);
 request!(ReadReviews);
 request!(CloseReview { id: String, reason: String } is about this => format!("{}: {}", this.id, this.reason));
 request!(SetEnvelope { of: String, envelope: Option<Envelope> } is about this => match this.envelope {
@@ -134,5 +138,39 @@ impl Request for Mark {
         };
         let restrictions: Vec<&str> = self.marks.restrictions.iter().map(|restriction| restriction.name()).collect();
         Subject { detail: Some(format!("labels {:?}, restrictions {restrictions:?}", self.marks.labels)), ..of }
+    }
+}
+
+/// Taking a patient in an emergency.
+#[derive(Clone, Debug)]
+pub(crate) struct BreakGlass {
+    pub(crate) patient_id: String,
+    pub(crate) reason: String,
+    pub(crate) lifetime: Duration,
+}
+
+impl Request for BreakGlass {
+    const OPERATION: Operation = Operation::BreakGlass;
+
+    fn subject(&self) -> Subject {
+        let detail = format!("for {} s: {}", self.lifetime.as_secs(), self.reason);
+        Subject { patient_id: Some(self.patient_id.clone()), detail: Some(detail), ..Subject::default() }
+    }
+}
+
+/// Sharing a study with a user.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    pub(crate) study: StudyInstanceUid,
+    pub(crate) with: String,
+    pub(crate) lifetime: Duration,
+}
+
+impl Request for Share {
+    const OPERATION: Operation = Operation::Share;
+
+    fn subject(&self) -> Subject {
+        let detail = format!("with {} for {} s", self.with, self.lifetime.as_secs());
+        Subject { study: Some(self.study.to_string()), detail: Some(detail), ..Subject::default() }
     }
 }

@@ -25,6 +25,8 @@ pub enum Role {
     Administrator,
     /// Finds, fetches and asks for commitment.
     Reader,
+    /// May take a patient in an emergency, beside what else they may.
+    Emergency,
     /// Looks at images: finds and fetches.
     Viewer,
     /// Sends.
@@ -47,10 +49,11 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, AddUser, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken, DefineRole,
-    EndSessions, Explain, FindDestination, IssueSetupCode, ListEnvelopes, ListPeers, ListRoles, ListTokens, ListUsers,
-    Mark, ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake,
-    ResetUser, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, SignIn, SignOut, Store, Verify, WriteHostSecret,
+    AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken,
+    DefineRole, EndGrant, EndSessions, Explain, FindDestination, IssueSetupCode, ListEnvelopes, ListGrants, ListPeers,
+    ListRoles, ListTokens, ListUsers, Mark, ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews,
+    ReadStatistics, ReadTrail, ReleaseBrake, ResetUser, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, Share,
+    SignIn, SignOut, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -80,6 +83,8 @@ const POLICY: &[(Role, &[Operation])] = &[
             Mark,
             ReadMarks,
             Explain,
+            EndGrant,
+            ListGrants,
             ReadReviews,
             CloseReview,
             SetEnvelope,
@@ -122,6 +127,8 @@ const POLICY: &[(Role, &[Operation])] = &[
             Mark,
             ReadMarks,
             Explain,
+            EndGrant,
+            ListGrants,
             ReadReviews,
             CloseReview,
             SetEnvelope,
@@ -133,7 +140,8 @@ const POLICY: &[(Role, &[Operation])] = &[
             Verify,
         ],
     ),
-    (Role::Reader, &[Search, Retrieve, Commit, FindDestination]),
+    (Role::Reader, &[Search, Retrieve, Commit, FindDestination, Share]),
+    (Role::Emergency, &[BreakGlass]),
     (Role::Viewer, &[Search, Retrieve]),
     (Role::Sender, &[Store, Commit]),
     (
@@ -154,11 +162,15 @@ const POLICY: &[(Role, &[Operation])] = &[
     (
         Role::PrivacyOfficer,
         &[
+            EndGrant,
+            ListGrants,
             ReadReviews,
             CloseReview,
             SetEnvelope,
             ListEnvelopes,
             ReleaseBrake,
+            EndGrant,
+            ListGrants,
             Mark,
             ReadMarks,
             Explain,
@@ -184,6 +196,7 @@ const TOKEN_ROLES: &[Role] = &[
     Role::Reader,
     Role::Viewer,
     Role::Sender,
+    Role::Emergency,
     Role::Auditor,
     Role::PrivacyOfficer,
     Role::Monitor,
@@ -225,6 +238,7 @@ impl Role {
             Role::Person => "person",
             Role::Administrator => "administrator",
             Role::Reader => "reader",
+            Role::Emergency => "emergency",
             Role::Viewer => "viewer",
             Role::Sender => "sender",
             Role::Auditor => "auditor",

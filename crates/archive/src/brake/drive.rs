@@ -129,7 +129,9 @@ impl Drive {
 
     /// The caller said again who they are.
     pub(super) fn confirm(&mut self, now_ns: i64) {
-        self.confirmed_ns = now_ns.saturating_add(HOUR_NS);
+        if self.told_ns.is_some_and(|told_ns| now_ns - told_ns < HOUR_NS) {
+            self.confirmed_ns = now_ns.saturating_add(HOUR_NS);
+        }
     }
 
     /// Begins anew, but for what is known.

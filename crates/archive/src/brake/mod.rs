@@ -81,9 +81,10 @@ impl Archive {
         }
     }
 
-    /// That caller has just shown once more who they are: for an hour it may take twice as much.
-    pub fn stepped_up(&self, caller: &Caller) {
-        self.inner.brake.confirm(caller.name(), self.now_ns());
+    /// Somebody has just shown once more who they are, with a second factor. When the brake held
+    /// them lately, they may take twice as much for an hour.
+    pub(crate) fn stepped_up(&self, user: &str) {
+        self.inner.brake.confirm(user, self.now_ns());
     }
 
     /// Counts bytes that leave under an earlier verdict: frames of a study that is looked at.

@@ -11,6 +11,7 @@ use crate::access::Door;
 
 const LOGIN: EventType = EventType("110122", "Login");
 const LOGOUT: EventType = EventType("110123", "Logout");
+const EMERGENCY: EventType = EventType("110127", "Emergency Override Started");
 const NODE: EventType = EventType("110126", "Node Authentication");
 const NETWORK: EventType = EventType("110128", "Network Configuration");
 const SECURITY: EventType = EventType("110129", "Security Configuration");
@@ -69,11 +70,15 @@ const LINES: &[(Operation, Line)] = &[
     (Operation::Mark, Alert(OBJECT)),
     (Operation::ReadMarks, Alert(RESTRICTED)),
     (Operation::Explain, Alert(RESTRICTED)),
-    (Operation::SetEnvelope, Alert(USER)),
-    (Operation::ListEnvelopes, Alert(RESTRICTED)),
-    (Operation::ReleaseBrake, Alert(SECURITY)),
+    (Operation::BreakGlass, Alert(EMERGENCY)),
+    (Operation::Share, Alert(USER)),
+    (Operation::EndGrant, Alert(USER)),
+    (Operation::ListGrants, Alert(RESTRICTED)),
     (Operation::ReadReviews, Alert(RESTRICTED)),
     (Operation::CloseReview, Alert(SECURITY)),
+    (Operation::SetEnvelope, Alert(SECURITY)),
+    (Operation::ListEnvelopes, Alert(RESTRICTED)),
+    (Operation::ReleaseBrake, Alert(SECURITY)),
     (Operation::ReadQuarantine, Alert(RESTRICTED)),
     (Operation::Verify, Is(EventId::AuditLogUsed, Action::Read)),
 ];

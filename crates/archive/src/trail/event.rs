@@ -213,6 +213,8 @@ events! {
     LocalServiceStopped "local-service-stopped": SecurityAlert Execute "110142" "Local Service Operation Stopped";
     /// A caller went beyond its envelope (the brake).
     EnvelopeExceeded "envelope-exceeded": SecurityAlert Execute "110132" "Use of Restricted Function";
+    /// A review waits longer than a day.
+    ReviewDue "review-due": SecurityAlert Execute "110132" "Use of Restricted Function";
     /// A canary patient was touched.
     CanaryTouched "canary-touched": SecurityAlert Execute "110132" "Use of Restricted Function";
     /// The clock went back, or on by more than time passed.

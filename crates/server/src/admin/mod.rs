@@ -5,6 +5,7 @@
 
 mod brake;
 pub mod certificates;
+mod grants;
 pub mod health;
 mod peers;
 mod review;
@@ -37,6 +38,10 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/users/{name}/sessions", delete(users::end_sessions))
         .route("/admin/v1/roles", get(rights::roles).post(rights::define))
         .route("/admin/v1/marks", get(rights::marks).put(rights::mark))
+        .route("/admin/v1/grants", get(grants::list))
+        .route("/admin/v1/grants/{id}", delete(grants::end))
+        .route("/admin/v1/emergencies", post(grants::break_glass))
+        .route("/admin/v1/shares", post(grants::share))
         .route("/admin/v1/envelopes", get(brake::envelopes))
         .route("/admin/v1/envelopes/{caller}", put(brake::set).delete(brake::unset))
         .route("/admin/v1/envelopes/{caller}/release", post(brake::release))

@@ -16,6 +16,7 @@ pub mod export;
 pub mod exposure;
 pub mod find;
 pub mod get;
+pub mod grant;
 pub mod import;
 pub mod mark;
 pub mod output;
@@ -73,6 +74,8 @@ pub enum Command {
     Role(role::Role),
     /// Label studies; restrict studies and patients to those who are cleared.
     Mark(mark::Mark),
+    /// Rights for a time: studies shared, patients taken in an emergency.
+    Grant(grant::Grant),
     /// Say how much a caller may take, and let go whom the brake held.
     Envelope(envelope::Envelope),
     /// What waits for somebody to look at it: emergencies, envelopes, canaries.
@@ -125,6 +128,7 @@ impl Command {
             Command::Token(command) => command.run(output).await,
             Command::Role(command) => command.run(output).await,
             Command::Mark(command) => command.run(output).await,
+            Command::Grant(command) => command.run(output).await,
             Command::Envelope(command) => command.run(output).await,
             Command::Review(command) => command.run(output).await,
             Command::Explain(command) => command.run(output).await,

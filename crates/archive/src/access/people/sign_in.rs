@@ -254,11 +254,15 @@ impl Archive {
                 ends: rfc3339(last.ends),
                 second_factor_due: !last.is_strong() && self.inner.registry.needs_second_factor(&fact),
             };
+            let is_strong = last.is_strong();
             let user = changed.then(|| Box::new(fact));
-            Ok((Some(Change::PersonChanged { user, sessions: Some(Box::new(sessions)) }), session))
+            Ok((Some(Change::PersonChanged { user, sessions: Some(Box::new(sessions)) }), (session, is_strong)))
         });
         match begun.await {
-            Ok(session) => {
+            Ok((session, is_strong)) => {
+                if is_strong {
+                    self.stepped_up(user);
+                }
                 self.inner.people.throttle.lock().forgive(user, source.address);
                 Ok(session)
             }

@@ -1,0 +1,191 @@
+//! Rights for a time: a study shared with somebody, a patient taken in an emergency.
+//!
+//! A grant adds one right to one user and ends by itself. Break-glass is a grant with a reason
+//! that somebody else has to review; the privacy officer's queue and the trail know of it
+//! before the first image is seen.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use leadglass_dicom::StudyInstanceUid;
+use time::OffsetDateTime;
+
+use crate::access::{Restriction, Right, Role, Scope, requests};
+use crate::change::{Change, GrantFact};
+use crate::index::Index;
+use crate::trail::{Alert, Event, Subject};
+use crate::{Archive, Caller, Refused, Selection, look_up};
+
+use super::reviews::{Alarm, checked_reason};
+use super::{LONGEST_NAME, no_randomness};
+
+/// The longest a patient may be taken in an emergency.
+const LONGEST_EMERGENCY: Duration = Duration::from_secs(60 * 60);
+/// The longest a study may be shared.
+const LONGEST_SHARE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Grants of one user that live at once.
+const MOST: usize = 1_000;
+
+/// Why a user holds a grant.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ground {
+    /// Somebody who reaches the study shares it.
+    Share {
+        /// Who.
+        by: String,
+    },
+    /// An emergency.
+    BreakGlass {
+        /// In the user's own words.
+        reason: String,
+    },
+}
+
+/// A right of a user for a time.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Grant {
+    /// Its number, as text.
+    pub id: String,
+    /// Whose.
+    pub user: String,
+    /// What it allows, over what, until when.
+    pub right: Right,
+    /// Why.
+    pub ground: Ground,
+    /// Whether it was ended before its time.
+    pub ended: bool,
+}
+
+impl Archive {
+    /// Takes one patient in an emergency: for so many minutes, 60 at most, the user may find
+    /// and see that patient's studies, restricted ones too. On the trail, in the review queue
+    /// and with the privacy officer when this returns.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a reason of less than ten characters or more than an hour,
+    /// [`Refused::NotAllowed`] for whoever is no person with that right.
+    pub async fn break_glass(
+        &self,
+        caller: &Caller,
+        patient_id: &str,
+        reason: &str,
+        lifetime: Duration,
+    ) -> Result<Grant, Refused> {
+        let (patient_id, reason) = (patient_id.to_owned(), reason.to_owned());
+        self.perform_change(caller, requests::BreakGlass { patient_id, reason, lifetime }, async |granted| {
+            let requests::BreakGlass { patient_id, reason, lifetime } = granted.request();
+            let user = caller.user().ok_or(Refused::NotAllowed)?;
+            let reason = checked_reason(reason)?;
+            let plain = patient_id.chars().all(|c| !c.is_control() && c != '\\');
+            if !(1..=LONGEST_NAME).contains(&patient_id.chars().count()) || !plain || patient_id.trim() != patient_id {
+                return Err(Refused::Invalid("a Patient ID has 1 to 64 printable characters".into()));
+            }
+            if lifetime.is_zero() || *lifetime > LONGEST_EMERGENCY {
+                return Err(Refused::Invalid("an emergency lasts an hour at most: take the patient again".into()));
+            }
+            let scope =
+                Scope { patient_ids: vec![patient_id.clone()], cleared: Restriction::ALL.to_vec(), ..Scope::default() };
+            let review = self.new_review(Alarm::BreakGlass, caller, Some(patient_id.clone()), &reason)?;
+            let grant = self.new_grant(user, scope, *lifetime, Ground::BreakGlass { reason })?;
+            Ok((Some(Change::GlassBroken { grant: grant.clone(), review }), Grant::from(grant)))
+        })
+        .await
+    }
+
+    /// Shares a study that the caller reaches with a user, for 30 days at most. What is
+    /// restricted stays so for whoever is not cleared.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] for a study out of the caller's reach or a user that is not there.
+    pub async fn share(
+        &self,
+        caller: &Caller,
+        study: &StudyInstanceUid,
+        with: &str,
+        lifetime: Duration,
+    ) -> Result<Grant, Refused> {
+        let request = requests::Share { study: study.clone(), with: with.to_owned(), lifetime };
+        self.perform_change(caller, request, async |granted| {
+            let requests::Share { study, with, lifetime } = granted.request();
+            if lifetime.is_zero() || *lifetime > LONGEST_SHARE {
+                return Err(Refused::Invalid("a study is shared for 30 days at most".into()));
+            }
+            let (selection, scope) =
+                (Selection { studies: vec![study.clone()], ..Selection::default() }, granted.scope().clone());
+            let reached = look_up(&self.inner.index, move |index: &Index| index.select(&selection, &scope)).await?;
+            let user = self.inner.registry.user(with).filter(|user| user.disabled.is_none());
+            let user = user.filter(|_| !reached.is_empty()).ok_or(Refused::NotFound)?;
+            let scope = Scope { studies: vec![study.to_string()], ..Scope::default() };
+            let grant = self.new_grant(&user.name, scope, *lifetime, Ground::Share { by: caller.name().to_owned() })?;
+            Ok((Some(Change::GrantSet { grant: grant.clone() }), Grant::from(grant)))
+        })
+        .await
+    }
+
+    /// Ends a grant before its time.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] for one that does not live.
+    pub async fn end_grant(&self, caller: &Caller, id: &str) -> Result<(), Refused> {
+        self.perform_change(caller, requests::EndGrant { id: id.to_owned() }, async |granted| {
+            let now = self.inner.clock.now();
+            let grant = self.inner.registry.grant(&granted.request().id).filter(|grant| grant.lives(now));
+            let mut grant = grant.ok_or(Refused::NotFound)?;
+            grant.ended = true;
+            if matches!(grant.ground, Ground::BreakGlass { .. }) {
+                self.alert(emergency_over(&grant).by(caller));
+            }
+            Ok((Some(Change::GrantSet { grant }), ()))
+        })
+        .await
+    }
+
+    /// Grants that live, the newest end last.
+    ///
+    /// # Errors
+    /// Only those of every operation: not allowed, or no trail.
+    pub async fn grants(&self, caller: &Caller) -> Result<Vec<Grant>, Refused> {
+        self.perform(caller, requests::ListGrants, async |_| {
+            let mut grants = self.inner.registry.grants(self.inner.clock.now());
+            grants.sort_by(|a, b| (a.right.until, &a.id).cmp(&(b.right.until, &b.id)));
+            Ok(grants.into_iter().map(Grant::from).collect())
+        })
+        .await
+    }
+
+    /// Says of emergencies that ended between those moments that they did.
+    pub(crate) fn tell_emergencies_over(&self, after: SystemTime, now: SystemTime) {
+        for grant in self.inner.registry.grants(after).iter().filter(|grant| !grant.lives(now)) {
+            if matches!(grant.ground, Ground::BreakGlass { .. }) {
+                self.alert(emergency_over(grant));
+            }
+        }
+    }
+
+    fn new_grant(&self, user: &str, scope: Scope, lifetime: Duration, ground: Ground) -> Result<GrantFact, Refused> {
+        let now = self.inner.clock.now();
+        let living = self.inner.registry.grants(now);
+        if living.iter().filter(|grant| grant.user == user).count() >= MOST {
+            return Err(Refused::OutOfResources("that user holds too many grants: end some".into()));
+        }
+        let mut number = [0; 8];
+        aws_lc_rs::rand::fill(&mut number).map_err(|_| no_randomness())?;
+        let until = Some(OffsetDateTime::from(now + lifetime));
+        let right = Right { role: Role::Viewer.name().to_owned(), scope: Arc::new(scope), until };
+        Ok(GrantFact { id: hex::encode(number), user: user.to_owned(), right, ground, ended: false })
+    }
+}
+
+fn emergency_over(grant: &GrantFact) -> Alert {
+    let patient_id = grant.right.scope.patient_ids.first().cloned();
+    let subject = Subject { patient_id, ..Subject::default() };
+    Alert::of(Event::EmergencyOverrideStopped).about(subject).saying(format!("of {}", grant.user))
+}
+
+impl From<GrantFact> for Grant {
+    fn from(fact: GrantFact) -> Grant {
+        let GrantFact { id, user, right, ground, ended } = fact;
+        Grant { id, user, right, ground, ended }
+    }
+}
