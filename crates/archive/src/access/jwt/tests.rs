@@ -1,3 +1,5 @@
+//! Forgeries of tokens, by name: none is taken.
+
 use std::sync::LazyLock;
 
 use aws_lc_rs::rand::SystemRandom;
