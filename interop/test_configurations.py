@@ -1,8 +1,9 @@
-"""No configuration opens a door: random valid ones, each started over an archive that holds planted names, and looked at by
-somebody who has nothing, at every socket that is listened on.
+"""No configuration opens a door, seen from outside: what `crates/server/tests/closed.rs` does to the library, done to the program
+with its flags and its environment. Each random file is started over an archive that holds names, and looked at by somebody
+who has nothing, at every socket that is listened on.
 
 In a network of its own (a namespace with a private and a public address), so that a door that did open would open to nobody.
-Without the right to make one, addresses are those of the loopback. LEADGLASS_CONFIGURATIONS says how many; 12 unless told, 500
+Without the right to make one, addresses are those of the loopback. LEADGLASS_STARTS says how many; 6 unless told, 100
 with LEADGLASS_FULL.
 """
 
@@ -40,7 +41,7 @@ VARIABLES = ["LEADGLASS_INSECURE", "LEADGLASS_NO_AUTH", "LEADGLASS_NO_TLS", "LEA
 
 
 def how_many():
-    return int(os.environ.get("LEADGLASS_CONFIGURATIONS", 500 if os.environ.get("LEADGLASS_FULL") else 12))
+    return int(os.environ.get("LEADGLASS_STARTS", 100 if os.environ.get("LEADGLASS_FULL") else 6))
 
 
 def associate_rq(called, calling):
