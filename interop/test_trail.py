@@ -13,6 +13,7 @@ import ipaddress
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -92,7 +93,7 @@ global(workDirectory="{folder}" maxMessageSize="256k"
 module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
 input(type="imtcp" address="127.0.0.1" port="{self.port}")
 template(name="whole" type="string" string="%pri% %msgid% %structured-data% %msg%\\n")
-action(type="omfile" file="{self.messages}" template="whole" asyncWriting="off" ioBufferSize="0")
+action(type="omfile" file="{self.messages}" template="whole")
 """)
 
     def start(self):
@@ -415,8 +416,8 @@ folder = "{vault}"
         archive = fresh("--config", config)
         bundle = tmp_path / "bundle"
         archive.cli("trail", "export", "--bundle", bundle, "--ready-file", archive.ready_file)
-        assert wait_until(lambda: list(vault.iterdir()), 30), archive.log_tail()
-        kept = sorted(vault.iterdir())[-1]
+        assert wait_until(lambda: list(vault.glob("checkpoint-*")), 30), archive.log_tail()
+        kept = sorted(vault.glob("checkpoint-*"))[-1]
         key = f"/witness/pacs%201/{kept.name}"
         assert wait_until(lambda: call("GET", key).status_code == 200, 60), archive.log_tail()
         assert call("GET", key).text == kept.read_text()
@@ -429,8 +430,75 @@ folder = "{vault}"
         done = archive.cli("trail", "verify", bundle, "--since", kept)
         assert "are in the log" in done.stdout
     finally:
-        weed.terminate()
+        weed.kill()
         weed.wait(20)
+
+
+def test_a_checkpoint_is_mailed_over_tls_and_never_in_clear(fresh, tmp_path, authority):
+    mails, talk = [], []
+    listener = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.server, authority.server_key)
+
+    def serve():
+        while True:
+            raw, _ = listener.accept()
+            try:
+                with context.wrap_socket(raw, server_side=True) as connection, connection.makefile("rwb") as lines:
+                    def say(text):
+                        lines.write(text.encode() + b"\r\n")
+                        lines.flush()
+                    say("220 mail")
+                    for line in lines:
+                        command = line.decode().strip()
+                        talk.append(command)
+                        if command.startswith("EHLO"):
+                            say("250-mail")
+                            say("250-STARTTLS")
+                            say("250 AUTH PLAIN")
+                        elif command.startswith("AUTH"):
+                            say("235 in")
+                        elif command == "DATA":
+                            say("354 go on")
+                            body = []
+                            while (part := lines.readline().decode()) != ".\r\n":
+                                body.append(part.removeprefix(".") if part.startswith("..") else part)
+                            mails.append("".join(body))
+                            say("250 taken")
+                        elif command == "QUIT":
+                            say("221 bye")
+                            break
+                        else:
+                            say("250 ok")
+            except (OSError, ssl.SSLError):
+                pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    (tmp_path / "password").write_text("secret of a mailbox")
+    (tmp_path / "password").chmod(0o600)
+    config = tmp_path / "leadglass.toml"
+    config.write_text(f"""
+[[trail.checkpoints]]
+kind = "e-mail"
+name = "officer"
+server = "127.0.0.1:{listener.getsockname()[1]}"
+tls = {authority.toml(mutual=False)}
+from = "pacs@example.org"
+to = "officer@example.org"
+user = "pacs"
+password_file = "{tmp_path / 'password'}"
+""")
+    archive = fresh("--config", config)
+    assert wait_until(lambda: mails, 60), archive.log_tail()
+    head, _, note = mails[0].partition("\r\n\r\n")
+    assert "Subject: Leadglass checkpoint " in head and "To: <officer@example.org>" in head
+    (tmp_path / "checkpoint").write_bytes(note.replace("\r\n", "\n").encode())
+    bundle = tmp_path / "bundle"
+    archive.cli("trail", "export", "--bundle", bundle, "--since", tmp_path / "checkpoint", "--ready-file", archive.ready_file)
+    done = archive.cli("trail", "verify", bundle, "--since", tmp_path / "checkpoint")
+    assert "are in the log" in done.stdout
+    assert "STARTTLS" not in talk
+    assert base64.b64decode(next(line for line in talk if line.startswith("AUTH")).split()[2]) == b"\0pacs\0secret of a mailbox"
 
 
 def reaches(ask):

@@ -129,7 +129,10 @@ async fn what_is_handed_on_is_all_in_order_and_goes_on_where_it_was_left() {
     let mut delivery = test.archive().deliver_trail(&host, "entries to a test").await.unwrap();
     let (mut at, mut numbers, mut entries) = (0, Vec::new(), BTreeMap::new());
     loop {
+        // What did not arrive is asked for again, and is the same.
+        let missed = delivery.after(at, 3).await.unwrap();
         let batch = delivery.after(at, 3).await.unwrap();
+        assert_eq!((missed.upto, missed.items.len()), (batch.upto, batch.items.len()));
         assert!(batch.items.len() <= 3);
         for item in batch.items {
             match item {

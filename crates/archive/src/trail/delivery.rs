@@ -51,8 +51,12 @@ pub struct Batch {
 pub struct TrailDelivery {
     archive: Archive,
     entry: OpenEntry,
-    near: Option<Location>,
+    /// Where the last reading began and ended: what did not arrive is asked for again.
+    places: [Option<Place>; 2],
 }
+
+/// A record and where it is.
+type Place = (u64, Location);
 
 impl Archive {
     /// Begins to hand the trail on to the destination of that (configured) name.
@@ -62,7 +66,7 @@ impl Archive {
     pub async fn deliver_trail(&self, caller: &Caller, destination: &str) -> Result<TrailDelivery, Refused> {
         let request = DeliverTrail { destination: destination.to_owned() };
         let (_, entry) = self.begin(caller, request).await?;
-        Ok(TrailDelivery { archive: self.clone(), entry, near: None })
+        Ok(TrailDelivery { archive: self.clone(), entry, places: [None; 2] })
     }
 }
 
@@ -72,9 +76,11 @@ impl TrailDelivery {
     /// # Errors
     /// [`Refused::Damaged`] when the log cannot be read.
     pub async fn after(&mut self, record: u64, most: usize) -> Result<Batch, Refused> {
-        let (archive, near) = (self.archive.clone(), self.near);
-        let (batch, near) = blocking(move || read(&archive, record, near, most)).await??;
-        self.near = near;
+        let before = |place: &Place| place.0 <= record;
+        let near = self.places.into_iter().flatten().filter(before).max_by_key(|place| place.0);
+        let archive = self.archive.clone();
+        let (batch, reached) = blocking(move || read(&archive, record, near, most)).await??;
+        self.places = [near, reached.or(near)];
         self.entry.count(batch.items.len() as u64);
         Ok(batch)
     }
@@ -85,17 +91,12 @@ impl TrailDelivery {
     }
 }
 
-fn read(
-    archive: &Archive,
-    record: u64,
-    near: Option<Location>,
-    most: usize,
-) -> Result<(Batch, Option<Location>), Refused> {
+fn read(archive: &Archive, record: u64, near: Option<Place>, most: usize) -> Result<(Batch, Option<Place>), Refused> {
     let inner = &archive.inner;
     let verifier = inner.keyring.checkpoint_key().map_err(|error| Refused::Broken(error.to_string()))?.verifier();
     let mut batch = Batch { items: Vec::new(), upto: record };
-    let mut reached = near;
-    let walked = inner.log.replay(record + 1, near, &mut |view| {
+    let mut reached = None;
+    let walked = inner.log.replay(record + 1, near.map(|(_, location)| location), &mut |view| {
         let sequence = view.header.sequence;
         match view.kind() {
             Some(Kind::Trail) => match entry_of(&inner.keyring, &view) {
@@ -108,7 +109,7 @@ fn read(
             }
             _ => {}
         }
-        (batch.upto, reached) = (sequence, Some(view.location));
+        (batch.upto, reached) = (sequence, Some((sequence, view.location)));
         let full = batch.items.len() >= most || sequence - record >= MOST_RECORDS;
         if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
