@@ -28,10 +28,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 from fhir.resources.R4B.auditevent import AuditEvent
-from leadglass import BINARY, ROOT, free_port, wait_until
+from leadglass import BINARY, ROOT, Archive, free_port, wait_until
 from lxml import etree
 from pydicom.dataset import Dataset
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find
+from test_crash import can_mount
 
 SAMPLES = ROOT / "testdata" / "samples"
 SCHEMA = etree.RelaxNG(etree.parse(str(Path(__file__).parent / "audit-message.rng")))
@@ -293,6 +294,46 @@ what = "alerts"
         assert path == "/hook?of=judges"
         for entry in json.loads(body)["entries"]:
             assert 110126 <= int(entry["event_code"]) <= 110142
+
+
+# No trail, no access
+
+
+def test_when_the_trail_has_no_room_access_stops_and_says_why(tmp_path):
+    disk = can_mount(tmp_path)
+    if disk is None:
+        pytest.skip("needs root and a loop device")
+    config = tmp_path / "leadglass.toml"
+    config.write_text("[data]\nsegment_bytes = 1048576\nreserve_bytes = 1048576\n")
+    archive = Archive(disk.mount / "data", "--key-file", str(tmp_path / "master.key"), "--config", config)
+    try:
+        archive.start()
+        archive.dcmtk("storescu", "-R", "+sd", "+r", "--no-halt", "{peer}", SAMPLES)
+        session = archive.session()
+
+        def look():
+            return session.get(f"{archive.dicomweb}/studies", headers={"Accept": "application/dicom+json"})
+
+        assert look().status_code == 200 and len(look().json()) > 0
+        filler = disk.mount / "filler"
+        free = os.statvfs(disk.mount).f_bavail * os.statvfs(disk.mount).f_frsize
+        subprocess.run(["fallocate", "-l", str(free), filler], check=True)
+        # The room that is allocated ahead is used up entry by entry; then nothing is handed out any more.
+        answers = []
+        while len(answers) < 5000 and (not answers or answers[-1].status_code == 200):
+            answers.append(look())
+        refused = answers[-1]
+        assert refused.status_code in (503, 507), (len(answers), refused.status_code)
+        assert "full" in refused.text and "0020000D" not in refused.text
+        assert look().status_code == refused.status_code
+        filler.unlink()
+        assert wait_until(lambda: look().status_code == 200), "and goes on without a restart"
+        archive.stop()
+        report = archive.cli("verify", "--data", disk.mount / "data", "--key-file", tmp_path / "master.key", check=False)
+        assert report.returncode == 0, report.stdout + report.stderr
+    finally:
+        archive.kill()
+        subprocess.run(["umount", "-l", disk.mount], capture_output=True)
 
 
 # Proofs

@@ -115,7 +115,9 @@ impl Demo {
         let mut config = Config::load(self.config.as_deref())?;
         config.listen = Listen::default();
         config.data.dir = dir.to_owned();
-        config.data.segment_bytes = SEGMENT_BYTES;
+        if self.config.is_none() {
+            config.data.segment_bytes = SEGMENT_BYTES;
+        }
         // A line for each request belongs into a file, not between what people read.
         if std::io::stderr().is_terminal() {
             config.log.level = Level::Warn;
