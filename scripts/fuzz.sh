@@ -19,14 +19,15 @@ data_set_of() {
 }
 
 copy_seeds() {
-  mkdir -p fuzz/corpus/{file_meta,data_set,convert}
+  mkdir -p fuzz/corpus/{file_meta,data_set,convert,deidentify}
   local file name
   while IFS= read -r -d '' file; do
     name=testdata-$(cksum <"$file" | tr -d ' ')
-    [ -e "fuzz/corpus/convert/$name" ] && continue
+    [ -e "fuzz/corpus/deidentify/$name" ] && continue
     cp "$file" "fuzz/corpus/file_meta/$name"
     data_set_of "$file" >"fuzz/corpus/data_set/$name"
     cp "fuzz/corpus/data_set/$name" "fuzz/corpus/convert/$name"
+    cp "fuzz/corpus/data_set/$name" "fuzz/corpus/deidentify/$name"
   done < <(find testdata/corpus testdata/hostile -type f ! -name '*.py' ! -name '*.tsv' -size "-$((seed_bytes + 1))c" -print0)
 }
 

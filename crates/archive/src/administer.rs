@@ -249,7 +249,7 @@ impl Archive {
             }
             let scope = checked_scope(request.scope.clone())?;
             if !scope.is_everything() && !role.is_limited_by_scope() {
-                return Err(Refused::Invalid("a scope limits readers, viewers and senders alone".into()));
+                return Err(Refused::Invalid("a scope limits readers, viewers, researchers and senders alone".into()));
             }
             let owner = request.owner.as_deref().map(|owner| self.checked_owner(owner)).transpose()?;
             let (secret, mut token) = self.fresh_token(name, role, scope, request.lifetime)?;

@@ -15,6 +15,7 @@ use crate::access::people::session::SessionsFact;
 use crate::access::{Marked, Marks, Right, Role, Scope};
 use crate::administer::{Alarm, Closed, Ground, Peer};
 use crate::brake::Envelope;
+use crate::deidentify::Project;
 
 /// One change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,6 +111,11 @@ pub(crate) enum Change {
         caller: String,
         /// Its envelope.
         envelope: Option<Envelope>,
+    },
+    /// A project made. Its key is in the keyring.
+    ProjectMade {
+        /// The project.
+        project: Project,
     },
     /// A secret of the host made or replaced. The secret itself is in the keyring.
     HostSecretPut {
@@ -238,8 +244,11 @@ pub(crate) mod kind {
     pub(crate) const USER: &str = "user";
     /// A [`SessionsFact`](super::SessionsFact) under the login name.
     pub(crate) const SESSIONS: &str = "sessions";
+    /// A [`Project`](crate::deidentify::Project) under its name.
+    pub(crate) const PROJECT: &str = "project";
     /// All that have a state.
-    pub(crate) const ALL: &[&str] = &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS];
+    pub(crate) const ALL: &[&str] =
+        &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT];
 }
 
 impl Change {
@@ -301,6 +310,9 @@ impl Change {
             Change::ReviewSet { review } => vec![fact(kind::REVIEW, &review.id, serde_json::to_string(review)?)],
             Change::EnvelopeSet { caller, envelope } => {
                 vec![fact(kind::ENVELOPE, caller, serde_json::to_string(envelope)?)]
+            }
+            Change::ProjectMade { project } => {
+                vec![fact(kind::PROJECT, &project.name, serde_json::to_string(project)?)]
             }
             Change::HostSecretPut { .. } => Vec::new(),
         })

@@ -9,6 +9,7 @@ pub mod administer;
 pub mod brake;
 mod change;
 mod commit;
+pub mod deidentify;
 mod digest;
 pub mod index;
 mod ingest;

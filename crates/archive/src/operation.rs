@@ -49,12 +49,19 @@ impl Operation {
 
     /// Whether images leave by it, so that the brake counts them.
     pub(crate) fn hands_out(self) -> bool {
-        matches!(self, Operation::Retrieve)
+        matches!(self, Operation::Retrieve | Operation::RetrieveDeidentified)
     }
 
     /// Whether restrictions keep out of it: whoever brings something in learns nothing.
     pub(crate) fn is_guarded(self) -> bool {
-        matches!(self, Operation::Search | Operation::Retrieve | Operation::Share | Operation::Commit)
+        matches!(
+            self,
+            Operation::Search
+                | Operation::Retrieve
+                | Operation::RetrieveDeidentified
+                | Operation::Share
+                | Operation::Commit
+        )
     }
 }
 
@@ -67,6 +74,12 @@ operations! {
     Search "search" through [Dimse, DicomWeb, Host];
     /// C-GET, C-MOVE, WADO-RS, export.
     Retrieve "retrieve" through [Dimse, DicomWeb, Host];
+    /// Handing out without what identifies: WADO-RS with `deidentify`, export.
+    RetrieveDeidentified "retrieve-deidentified" through [DicomWeb, Host];
+    /// Making a project that things are de-identified for.
+    MakeProject "make-project" through [Admin, Host];
+    /// Reading the list of projects.
+    ListProjects "list-projects" through [Admin, Host];
     /// Storage commitment.
     Commit "commit" through [Dimse, Host];
     /// Making the first administrator.

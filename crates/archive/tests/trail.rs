@@ -15,6 +15,7 @@ use leadglass_archive::store::StoreRefused;
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection, Source};
 use leadglass_dicom::clock::Clock as _;
+use leadglass_dicom::deidentify::Profile;
 use leadglass_dicom::query::{Query, QueryOptions, Root};
 use leadglass_dicom::{DataSet, SopClassUid, Tag, VR};
 
@@ -84,6 +85,11 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let subject = Marked::Patient("PAT-9".into());
     let _ = archive.mark(caller, subject.clone(), Marks::default()).await;
     let _ = archive.marks(caller, subject).await;
+    let _ = archive.make_project(caller, "study", Profile::default()).await;
+    let _ = archive.projects(caller).await;
+    if let Ok(deidentified) = archive.retrieve_deidentified(caller, "study", of_study(&sample)).await {
+        deidentified.complete().await.unwrap();
+    }
     let _ = archive.host_secret(caller, "s", &|| vec![1]).await;
     let _ = archive.put_host_secret(caller, "s", &[2]).await;
     let _ = archive.statistics(caller).await;

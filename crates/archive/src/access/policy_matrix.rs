@@ -14,13 +14,13 @@ pub fn text() -> String {
          # D = DIMSE, W = DICOMweb, A = administration (HTTPS), H = host command, . = never\n\n",
     );
     let roles: Vec<Role> = Role::all().collect();
-    let _ = write!(page, "{:<18}", "");
+    let _ = write!(page, "{:<23}", "");
     for role in &roles {
         let _ = write!(page, "{:>15}", role.name());
     }
     page.push('\n');
     for &operation in Operation::ALL {
-        let _ = write!(page, "{:<18}", operation.name());
+        let _ = write!(page, "{:<23}", operation.name());
         for role in &roles {
             let _ = write!(page, "{:>15}", doors(*role, operation));
         }

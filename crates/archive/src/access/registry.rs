@@ -4,7 +4,7 @@
 //! that a revocation holds for the next call. Rights are looked up here each time something
 //! is decided. Deliberately absent: SQL and files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -20,6 +20,7 @@ use crate::Operation;
 use crate::administer::{Entitled, Peer, SetEnvelope, Verb, rfc3339};
 use crate::brake::Envelope;
 use crate::change::{Fact, GrantFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
+use crate::deidentify::Project;
 
 /// The present state of access.
 pub(crate) struct Registry {
@@ -44,6 +45,7 @@ struct State {
     tokens: HashMap<String, Held<TokenFact>>,
     roles: HashMap<String, RoleFact>,
     marks: HashMap<String, Marks>,
+    projects: BTreeMap<String, Project>,
     /// Subjects that are restricted.
     restricted: usize,
     /// Subjects that are canaries.
@@ -114,6 +116,7 @@ impl Registry {
                 Some(envelope) => drop(state.envelopes.insert(name, envelope)),
                 None => drop(state.envelopes.remove(&name)),
             },
+            kind::PROJECT => drop(state.projects.insert(name, serde_json::from_str(&fact.document)?)),
             kind::MARKS => state.mark(name, serde_json::from_str(&fact.document)?),
             kind::ERASED => {}
             _ => state.setup = serde_json::from_str(&fact.document)?,
@@ -243,6 +246,16 @@ impl Registry {
             state.session_of.insert(session.digest.clone(), sessions.user.clone());
             used.entry(session.digest.clone()).or_insert(session.began.max(self.opened));
         }
+    }
+
+    /// The project of that name.
+    pub(crate) fn project(&self, name: &str) -> Option<Project> {
+        self.state.read().projects.get(name).cloned()
+    }
+
+    /// All projects by name.
+    pub(crate) fn projects(&self) -> Vec<Project> {
+        self.state.read().projects.values().cloned().collect()
     }
 
     /// How far setup is.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use leadglass_dicom::StudyInstanceUid;
+use leadglass_dicom::deidentify::Profile;
 
 use super::decide::Request;
 use super::{Marked, Marks, Right, Scope};
@@ -72,6 +73,12 @@ request!(DefineRole { name: String, operations: BTreeSet<Operation> } is about t
     this.operations.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
 ));
 request!(ListRoles);
+request!(MakeProject { name: String, profile: Profile } is about this => format!(
+    "{}: {}",
+    this.name,
+    serde_json::to_string(&this.profile).unwrap_or_default()
+));
+request!(ListProjects);
 request!(Explain);
 request!(EndGrant { id: String } is about this => this.id.clone());
 request!(ListGrants);

@@ -29,6 +29,8 @@ pub enum Role {
     Emergency,
     /// Looks at images: finds and fetches.
     Viewer,
+    /// Fetches what is de-identified for a project, and sees nothing else.
+    Researcher,
     /// Sends.
     Sender,
     /// Reads what is recorded and checks that it is whole; sees no images.
@@ -51,9 +53,9 @@ pub enum Role {
 use Operation::{
     AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken,
     DefineRole, EndGrant, EndSessions, Explain, FindDestination, IssueSetupCode, ListEnvelopes, ListGrants, ListPeers,
-    ListRoles, ListTokens, ListUsers, Mark, ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews,
-    ReadStatistics, ReadTrail, ReleaseBrake, ResetUser, Retrieve, RevokePeer, RevokeToken, Search, SetEnvelope, Share,
-    SignIn, SignOut, Store, Verify, WriteHostSecret,
+    ListProjects, ListRoles, ListTokens, ListUsers, MakeProject, Mark, ReadAccount, ReadHostSecret, ReadMarks,
+    ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake, ResetUser, Retrieve, RetrieveDeidentified,
+    RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut, Store, Verify, WriteHostSecret,
 };
 
 /// The policy.
@@ -64,6 +66,9 @@ const POLICY: &[(Role, &[Operation])] = &[
             Store,
             Search,
             Retrieve,
+            RetrieveDeidentified,
+            MakeProject,
+            ListProjects,
             Commit,
             FindDestination,
             IssueSetupCode,
@@ -109,6 +114,9 @@ const POLICY: &[(Role, &[Operation])] = &[
             Store,
             Search,
             Retrieve,
+            RetrieveDeidentified,
+            MakeProject,
+            ListProjects,
             Commit,
             FindDestination,
             AddPeer,
@@ -143,6 +151,7 @@ const POLICY: &[(Role, &[Operation])] = &[
     (Role::Reader, &[Search, Retrieve, Commit, FindDestination, Share]),
     (Role::Emergency, &[BreakGlass]),
     (Role::Viewer, &[Search, Retrieve]),
+    (Role::Researcher, &[RetrieveDeidentified]),
     (Role::Sender, &[Store, Commit]),
     (
         Role::Auditor,
@@ -195,6 +204,7 @@ const TOKEN_ROLES: &[Role] = &[
     Role::Administrator,
     Role::Reader,
     Role::Viewer,
+    Role::Researcher,
     Role::Sender,
     Role::Emergency,
     Role::Auditor,
@@ -221,7 +231,7 @@ impl Role {
     /// Whether a scope is of use to it: whether all it may do is done with instances. A role
     /// that reaches beyond (tokens, peers, the trail) could give itself what a scope withholds.
     pub(crate) fn is_limited_by_scope(self) -> bool {
-        matches!(self, Role::Reader | Role::Viewer | Role::Sender)
+        matches!(self, Role::Reader | Role::Viewer | Role::Researcher | Role::Sender)
     }
 
     /// All roles, in the order of the policy.
@@ -240,6 +250,7 @@ impl Role {
             Role::Reader => "reader",
             Role::Emergency => "emergency",
             Role::Viewer => "viewer",
+            Role::Researcher => "researcher",
             Role::Sender => "sender",
             Role::Auditor => "auditor",
             Role::PrivacyOfficer => "privacy-officer",
@@ -259,7 +270,9 @@ impl Role {
 
 /// The text names no role a token can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such role: a token is administrator, reader, viewer, sender, auditor, privacy-officer or monitor")]
+#[error(
+    "no such role: a token is administrator, reader, viewer, researcher, sender, auditor, privacy-officer or monitor"
+)]
 pub struct NoSuchRole;
 
 impl FromStr for Role {

@@ -13,8 +13,8 @@ pub use data_set::DataSetReader;
 pub(crate) use metadata::{attributes, summarize};
 pub use retrieval::Retrieval;
 
-use crate::access::Granted;
 use crate::access::decide::Request;
+use crate::access::{Granted, GrantedScope};
 use crate::index::{Index, KnownInstance};
 use crate::trail::Subject;
 use crate::{Archive, Caller, Operation, Refused, Selection, blocking, index_failed, look_up};
@@ -118,14 +118,25 @@ impl Archive {
     ) -> Result<Retrieval, Refused> {
         let viewing = purpose == Purpose::Viewing;
         let request = RetrieveRequest { selection, purpose };
-        let selected = self.perform_access(caller, request, async |granted| self.select(granted).await).await?;
+        let select = async |granted: &Granted<RetrieveRequest>| {
+            self.select(granted.request().selection.clone(), granted.scope().clone()).await
+        };
+        let selected = self.perform_access(caller, request, select).await?;
         Ok(Retrieval::new(self.clone(), caller.name().to_owned(), selected, viewing))
     }
 
-    async fn select(&self, granted: &Granted<RetrieveRequest>) -> Result<Vec<KnownInstance>, Refused> {
-        let (selection, scope) = (granted.request().selection.clone(), granted.scope().clone());
+    /// The instances of a selection that are in a scope that was granted.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] when there is none.
+    pub(crate) async fn select(
+        &self,
+        selection: Selection,
+        scope: GrantedScope,
+    ) -> Result<Vec<KnownInstance>, Refused> {
+        let is_one = selection.instances.len() == 1;
         let select = move |index: &Index| index.select(&selection, &scope);
-        let found = if granted.request().selection.instances.len() == 1 {
+        let found = if is_one {
             look_up(&self.inner.index, select).await?
         } else {
             let index = self.inner.index.clone();

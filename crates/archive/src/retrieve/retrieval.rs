@@ -33,7 +33,7 @@ pub struct Retrieval {
 }
 
 impl Retrieval {
-    pub(super) fn new(
+    pub(crate) fn new(
         archive: Archive,
         caller: String,
         (scope, known, accesses): Selected,
@@ -56,6 +56,11 @@ impl Retrieval {
     /// What was granted, in the order study, series, instance number.
     pub fn instances(&self) -> &[StoredInstance] {
         &self.instances
+    }
+
+    /// Opens one for a look at it that hands nothing out.
+    pub(crate) async fn look(&self, instance: &StoredInstance) -> Result<DataSetReader, Refused> {
+        Ok(DataSetReader::new(self.opened(instance).await?))
     }
 
     /// Opens one for reading from its first byte, as it came.

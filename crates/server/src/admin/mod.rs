@@ -8,6 +8,7 @@ pub mod certificates;
 mod grants;
 pub mod health;
 mod peers;
+mod projects;
 mod review;
 mod rights;
 mod setup;
@@ -30,6 +31,7 @@ pub(crate) fn router() -> Router<WebState> {
     Router::new()
         .route("/admin/v1/peers", get(peers::list).post(peers::add))
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
+        .route("/admin/v1/projects", get(projects::list).post(projects::make))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
         .route("/admin/v1/users", get(users::list).post(users::add))

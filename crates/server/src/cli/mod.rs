@@ -21,6 +21,7 @@ pub mod import;
 pub mod mark;
 pub mod output;
 pub mod peer;
+pub mod project;
 pub mod ready;
 pub mod rebuild;
 pub mod recover;
@@ -82,6 +83,8 @@ pub enum Command {
     Review(review::Review),
     /// Show where the doors are, who may come in and what they may do.
     Explain(explain::Explain),
+    /// Make and list projects that things are de-identified for.
+    Project(project::ProjectCommand),
     /// Bring folders, zip files and media into a running archive.
     Import(import::Import),
     /// Write a study into a zip file.
@@ -132,6 +135,7 @@ impl Command {
             Command::Envelope(command) => command.run(output).await,
             Command::Review(command) => command.run(output).await,
             Command::Explain(command) => command.run(output).await,
+            Command::Project(command) => command.run(output).await,
             Command::Import(command) => command.run(output).await,
             Command::Export(command) => command.run(output).await,
             Command::Exposure(command) => command.run(output).await,

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use leadglass_archive::Refused;
+use leadglass_archive::deidentify::Deidentified;
 use leadglass_archive::retrieve::Retrieval;
 use tokio::sync::{Notify, mpsc};
 
@@ -80,11 +81,30 @@ impl Outlet {
     }
 }
 
+/// Something that is handed out and then over.
+pub trait HandedOut: Send + Sync + 'static {
+    /// All of it has left.
+    fn complete(self) -> impl Future<Output = Result<(), Refused>> + Send;
+}
+
+impl HandedOut for Retrieval {
+    async fn complete(self) -> Result<(), Refused> {
+        Retrieval::complete(self).await
+    }
+}
+
+impl HandedOut for Deidentified {
+    async fn complete(self) -> Result<(), Refused> {
+        Deidentified::complete(self).await
+    }
+}
+
 /// A body written by `write` out of `retrieval`, of that length when it is known. Waits for
 /// the first bytes, so that what is damaged from the start is refused with a status.
-pub async fn written<W>(retrieval: Retrieval, length: Option<u64>, write: W) -> Result<Body, Problem>
+pub async fn written<R, W>(retrieval: R, length: Option<u64>, write: W) -> Result<Body, Problem>
 where
-    W: for<'a> FnOnce(&'a Retrieval, &'a mut Outlet) -> BoxFuture<'a, Result<(), Stop>> + Send + 'static,
+    R: HandedOut,
+    W: for<'a> FnOnce(&'a R, &'a mut Outlet) -> BoxFuture<'a, Result<(), Stop>> + Send + 'static,
 {
     let (queue, mut receiver) = mpsc::channel(QUEUE);
     let taken = Arc::new(Taken::default());
@@ -94,9 +114,10 @@ where
     Ok(Body::new(Piped { first, receiver, remaining: length, taken }))
 }
 
-async fn run<W>(retrieval: Retrieval, mut outlet: Outlet, write: W)
+async fn run<R, W>(retrieval: R, mut outlet: Outlet, write: W)
 where
-    W: for<'a> FnOnce(&'a Retrieval, &'a mut Outlet) -> BoxFuture<'a, Result<(), Stop>>,
+    R: HandedOut,
+    W: for<'a> FnOnce(&'a R, &'a mut Outlet) -> BoxFuture<'a, Result<(), Stop>>,
 {
     match write(&retrieval, &mut outlet).await {
         Ok(()) => {

@@ -10,6 +10,7 @@ mod byte_order;
 mod capabilities;
 mod coding;
 mod conditions;
+mod deidentified;
 mod frames;
 pub mod media_type;
 mod metadata;
@@ -55,16 +56,16 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/dicom-web/studies", searched(search::studies).post(store::store))
         .route("/dicom-web/series", searched(search::series))
         .route("/dicom-web/instances", searched(search::instances))
-        .route(STUDY, retrieved(objects::retrieve).post(store::store))
+        .route(STUDY, whole(objects::retrieve).post(store::store))
         .route(&study("/series"), searched(search::series))
         .route(&study("/instances"), searched(search::instances))
-        .route(&series(""), retrieved(objects::retrieve))
+        .route(&series(""), whole(objects::retrieve))
         .route(&series("/instances"), searched(search::instances))
-        .route(&instance(""), retrieved(objects::retrieve))
+        .route(&instance(""), whole(objects::retrieve))
         .route(&instance("/frames/{rest}"), retrieved(frames::frames))
         .route(&instance("/bulkdata/{*rest}"), retrieved(bulk_data::bulk_data))
         .route(&instance("/pixeldata"), retrieved(bulk_data::pixel_data))
-        .route("/wado", retrieved(wado_uri::retrieve));
+        .route("/wado", whole(wado_uri::retrieve));
     for target in [study(""), series(""), instance("")] {
         router = router
             .route(&format!("{target}/metadata"), retrieved(metadata::metadata))
@@ -79,8 +80,13 @@ fn searched<H: Handler<T, WebState>, T: 'static>(handler: H) -> MethodRouter<Web
     get(handler).route_layer(from_fn(async |request: Request, next: Next| measured(FIND_SECONDS, request, next).await))
 }
 
-/// `GET` of a retrieval, measured until its answer has left.
+/// `GET` of a part of an object: those come as they are stored or not at all.
 fn retrieved<H: Handler<T, WebState>, T: 'static>(handler: H) -> MethodRouter<WebState> {
+    whole(handler).route_layer(from_fn(deidentified::not_of_parts))
+}
+
+/// `GET` of whole objects, measured until its answer has left.
+fn whole<H: Handler<T, WebState>, T: 'static>(handler: H) -> MethodRouter<WebState> {
     get(handler)
         .route_layer(from_fn(async |request: Request, next: Next| measured(RETRIEVE_SECONDS, request, next).await))
 }

@@ -51,6 +51,12 @@ impl Container {
 
 /// The form the client likes best of those that can be had; 406 when there is none.
 pub fn object_form(accept: &Accept, instances: &[StoredInstance], single: bool) -> Result<ObjectForm, Problem> {
+    let stored: Vec<&TransferSyntax> = instances.iter().map(|instance| &instance.transfer_syntax).collect();
+    form_of(accept, &stored, single)
+}
+
+/// The same, of objects in these transfer syntaxes.
+pub fn form_of(accept: &Accept, stored: &[&TransferSyntax], single: bool) -> Result<ObjectForm, Problem> {
     let mut fitting = false;
     for container in accept.wanted().filter_map(|wanted| container(wanted, single)) {
         if accept.excludes(container.essence()) {
@@ -62,10 +68,8 @@ pub fn object_form(accept: &Accept, instances: &[StoredInstance], single: bool) 
             .filter(|wanted| self::container(wanted, single) == Some(container))
             .flat_map(|wanted| rules(wanted, container))
             .collect();
-        let syntaxes: Option<Vec<TransferSyntax>> = instances
-            .iter()
-            .map(|instance| rules.iter().find_map(|rule| rule.applied(&instance.transfer_syntax)))
-            .collect();
+        let syntaxes: Option<Vec<TransferSyntax>> =
+            stored.iter().map(|stored| rules.iter().find_map(|rule| rule.applied(stored))).collect();
         if let Some(syntaxes) = syntaxes {
             return Ok(ObjectForm { container, syntaxes });
         }

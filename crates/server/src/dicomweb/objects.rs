@@ -20,6 +20,7 @@ use leadglass_dicom::{TransferSyntax, part10};
 use super::accept::Accept;
 use super::body::{self, Outlet, Stop};
 use super::conditions::{self, EntityTag};
+use super::deidentified::{self, Wish};
 use super::multipart_writer::MultipartWriter;
 use super::object_form::{Container, ObjectForm, object_form};
 use super::target::Target;
@@ -34,8 +35,12 @@ pub async fn retrieve(
     Extension(caller): Extension<Caller>,
     target: Target,
     accept: Accept,
+    wish: Option<Wish>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(wish) = wish {
+        return deidentified::retrieve(state.archive(), &caller, &target, &accept, &wish).await;
+    }
     let retrieval = state.archive().retrieve(&caller, target.selection(), Purpose::ToCaller).await.map_err(hidden)?;
     let form = object_form(&accept, retrieval.instances(), target.is_instance())?;
     answer(retrieval, form, &headers).await
@@ -83,7 +88,7 @@ async fn multipart(retrieval: Retrieval, form: ObjectForm, tag: &EntityTag) -> R
     Ok(with_type(body, content_type))
 }
 
-fn part_type(syntax: &TransferSyntax) -> String {
+pub(super) fn part_type(syntax: &TransferSyntax) -> String {
     format!("application/dicom; transfer-syntax={}", syntax.uid())
 }
 
@@ -165,7 +170,7 @@ async fn zip(retrieval: Retrieval, form: ObjectForm) -> Result<Response, Problem
     Ok(response)
 }
 
-fn with_type(body: Body, content_type: HeaderValue) -> Response {
+pub(super) fn with_type(body: Body, content_type: HeaderValue) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response

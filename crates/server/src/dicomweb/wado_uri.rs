@@ -13,6 +13,7 @@ use leadglass_archive::retrieve::Purpose;
 use leadglass_dicom::Uid;
 
 use super::accept::Accept;
+use super::deidentified::{self, Wish};
 use super::object_form::object_form;
 use super::objects;
 use super::target::Target;
@@ -21,14 +22,14 @@ use crate::web::problem::hidden;
 use crate::web::{Problem, WebState};
 
 /// Parameters that change what is sent in ways not done here.
-const NOT_DONE: [&str; 8] =
-    ["anonymize", "annotation", "rows", "columns", "region", "windowCenter", "windowWidth", "frameNumber"];
+const NOT_DONE: [&str; 7] = ["annotation", "rows", "columns", "region", "windowCenter", "windowWidth", "frameNumber"];
 
 /// `GET /wado?requestType=WADO&studyUID=…&seriesUID=…&objectUID=…&contentType=application/dicom`.
 pub async fn retrieve(
     State(state): State<WebState>,
     Extension(caller): Extension<Caller>,
     Query(parameters): Query<HashMap<String, String>>,
+    wish: Option<Wish>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if parameters.get("requestType").map(String::as_str) != Some("WADO") {
@@ -37,6 +38,12 @@ pub async fn retrieve(
     let target = target(&parameters)?;
     let named = NamedStudy(target.study.clone());
     let accept = accept(&parameters)?;
+    if parameters.get("anonymize").is_some_and(|anonymize| anonymize != "yes" || wish.is_none()) {
+        return Err(Problem::bad_request("anonymize has to be yes, and deidentify has to name the project"));
+    }
+    if let Some(wish) = wish {
+        return deidentified::retrieve(state.archive(), &caller, &target, &accept, &wish).await;
+    }
     let retrieval = state.archive().retrieve(&caller, target.selection(), Purpose::ToCaller).await.map_err(hidden)?;
     let form = object_form(&accept, retrieval.instances(), true)?;
     let mut response = objects::answer(retrieval, form, &headers).await?;
