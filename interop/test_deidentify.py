@@ -135,7 +135,7 @@ def test_uids_are_consistent_over_a_study(stored, deidentified):
 
 
 def names_and_numbers(data_set):
-    """What identifies in the original: long enough not to be met by chance."""
+    """What identifies in the original: long enough, and not of digits alone, so as not to be met by chance."""
     found = set()
     for tag in ("PatientName", "PatientID", "AccessionNumber", "ReferringPhysicianName", "OperatorsName", "PatientAddress",
                 "InstitutionName", "DeviceSerialNumber", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
@@ -143,7 +143,7 @@ def names_and_numbers(data_set):
             value = str(data_set.get(tag, "") or "").strip()
         except Exception:  # a value that pydicom cannot decode
             continue
-        if len(value) >= 6 and value not in ("ANONYMIZED", "ANONYMOUS", "UNKNOWN", "anonymous", "Anonymous"):
+        if len(value) >= 6 and not value.isdigit() and value not in ("ANONYMIZED", "ANONYMOUS", "UNKNOWN", "anonymous", "Anonymous"):
             found.add(value)
     return found
 
