@@ -9,6 +9,7 @@ mod frames;
 mod metadata;
 mod negotiation;
 mod retrieve;
+mod routes;
 mod search;
 mod server;
 mod store;

@@ -25,7 +25,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 pub const PUBLIC_URL: &str = "https://archive.example:8443";
-const HOUR: Duration = Duration::from_secs(3600);
+pub const HOUR: Duration = Duration::from_secs(3600);
 pub const JSON: &str = "application/dicom+json";
 
 /// A server with tokens of three roles.
