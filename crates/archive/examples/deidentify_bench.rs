@@ -1,7 +1,8 @@
 //! How fast a series of CTs is de-identified, from sealed records to bytes that would leave.
 //!
 //! `cargo run --release -p leadglass-archive --example deidentify_bench [INSTANCES] [WORKERS]`
-//! prints one JSON line: instances a second with that many workers, over a series of 525 KB CTs.
+//! prints one JSON line: instances a second with that many workers, over a series of 525 KB CTs, and the
+//! processor time of one, which a machine with other work does not change much.
 
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
@@ -30,7 +31,7 @@ async fn run(instances: u32, workers: usize) {
     let profile = Profile { options, ..Profile::default() };
     test.archive().make_project(&host, "bench", profile).await.unwrap();
     let (next, bytes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let begin = Instant::now();
+    let (begin, cpu) = (Instant::now(), cpu_seconds());
     let tasks: Vec<_> = (0..workers)
         .map(|_| tokio::spawn(work(test.archive().clone(), host.clone(), next.clone(), bytes.clone())))
         .collect();
@@ -39,11 +40,20 @@ async fn run(instances: u32, workers: usize) {
     }
     let seconds = begin.elapsed().as_secs_f64();
     let rate = f64::from(instances) / seconds;
+    let cpu_ms = (cpu_seconds() - cpu) * 1e3 / f64::from(instances);
     let megabytes = bytes.load(Ordering::Relaxed) as f64 / 1e6;
     println!(
         "{{\"deidentified\": {instances}, \"workers\": {workers}, \"seconds\": {seconds:.3}, \
-         \"instances_per_second\": {rate:.0}, \"megabytes\": {megabytes:.0}}}"
+         \"instances_per_second\": {rate:.0}, \"cpu_ms_each\": {cpu_ms:.2}, \"megabytes\": {megabytes:.0}}}"
     );
+}
+
+/// Processor time of this process so far, in seconds: fields 14 and 15 of /proc/self/stat, in ticks of 10 ms.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>().unwrap());
+    ticks.sum::<f64>() / 100.0
 }
 
 async fn work(archive: Archive, caller: Caller, next: Arc<AtomicUsize>, bytes: Arc<AtomicUsize>) {

@@ -213,7 +213,7 @@ impl Looker {
             self.facts.out_of_order = true;
         }
         self.last = Some(tag);
-        if (0x6000..=0x60FF).contains(&tag.group()) && tag.group() % 2 == 0 {
+        if (0x6000..=0x60FF).contains(&tag.group()) && tag.group().is_multiple_of(2) {
             self.facts.overlay = true;
             self.facts.overlay_data |= tag.element() == 0x3000;
         }
