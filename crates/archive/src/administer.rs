@@ -247,6 +247,9 @@ impl Archive {
             if self.inner.registry.token_named(&name).is_some() {
                 return Err(Refused::Invalid("there is a token of that name: revoke it first".into()));
             }
+            if self.is_somebodys(&name, request.owner.as_deref()) {
+                return Err(Refused::Invalid("that is the name of a user, a peer or the host: choose another".into()));
+            }
             let scope = checked_scope(request.scope.clone())?;
             if !scope.is_everything() && !role.is_limited_by_scope() {
                 return Err(Refused::Invalid("a scope limits readers, viewers, researchers and senders alone".into()));
@@ -257,6 +260,13 @@ impl Archive {
             Ok((Some(Change::TokenCreated { token }), secret))
         })
         .await
+    }
+
+    /// Whether a name is one that the trail knows somebody else by.
+    fn is_somebodys(&self, name: &str, owner: Option<&str>) -> bool {
+        let registry = &self.inner.registry;
+        let is_users = registry.user(name).is_some() && owner != Some(name);
+        is_users || registry.peer(name).is_some() || ["host operator", "setup"].contains(&name)
     }
 
     /// Revokes the token of that name.

@@ -47,6 +47,20 @@ impl Operation {
         )
     }
 
+    /// Whether images are seen, sent or shared by it.
+    pub(crate) fn is_of_images(self) -> bool {
+        matches!(
+            self,
+            Operation::Search | Operation::Retrieve | Operation::Store | Operation::Share | Operation::BreakGlass
+        )
+    }
+
+    /// Whether it loosens what holds those back who see images.
+    pub(crate) fn loosens(self) -> bool {
+        use Operation::{CloseReview, EndGrant, Mark, ReleaseBrake, SetEnvelope};
+        matches!(self, Mark | SetEnvelope | ReleaseBrake | CloseReview | EndGrant)
+    }
+
     /// Whether images leave by it, so that the brake counts them.
     pub(crate) fn hands_out(self) -> bool {
         matches!(self, Operation::Retrieve | Operation::RetrieveDeidentified)

@@ -256,9 +256,16 @@ fn network(door: Door) -> Source {
     Source { address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))), door }
 }
 
+/// Views before what they are views of, and that before its keys: what was written meanwhile
+/// then looks as after a crash, not as if it had been cut off.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
+    let mut entries: Vec<std::fs::DirEntry> = std::fs::read_dir(from)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(|entry| match entry.file_name().to_string_lossy().as_ref() {
+        name if name.starts_with("index") => 0,
+        "log" => 1,
+        _ => 2,
+    });
+    for entry in entries {
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             std::fs::create_dir_all(&target)?;

@@ -181,6 +181,8 @@ async fn what_a_sender_may_not_send_is_refused_before_anything_is_kept() {
     let modality = test.scoped_peer("MR1", &[Verb::Store], of_modality("MR")).await;
     let mr = Sample { modality: "MR".into(), ..Sample::new(1, 1, 1) };
     test.store(&modality, &mr).await.unwrap();
+    // Whoever is refused has the key of the day in the trail, one for all.
+    assert!(test.store(&modality, &Sample::new(9, 1, 1)).await.is_err());
     let host = test.host().await;
     let (files, counts) = (test.files(), test.archive().statistics(&host).await.unwrap().counts);
     let keyring = |test: &TestArchive| {
@@ -199,7 +201,7 @@ async fn what_a_sender_may_not_send_is_refused_before_anything_is_kept() {
     assert_eq!((now.studies, now.instances, now.quarantined), (counts.studies, counts.instances + 1, 0));
     let trail = test.trail().await;
     let refused: Vec<_> = trail.iter().filter(|row| row.action == "store" && row.outcome == "refused").collect();
-    assert_eq!(refused.len(), 3);
+    assert_eq!(refused.len(), 4);
     assert!(refused.iter().all(|row| row.caller == "MR1" && row.patient_id.is_some() && row.study.is_some()));
     let reader = test.caller("viewer", Door::DicomWeb).await;
     assert!(matches!(test.read(&reader, &Sample::new(2, 1, 1)).await, Err(Refused::NotFound)));

@@ -142,7 +142,7 @@ async fn everything_for_people(test: &TestArchive) {
     let joy = caller(&session.secret).await;
     let hour = Duration::from_secs(3600);
     archive.break_glass(&joy, "PAT-1", "unconscious, allergies unknown", hour).await.unwrap();
-    let grant = archive.share(&joy, &Sample::new(1, 1, 1).study_uid(), "joy", hour).await.unwrap();
+    let grant = archive.share(&joy, &Sample::new(1, 1, 1).study_uid(), "eve", hour).await.unwrap();
     archive.end_grant(&test.host().await, &grant.id).await.unwrap();
 }
 

@@ -96,6 +96,8 @@ struct Keeper {
     /// What the archive's access was when a stranger looked last.
     seen: u64,
     was_set_up: bool,
+    /// Whether the last look did not come to its end.
+    unfinished: bool,
     looked: tokio::time::Instant,
 }
 
@@ -112,7 +114,7 @@ impl Keeper {
             tracing::warn!(https = %doors.at.https, dicom = %doors.at.dicom, why = held.words(), "on loopback for now");
         }
         let (seen, was_set_up) = (host.archive.access_version(), host.archive.is_set_up());
-        Ok(Keeper { host, behind, doors, seen, was_set_up, looked: tokio::time::Instant::now() })
+        Ok(Keeper { host, behind, doors, seen, was_set_up, unfinished: false, looked: tokio::time::Instant::now() })
     }
 
     async fn keep(mut self, stop: CancellationToken) -> bool {
@@ -134,7 +136,8 @@ impl Keeper {
         let held = conditions(&self.host).hold(configured);
         let changed = self.host.archive.access_version() != self.seen;
         // What a stranger found keeps the doors back until something changes.
-        let found = shown.held == Some(Held::Exposed) && !changed;
+        let since = self.looked.elapsed();
+        let found = shown.held == Some(Held::Exposed) && !changed && since < LOOK_AGAIN;
         match held {
             Some(_) if !self.doors.at.are_loopback() => return self.withdraw(held).await,
             None if self.doors.at.are_loopback() && !configured.are_loopback() && !found => {
@@ -142,10 +145,10 @@ impl Keeper {
             }
             _ => {}
         }
-        let since = self.looked.elapsed();
         // Once setup is done more stands behind the doors than was rehearsed.
         let is_new = !self.was_set_up && self.host.archive.is_set_up();
-        if since >= LOOK_AGAIN || is_new || changed && since >= LOOK_AFTER_CHANGE {
+        let again = if self.unfinished { LOOK_AFTER_CHANGE } else { LOOK_AGAIN };
+        if since >= again || is_new || changed && since >= LOOK_AFTER_CHANGE {
             return self.looked_at().await;
         }
         self
@@ -154,6 +157,7 @@ impl Keeper {
     fn note_look(&mut self) {
         (self.seen, self.was_set_up) = (self.host.archive.access_version(), self.host.archive.is_set_up());
         self.looked = tokio::time::Instant::now();
+        self.unfinished = false;
     }
 
     /// A stranger looks at the doors as they stand; a finding closes them where others come.
@@ -162,8 +166,14 @@ impl Keeper {
         let seen = look(&self.host, self.doors.at).await;
         match seen {
             Ok(()) => self,
-            Err(_) if self.doors.at.are_loopback() => self,
-            Err(_) => self.withdraw(Some(Held::Exposed)).await,
+            Err(Shut::Exposed(_)) if !self.doors.at.are_loopback() => self.withdraw(Some(Held::Exposed)).await,
+            Err(Shut::Exposed(_)) => self,
+            // Not seen is not found: whoever keeps the doors busy must not be able to close them.
+            Err(error) => {
+                tracing::warn!(%error, "the look at the doors is repeated soon");
+                self.unfinished = true;
+                self
+            }
         }
     }
 
@@ -249,7 +259,7 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<()
 /// Looks at doors as a stranger would, at each address they answer at, and notes what was seen.
 async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
     let folder = host.config.data.dir.join("self-audit");
-    let mut seen = Ok(());
+    let mut seen = Err(Shut::Unfinished("the addresses of this machine are not known"));
     for at in gate::each_address(at) {
         // What the last look left is of no more use.
         let _ = tokio::fs::remove_dir_all(&folder).await;

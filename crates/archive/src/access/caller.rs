@@ -81,10 +81,26 @@ impl Caller {
         self.known.may.contains(&operation)
     }
 
+    /// Whether it is a person who signed in, not something that acts for one.
+    pub(crate) fn has_session(&self) -> bool {
+        self.known.proofs.iter().any(|proof| matches!(proof, Proof::Session { .. }))
+    }
+
+    /// Who it is in the end: the person whose session or token it is, or else its own name. All
+    /// that somebody holds counts as theirs.
+    pub(crate) fn identity(&self) -> &str {
+        self.user().unwrap_or_else(|| self.name())
+    }
+
+    /// Whether that is one of its names.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        name == self.name() || name == self.identity()
+    }
+
     /// How the brake counts it; not at all when it is the host.
     pub(crate) fn kind(&self) -> Option<Kind> {
         let proofs = &self.known.proofs;
-        if proofs.iter().any(|proof| matches!(proof, Proof::Session { .. })) {
+        if self.user().is_some() {
             return Some(Kind::Person);
         }
         if proofs.iter().any(|proof| matches!(proof, Proof::Peer { .. })) {

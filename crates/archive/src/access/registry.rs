@@ -17,7 +17,7 @@ use super::people::session::SessionsFact;
 use super::people::{PeopleSettings, UserFact};
 use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
-use crate::administer::{Entitled, Peer, SetEnvelope, Verb, rfc3339};
+use crate::administer::{Entitled, Ground, Peer, SetEnvelope, Verb, rfc3339};
 use crate::brake::Envelope;
 use crate::change::{Fact, GrantFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 use crate::deidentify::Project;
@@ -452,10 +452,24 @@ impl State {
         }
     }
 
+    /// Whether what a grant was given for still holds: whoever shares is still there, whoever
+    /// takes a patient in an emergency still may.
+    fn grounds_hold(&self, rights: &[Right], ground: &Ground, now: SystemTime) -> bool {
+        match ground {
+            Ground::Share { by } => self.users.get(by).is_some_and(|user| user.fact.disabled.is_none()),
+            Ground::BreakGlass { .. } => {
+                let may =
+                    |right: &Right| right.lives(now) && self.allows(&right.role, Operation::BreakGlass, Door::Admin);
+                rights.iter().any(may)
+            }
+        }
+    }
+
     /// A user's rights, with those that were given for a time.
     fn with_grants(&self, user: &Held<UserFact>, now: SystemTime) -> Arc<[Right]> {
         let grants = self.grants.get(&user.fact.name).map(Vec::as_slice).unwrap_or_default();
-        let mut living = grants.iter().filter(|grant| grant.lives(now)).map(|grant| grant.right.clone()).peekable();
+        let held = |grant: &&GrantFact| grant.lives(now) && self.grounds_hold(&user.rights, &grant.ground, now);
+        let mut living = grants.iter().filter(held).map(|grant| grant.right.clone()).peekable();
         match living.peek() {
             None => user.rights.clone(),
             Some(_) => user.rights.iter().cloned().chain(living).collect(),

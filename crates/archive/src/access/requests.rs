@@ -144,7 +144,8 @@ impl Request for Mark {
             Marked::Patient(id) => Subject { patient_id: Some(id.clone()), ..Subject::default() },
         };
         let restrictions: Vec<&str> = self.marks.restrictions.iter().map(|restriction| restriction.name()).collect();
-        Subject { detail: Some(format!("labels {:?}, restrictions {restrictions:?}", self.marks.labels)), ..of }
+        let canary = if self.marks.canary { ", a canary" } else { "" };
+        Subject { detail: Some(format!("labels {:?}, restrictions {restrictions:?}{canary}", self.marks.labels)), ..of }
     }
 }
 

@@ -25,11 +25,15 @@ impl Archive {
     /// kind and habit leave.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for hours that are no part of a day, or a number without measure.
+    /// [`Refused::Invalid`] for hours that are no part of a day, or a number without measure,
+    /// [`Refused::NotAllowed`] for one's own.
     pub async fn set_envelope(&self, caller: &Caller, of: &str, envelope: Option<Envelope>) -> Result<(), Refused> {
         let request = requests::SetEnvelope { of: of.to_owned(), envelope };
         self.perform_change(caller, request, async |granted| {
             let of = checked_name(&granted.request().of)?;
+            if caller.is_called(&of) {
+                return Err(Refused::NotAllowed);
+            }
             let envelope = granted.request().envelope;
             if envelope.and_then(|envelope| envelope.hours).is_some_and(|hours| !hours.is_possible()) {
                 return Err(Refused::Invalid("hours are from 0 to 23 and to 0 to 24, not the same".into()));
@@ -66,13 +70,13 @@ impl Archive {
     /// [`Refused::NotAllowed`] also for whoever would release themselves.
     pub async fn release_brake(&self, caller: &Caller, of: &str) -> Result<(), Refused> {
         self.perform_change(caller, requests::ReleaseBrake { of: of.to_owned() }, async |granted| {
-            let of = &granted.request().of;
-            if of == caller.name() {
-                return Err(Refused::NotAllowed);
+            match caller.is_called(&granted.request().of) {
+                true => Err(Refused::NotAllowed),
+                false => Ok((None, ())),
             }
-            self.inner.brake.release(of);
-            Ok((None, ()))
         })
-        .await
+        .await?;
+        self.inner.brake.release(of);
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use leadglass_dicom::StudyInstanceUid;
 use time::OffsetDateTime;
 
-use crate::access::{Restriction, Right, Role, Scope, requests};
+use crate::access::{GrantedScope, Restriction, Right, Role, Scope, requests};
 use crate::change::{Change, GrantFact};
 use crate::index::Index;
 use crate::trail::{Alert, Event, Subject};
@@ -25,14 +25,16 @@ const LONGEST_EMERGENCY: Duration = Duration::from_secs(60 * 60);
 const LONGEST_SHARE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Grants of one user that live at once.
 const MOST: usize = 1_000;
+/// Patients that one user has taken in emergencies at once.
+const MOST_EMERGENCIES: usize = 5;
 
 /// Why a user holds a grant.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ground {
-    /// Somebody who reaches the study shares it.
+    /// Somebody who reaches the study shares it. It ends with them.
     Share {
-        /// Who.
+        /// Their login name.
         by: String,
     },
     /// An emergency.
@@ -75,7 +77,8 @@ impl Archive {
         let (patient_id, reason) = (patient_id.to_owned(), reason.to_owned());
         self.perform_change(caller, requests::BreakGlass { patient_id, reason, lifetime }, async |granted| {
             let requests::BreakGlass { patient_id, reason, lifetime } = granted.request();
-            let user = caller.user().ok_or(Refused::NotAllowed)?;
+            // A person who is there, not a program of theirs.
+            let user = caller.user().filter(|_| caller.has_session()).ok_or(Refused::NotAllowed)?;
             let reason = checked_reason(reason)?;
             let plain = patient_id.chars().all(|c| !c.is_control() && c != '\\');
             if !(1..=LONGEST_NAME).contains(&patient_id.chars().count()) || !plain || patient_id.trim() != patient_id {
@@ -97,7 +100,8 @@ impl Archive {
     /// restricted stays so for whoever is not cleared.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] for a study out of the caller's reach or a user that is not there.
+    /// [`Refused::NotFound`] for a study that is not wholly in the caller's reach or a user that is
+    /// not there, [`Refused::NotAllowed`] for whoever is no person.
     pub async fn share(
         &self,
         caller: &Caller,
@@ -111,13 +115,17 @@ impl Archive {
             if lifetime.is_zero() || *lifetime > LONGEST_SHARE {
                 return Err(Refused::Invalid("a study is shared for 30 days at most".into()));
             }
-            let (selection, scope) =
-                (Selection { studies: vec![study.clone()], ..Selection::default() }, granted.scope().clone());
-            let reached = look_up(&self.inner.index, move |index: &Index| index.select(&selection, &scope)).await?;
+            let by = caller.user().ok_or(Refused::NotAllowed)?.to_owned();
             let user = self.inner.registry.user(with).filter(|user| user.disabled.is_none());
-            let user = user.filter(|_| !reached.is_empty()).ok_or(Refused::NotFound)?;
+            let user = user.ok_or(Refused::NotFound)?;
+            if user.name == by {
+                return Err(Refused::Invalid("a study is shared with somebody else".into()));
+            }
+            if !self.reaches_all_of(study, granted.scope().clone()).await? {
+                return Err(Refused::NotFound);
+            }
             let scope = Scope { studies: vec![study.to_string()], ..Scope::default() };
-            let grant = self.new_grant(&user.name, scope, *lifetime, Ground::Share { by: caller.name().to_owned() })?;
+            let grant = self.new_grant(&user.name, scope, *lifetime, Ground::Share { by })?;
             Ok((Some(Change::GrantSet { grant: grant.clone() }), Grant::from(grant)))
         })
         .await
@@ -163,10 +171,25 @@ impl Archive {
         }
     }
 
+    /// Whether every instance of a study is within reach: what is shared is the whole of it.
+    async fn reaches_all_of(&self, study: &StudyInstanceUid, scope: GrantedScope) -> Result<bool, Refused> {
+        let selection = Selection { studies: vec![study.clone()], ..Selection::default() };
+        let study = study.clone();
+        look_up(&self.inner.index, move |index: &Index| {
+            let reached = index.select(&selection, &scope)?.len() as u64;
+            Ok(reached > 0 && reached == index.instances_of(&study)?)
+        })
+        .await
+    }
+
     fn new_grant(&self, user: &str, scope: Scope, lifetime: Duration, ground: Ground) -> Result<GrantFact, Refused> {
         let now = self.inner.clock.now();
         let living = self.inner.registry.grants(now);
-        if living.iter().filter(|grant| grant.user == user).count() >= MOST {
+        let most = if matches!(ground, Ground::BreakGlass { .. }) { MOST_EMERGENCIES } else { MOST };
+        let alike = |grant: &&GrantFact| {
+            grant.user == user && std::mem::discriminant(&grant.ground) == std::mem::discriminant(&ground)
+        };
+        if living.iter().filter(alike).count() >= most {
             return Err(Refused::OutOfResources("that user holds too many grants: end some".into()));
         }
         let mut number = [0; 8];

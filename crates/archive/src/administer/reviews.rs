@@ -83,11 +83,11 @@ impl Archive {
             let reason = checked_reason(reason)?;
             let review = self.inner.registry.review(id).filter(|review| review.closed.is_none());
             let mut review = review.ok_or(Refused::NotFound)?;
-            if review.caller == caller.name() {
+            if caller.is_called(&review.caller) {
                 return Err(Refused::NotAllowed);
             }
             let at = rfc3339(self.inner.clock.now());
-            review.closed = Some(Closed { by: caller.name().to_owned(), at, reason });
+            review.closed = Some(Closed { by: caller.identity().to_owned(), at, reason });
             Ok((Some(Change::ReviewSet { review }), ()))
         })
         .await
@@ -127,7 +127,7 @@ impl Archive {
             id: hex::encode(number),
             alarm,
             opened: rfc3339(self.inner.clock.now()),
-            caller: caller.name().to_owned(),
+            caller: caller.identity().to_owned(),
             patient_id,
             detail: detail.to_owned(),
             closed: None,

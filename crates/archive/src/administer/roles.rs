@@ -40,6 +40,12 @@ impl Archive {
             if let Some(operation) = operations.iter().find(|operation| !can_be_held(**operation)) {
                 return Err(Refused::Invalid(format!("{} is nothing that a role can hold", operation.name())));
             }
+            if operations.iter().any(|operation| operation.is_of_images())
+                && let Some(operation) = operations.iter().find(|operation| operation.loosens())
+            {
+                let text = format!("whoever sees or shares images does not {} as well", operation.name());
+                return Err(Refused::Invalid(text));
+            }
             Ok((Some(Change::RoleDefined { role: RoleFact { name, operations } }), ()))
         })
         .await

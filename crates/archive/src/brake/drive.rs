@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::envelope::{Envelope, Kind};
 
 const HOUR_NS: i64 = 3_600_000_000_000;
+const MINUTE_NS: i64 = 60_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
 /// How long a patient once opened is no news to the caller.
 const KNOWN_NS: i64 = 30 * DAY_NS;
@@ -122,8 +123,11 @@ impl Drive {
 
     /// Counts bytes that were handed out under an earlier verdict.
     pub(super) fn charge(&mut self, bytes: u64, now_ns: i64) {
-        if bytes > 0 {
-            self.bytes.push_back((now_ns, bytes));
+        let minute_ns = now_ns - now_ns.rem_euclid(MINUTE_NS);
+        match self.bytes.back_mut() {
+            Some((at, sum)) if *at == minute_ns => *sum = sum.saturating_add(bytes),
+            _ if bytes > 0 => self.bytes.push_back((minute_ns, bytes)),
+            _ => {}
         }
     }
 
@@ -157,7 +161,8 @@ impl Drive {
         }
         self.bytes.retain(|(at, _)| now_ns - at < HOUR_NS);
         let bytes = self.bytes.iter().map(|(_, bytes)| *bytes).sum::<u64>().saturating_add(taking.bytes);
-        if taking.bytes > 0 && bytes > envelope.bytes_an_hour.saturating_mul(times) {
+        let takes_images = taking.bytes > 0 || taking.listed.is_empty();
+        if takes_images && bytes > envelope.bytes_an_hour.saturating_mul(times) {
             return Some((Limit::Bytes, self.bytes.front().map_or(HOUR_NS, |(at, _)| at + HOUR_NS - now_ns)));
         }
         let new: Vec<PatientKey> =

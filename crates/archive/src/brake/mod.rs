@@ -62,7 +62,7 @@ impl Archive {
     pub(crate) async fn brake(&self, caller: &Caller, taken: Taken) -> Result<(), Refused> {
         self.watch_canaries(caller, &taken);
         let Some(kind) = caller.kind() else { return Ok(()) };
-        let name = caller.name().to_owned();
+        let name = caller.identity().to_owned();
         if !self.inner.brake.knows(&name) {
             let habit = self.habit_of(name.clone()).await?;
             self.inner.brake.meet(name.clone(), habit, self.now_ns());
@@ -76,7 +76,7 @@ impl Archive {
                     let alert = Alert::of(Event::EnvelopeExceeded).by(caller).ended(Outcome::Refused).saying(said);
                     self.raise(Alarm::Envelope, caller, None, limit.words(), alert).await;
                 }
-                Err(Refused::Braked { limit: limit.words(), wait_s, step_up })
+                Err(Refused::Braked { limit: limit.words(), wait_s, step_up: step_up && caller.has_session() })
             }
         }
     }

@@ -115,7 +115,7 @@ impl Archive {
         let project = self.inner.registry.project(project).ok_or(Refused::NotFound)?;
         let pseudonyms = self.pseudonyms(&project.name).await?;
         let limits = self.inner.settings.scan.clone();
-        let retrieval = Retrieval::new(self.clone(), caller.name().to_owned(), selected, false);
+        let retrieval = Retrieval::new(self.clone(), caller.clone(), selected, false);
         Ok(Deidentified::new(retrieval, project.profile, pseudonyms, limits))
     }
 

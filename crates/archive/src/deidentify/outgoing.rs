@@ -109,6 +109,11 @@ impl Deidentified {
         Ok(reader.report.unwrap_or_default())
     }
 
+    /// Whether whoever it was granted to would still be let in.
+    pub fn is_current(&self) -> bool {
+        self.retrieval.is_current()
+    }
+
     /// All that was asked for has left, or was looked at.
     ///
     /// # Errors

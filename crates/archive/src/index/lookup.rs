@@ -65,6 +65,17 @@ impl Index {
         })
     }
 
+    /// How many instances of that study are kept.
+    pub(crate) fn instances_of(&self, study: &StudyInstanceUid) -> Result<u64, IndexError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT coalesce(sum(e.instances), 0) FROM series e JOIN study s ON s.id = e.study
+                 WHERE s.study_instance_uid = $1",
+            )?;
+            Ok(unsigned(statement.query_row(params![study.as_str()], |row| row.get(0))?))
+        })
+    }
+
     /// Whether that study is here, and nothing of it in scope.
     pub fn is_foreign(&self, study: &StudyInstanceUid, scope: &GrantedScope) -> Result<bool, IndexError> {
         let mut sql = Sql::default();

@@ -70,7 +70,8 @@ fn of_physicians(physicians: &Physicians<'_>, sql: &mut Sql) -> String {
     )
 }
 
-/// No restriction of study or patient but those cleared.
+/// No restriction of the study, of its patient, or of whom the instance says it is of, but
+/// those cleared: one odd instance does not open the study of somebody who is restricted.
 fn unrestricted(cleared: &[Restriction], sql: &mut Sql) -> Option<String> {
     if Restriction::ALL.iter().all(|restriction| cleared.contains(restriction)) {
         return None;
@@ -78,6 +79,7 @@ fn unrestricted(cleared: &[Restriction], sql: &mut Sql) -> Option<String> {
     let list = sql.list(cleared.iter().map(|restriction| restriction.name()));
     Some(format!(
         "NOT EXISTS (SELECT 1 FROM mark m WHERE m.subject IN ('study:' || s.study_instance_uid,
-             'patient:' || coalesce(l.patient_id, p.patient_id, '')) AND m.what = 'restriction' AND m.value NOT IN {list})"
+             'patient:' || coalesce(p.patient_id, ''), 'patient:' || coalesce(l.patient_id, ''))
+             AND m.what = 'restriction' AND m.value NOT IN {list})"
     ))
 }

@@ -122,7 +122,7 @@ impl Archive {
             self.select(granted.request().selection.clone(), granted.scope().clone()).await
         };
         let selected = self.perform_access(caller, request, select).await?;
-        Ok(Retrieval::new(self.clone(), caller.name().to_owned(), selected, viewing))
+        Ok(Retrieval::new(self.clone(), caller.clone(), selected, viewing))
     }
 
     /// The instances of a selection that are in a scope that was granted.

@@ -14,13 +14,13 @@ use crate::access::GrantedScope;
 use crate::index::KnownInstance;
 use crate::perform::Selected;
 use crate::trail::{Access, Outcome};
-use crate::{Archive, Refused, blocking};
+use crate::{Archive, Caller, Refused, blocking};
 
 /// Instances granted to the caller. Dropping it before [`Retrieval::complete`] records an
 /// interruption (but for viewing, which ends when the viewer stops looking).
 pub struct Retrieval {
     archive: Archive,
-    caller: String,
+    caller: Caller,
     scope: GrantedScope,
     instances: Vec<StoredInstance>,
     known: Arc<Vec<KnownInstance>>,
@@ -35,7 +35,7 @@ pub struct Retrieval {
 impl Retrieval {
     pub(crate) fn new(
         archive: Archive,
-        caller: String,
+        caller: Caller,
         (scope, known, accesses): Selected,
         viewing: bool,
     ) -> Retrieval {
@@ -85,6 +85,7 @@ impl Retrieval {
         let (archive, scope, known) = self.shared();
         let json = blocking(move || metadata::of_one(&archive.inner, &scope, &known[at])).await??;
         self.count(instance);
+        self.charge(json.len() as u64);
         Ok(json)
     }
 
@@ -96,6 +97,7 @@ impl Retrieval {
     pub async fn all_metadata(&self) -> Result<Vec<Option<Bytes>>, Refused> {
         let (archive, scope, known) = self.shared();
         let all = blocking(move || metadata::of_all(&archive.inner, &scope, &known)).await??;
+        self.charge(all.iter().flatten().map(|json| json.len() as u64).sum());
         self.instances
             .iter()
             .zip(&all)
@@ -153,6 +155,11 @@ impl Retrieval {
         Ok(())
     }
 
+    /// Whether whoever it was granted to would still be let in: what takes long asks now and then.
+    pub fn is_current(&self) -> bool {
+        self.archive.is_current(&self.caller)
+    }
+
     fn shared(&self) -> (Archive, GrantedScope, Arc<Vec<KnownInstance>>) {
         (self.archive.clone(), self.scope.clone(), self.known.clone())
     }
@@ -177,7 +184,7 @@ impl Retrieval {
     /// What is fetched whole was counted before; what is looked at counts as it leaves.
     fn charge(&self, bytes: u64) {
         if self.viewing {
-            self.archive.charge(&self.caller, bytes);
+            self.archive.charge(self.caller.identity(), bytes);
         }
     }
 

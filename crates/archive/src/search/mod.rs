@@ -16,7 +16,9 @@ use crate::retrieve::attributes;
 use crate::trail::{OpenEntry, Outcome, Subject};
 use crate::{Archive, Caller, Inner, Operation, Refused, blocking, index_failed};
 
+const PATIENT_NAME: Tag = Tag(0x0010, 0x0010);
 const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
+const STUDY_INSTANCE_UID: Tag = Tag(0x0020, 0x000D);
 
 /// Rows in one page.
 const PAGE: u64 = 256;
@@ -128,10 +130,20 @@ impl Archive {
 impl Archive {
     /// Counts the patients that rows tell of; beyond the caller's envelope no row leaves.
     async fn brake_listing(&self, caller: &Caller, rows: &[DataSet]) -> Result<(), Refused> {
-        let patient = |row: &DataSet| row.text(PATIENT_ID).map(|id| id.trim_matches([' ', '\0']).to_owned());
-        let listed = rows.iter().filter_map(patient).filter(|id| !id.is_empty()).collect();
+        let listed = rows.iter().map(told_of).collect();
         self.brake(caller, Taken { listed, ..Taken::default() }).await
     }
+}
+
+/// Whom a row tells of: by Patient ID, or else by what it has, so that nobody is told of uncounted.
+fn told_of(row: &DataSet) -> String {
+    let texts = [PATIENT_ID, STUDY_INSTANCE_UID, PATIENT_NAME].map(|tag| row.text(tag).unwrap_or_default());
+    texts
+        .map(|text| text.trim_matches([' ', '\0']))
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// One page, from the index; what no column holds comes from the stored attributes.

@@ -181,7 +181,8 @@ impl Entry {
 
 /// Who of a caller is a person (or program) and who is a peer: a user on a console is both.
 pub(super) fn parties(caller: &Caller) -> (Option<String>, Option<String>) {
-    let Some(peer) = caller.ae_title() else { return (Some(caller.name().to_owned()), None) };
+    let owner = caller.user().map(str::to_owned);
+    let Some(peer) = caller.ae_title() else { return (owner.or_else(|| Some(caller.name().to_owned())), None) };
     let user = caller.name().strip_prefix(peer).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
-    (user.map(str::to_owned), Some(peer.to_owned()))
+    (owner.or_else(|| user.map(str::to_owned)), Some(peer.to_owned()))
 }

@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Entry, Subject};
+use super::{Act, Entry, Outcome, Subject};
 use crate::Operation;
 use crate::log::{Kind, LogError, NewRecord, Part, RecordId, RecordView};
 use crate::seal::{KeyError, KeyId, Keyring, SealError, seal_blob};
@@ -96,7 +96,7 @@ pub(crate) fn record_of(keyring: &Keyring, entry: &Entry) -> Result<(NewRecord, 
         let parts = vec![seal(&trail.1, 0, &serde_json::to_vec(entry)?)?];
         return Ok((NewRecord { kind: Kind::Trail, id, key: trail.0, parts }, None));
     };
-    let (key_id, key) = keyring.subject_key(keyring.subject_tag(whose.text().as_bytes()))?;
+    let (key_id, key) = keyring.subject_key(keyring.subject_tag(known(keyring, whose, entry).text().as_bytes()))?;
     let mut entry = entry.clone();
     let Subject { patient_id, patient_name, study, query, detail, .. } = &mut entry.subject;
     let identity = Identity {
@@ -138,6 +138,14 @@ pub(crate) fn identity_key(plain: &[u8]) -> Option<KeyId> {
 /// The id of those hexadecimal digits.
 pub(super) fn key_id(hex_digits: &str) -> Option<KeyId> {
     Some(KeyId::from_bytes(hex::decode(hex_digits).ok()?.try_into().ok()?))
+}
+
+/// Keys are made for patients who are here, not for whomever somebody names who is refused:
+/// nobody may fill the keyring by asking. Those share the day's.
+fn known<'a>(keyring: &Keyring, whose: Whose<'a>, entry: &Entry) -> Whose<'a> {
+    let refused = matches!(entry.outcome, Outcome::Refused | Outcome::Unanswerable);
+    let is_known = || keyring.subject(keyring.subject_tag(whose.text().as_bytes())).is_some();
+    if refused && !is_known() { Whose::Day(entry.time_ns.div_euclid(DAY_NS)) } else { whose }
 }
 
 /// Whose the identifying fields are; `None` when the entry identifies nobody.

@@ -24,6 +24,8 @@ use crate::web::problem::hidden;
 
 /// Chunks that wait between reading and sending.
 const QUEUE: usize = 4;
+/// How often it is asked whether whoever takes a body would still be let in.
+const CURRENT_CHECK: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Where a writer puts the bytes of a body.
 pub struct Outlet {
@@ -83,17 +85,28 @@ impl Outlet {
 
 /// Something that is handed out and then over.
 pub trait HandedOut: Send + Sync + 'static {
+    /// Whether whoever asked would still be let in.
+    fn is_current(&self) -> bool;
+
     /// All of it has left.
     fn complete(self) -> impl Future<Output = Result<(), Refused>> + Send;
 }
 
 impl HandedOut for Retrieval {
+    fn is_current(&self) -> bool {
+        Retrieval::is_current(self)
+    }
+
     async fn complete(self) -> Result<(), Refused> {
         Retrieval::complete(self).await
     }
 }
 
 impl HandedOut for Deidentified {
+    fn is_current(&self) -> bool {
+        Deidentified::is_current(self)
+    }
+
     async fn complete(self) -> Result<(), Refused> {
         Deidentified::complete(self).await
     }
@@ -119,7 +132,11 @@ where
     R: HandedOut,
     W: for<'a> FnOnce(&'a R, &'a mut Outlet) -> BoxFuture<'a, Result<(), Stop>>,
 {
-    match write(&retrieval, &mut outlet).await {
+    let written = tokio::select! {
+        written = write(&retrieval, &mut outlet) => written,
+        () = no_longer_current(&retrieval) => Err(Stop::Refused(Refused::NotAllowed)),
+    };
+    match written {
         Ok(()) => {
             if outlet.all_taken().await
                 && let Err(refused) = retrieval.complete().await
@@ -131,6 +148,17 @@ where
         Err(Stop::Refused(refused)) => {
             tracing::error!(%refused, "a retrieval broke off");
             let _ = outlet.queue.send(Err(refused)).await;
+        }
+    }
+}
+
+/// Returns when whoever asked would no longer be let in.
+async fn no_longer_current<R: HandedOut>(retrieval: &R) {
+    let mut looks = tokio::time::interval(CURRENT_CHECK);
+    loop {
+        looks.tick().await;
+        if !retrieval.is_current() {
+            return;
         }
     }
 }

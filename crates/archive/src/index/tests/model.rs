@@ -167,7 +167,7 @@ pub(super) fn indexed(directory: &tempfile::TempDir, headers: &[DataSet]) -> (In
 
 /// The marks of their studies and patients, applied after them.
 pub(super) fn mark(headers: &[DataSet], writer: &mut Writer) {
-    let marks: BTreeMap<String, String> = headers.iter().flat_map(marked).collect();
+    let marks: BTreeMap<String, String> = headers.iter().flat_map(|header| marked(headers, header)).collect();
     let change = |(key, json): (String, String)| Change::Registry { kind: kind::MARKS.into(), key, json: Some(json) };
     let marks = marks.into_iter().map(change).zip(headers.len() as u64 + 1..);
     let marks: Vec<Applied<'_>> = marks.map(|(change, sequence)| Applied { sequence, change }).collect();
@@ -175,16 +175,19 @@ pub(super) fn mark(headers: &[DataSet], writer: &mut Writer) {
 }
 
 /// What people set down of its study and its patient: of some, by their numbers.
-pub(super) fn marks_of(header: &DataSet) -> Marks {
+pub(super) fn marks_of(headers: &[DataSet], header: &DataSet) -> Marks {
     let study = header.text(STUDY_UID).unwrap();
+    // The study's patient is that of its first instance.
+    let first = headers.iter().find(|other| other.text(STUDY_UID) == Some(study)).unwrap();
     let labels = if study.ends_with('1') { ["a".to_owned()].into() } else { Default::default() };
     let of_study = (study.ends_with(".2")).then_some(Restriction::LegalHold);
-    let of_patient = (header.text(PATIENT_ID) == Some("A1")).then_some(Restriction::Vip);
+    let is_vip = |header: &DataSet| header.text(PATIENT_ID) == Some("A1");
+    let of_patient = (is_vip(header) || is_vip(first)).then_some(Restriction::Vip);
     Marks { labels, canary: false, restrictions: of_study.into_iter().chain(of_patient).collect() }
 }
 
-fn marked(header: &DataSet) -> Vec<(String, String)> {
-    let Marks { labels, mut restrictions, canary } = marks_of(header);
+fn marked(headers: &[DataSet], header: &DataSet) -> Vec<(String, String)> {
+    let Marks { labels, mut restrictions, canary } = marks_of(headers, header);
     let vip = restrictions.remove(&Restriction::Vip);
     let study = Marked::Study(header.text(STUDY_UID).unwrap().to_owned());
     let mut marked = vec![(study, Marks { labels, restrictions, canary })];
@@ -199,7 +202,7 @@ fn marked(header: &DataSet) -> Vec<(String, String)> {
 pub(super) fn expected(headers: &[DataSet], query: &Query, scope: &Reach) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut seen: Vec<DataSet> = Vec::new();
-    for header in headers.iter().filter(|header| scope.admits(header, &marks_of(header))) {
+    for header in headers.iter().filter(|header| scope.admits(header, &marks_of(headers, header))) {
         let entity = entity(headers, header, query.level);
         if seen.contains(&entity) {
             continue;
@@ -249,7 +252,9 @@ fn put_derived(attribute: &Attribute, headers: &[DataSet], of: &DataSet, scope: 
     let own = entity(headers, of, attribute.level);
     let within: Vec<&DataSet> = headers
         .iter()
-        .filter(|other| scope.admits(other, &marks_of(other)) && entity(headers, other, attribute.level) == own)
+        .filter(|other| {
+            scope.admits(other, &marks_of(headers, other)) && entity(headers, other, attribute.level) == own
+        })
         .collect();
     let distinct = |tag: Tag| {
         let mut values: Vec<String> = within.iter().filter_map(|header| header.text(tag)).map(str::to_owned).collect();
