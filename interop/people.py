@@ -53,7 +53,7 @@ class Browser(requests.Session):
     def __init__(self, archive, address=None):
         super().__init__()
         self.archive, self.base = archive, archive.https
-        self.verify = str(archive.ca)
+        self.verify, self.trust_env = str(archive.ca), False
         self.headers.update({"origin": self.base, "sec-fetch-site": "same-origin"})
         if address:
             self.mount("https://", From(address))

@@ -57,6 +57,7 @@ class Person:
     def __init__(self, hospital):
         self.archive, self.base, self.provider = hospital
         self.here, self.there = requests.Session(), requests.Session()
+        self.here.trust_env = self.there.trust_env = False
         self.here.verify, self.there.verify = str(self.archive.ca), str(self.provider.authority.ca)
 
     def begin(self):

@@ -41,7 +41,9 @@ for purpose in "$@"; do
     build) need_debian cc gcc g++ g++ make make perl perl ;;
     interop)
       need_debian echoscu dcmtk openssl openssl sslscan sslscan python3 python3 mkfs.ext4 e2fsprogs ip iproute2
-      need_debian chromium chromium
+      need_debian chromium chromium certutil libnss3-tools node nodejs npm npm
+      [ -d .node/node_modules/oidc-provider ] || npm install --prefix .node --ignore-scripts --no-fund --no-audit --silent \
+        oidc-provider@9.13.3
       need_servers Orthanc orthanc nginx nginx-light lighttpd lighttpd initdb postgresql redis-server redis-server \
         vsftpd vsftpd rsync rsync slapd slapd smbd samba Xtigervnc tigervnc-standalone-server \
         tigervncpasswd tigervnc-tools xrdp xrdp mariadbd mariadb-server-core telnetd inetutils-telnetd \

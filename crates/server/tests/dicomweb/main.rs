@@ -8,6 +8,7 @@ mod errors;
 mod frames;
 mod metadata;
 mod negotiation;
+mod people;
 mod retrieve;
 mod routes;
 mod search;
