@@ -221,7 +221,8 @@ async fn ten_thousand_guesses_reach_few_hashes_and_do_not_lock_the_owner_out() {
             _ => looked_at += 1,
         }
     }
-    assert_eq!((looked_at, waited), (100, 9_900));
+    // The invitation was a try as well.
+    assert_eq!((looked_at, waited), (99, 9_901));
     session(&test, "ada").await;
     let mut from_one = 0;
     for _ in 0..1_000 {
