@@ -18,7 +18,8 @@ fn of_page<'a>(server: &'a Server, method: Method, path: &str, body: &Value) -> 
 }
 
 fn cookie(reply: &Reply, name: &str) -> String {
-    let set: Vec<&str> = reply.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
+    let set: Vec<&str> =
+        reply.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect();
     let found = set.iter().find(|line| line.starts_with(name) && !line.contains("Max-Age=0"));
     let line = found.unwrap_or_else(|| panic!("no {name} in {set:?}: {}", reply.text()));
     for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Strict"] {
@@ -94,7 +95,8 @@ async fn what_is_wrong_reads_the_same_and_too_much_of_it_waits() {
     person(&server, "reader").await;
     let mut answers = std::collections::BTreeSet::new();
     for (name, passphrase) in [("ada", "wrong"), ("nobody", PASSPHRASE), ("", ""), ("ada", ""), ("a\u{0}", "x")] {
-        let reply = of_page(&server, Method::POST, "/login/passphrase", &json!({ "name": name, "passphrase": passphrase }));
+        let reply =
+            of_page(&server, Method::POST, "/login/passphrase", &json!({ "name": name, "passphrase": passphrase }));
         let reply = reply.send().await;
         let mut headers = reply.headers.clone();
         headers.remove("x-request-id");
