@@ -10,6 +10,7 @@ mod fetch;
 mod provider;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -31,8 +32,9 @@ use crate::web::{Problem, WebState};
 
 /// How long a visit may take.
 const VISIT: Duration = Duration::from_secs(300);
-/// Most visits at once; the oldest goes first.
-const MOST_VISITS: usize = 5_000;
+/// Most visits at once, and of one address; the oldest goes first.
+const MOST_VISITS: usize = 20_000;
+const MOST_OF_ADDRESS: usize = 200;
 
 /// The identity providers, and the visits to them.
 #[derive(Default)]
@@ -48,6 +50,7 @@ struct Visit {
     nonce: String,
     verifier: String,
     since: SystemTime,
+    from: Option<IpAddr>,
 }
 
 #[derive(serde::Deserialize)]
@@ -79,10 +82,11 @@ impl Providers {
     fn begin(&self, visit: Visit) -> Option<String> {
         let secret = random()?;
         let mut visits = self.visits.lock();
-        if visits.len() >= MOST_VISITS
-            && let Some(oldest) = visits.iter().min_by_key(|(_, visit)| visit.since).map(|(key, _)| key.clone())
-        {
-            visits.remove(&oldest);
+        let crowded = visits.values().filter(|other| other.from == visit.from).count() >= MOST_OF_ADDRESS;
+        if crowded || visits.len() >= MOST_VISITS {
+            let to_go = visits.iter().filter(|(_, other)| !crowded || other.from == visit.from);
+            let oldest = to_go.min_by_key(|(_, other)| other.since).map(|(key, _)| key.clone());
+            oldest.map(|oldest| visits.remove(&oldest));
         }
         visits.insert(sha256(&secret), visit);
         Some(secret)
@@ -99,7 +103,12 @@ impl Providers {
 }
 
 /// `GET /login/oidc/{name}`: sends the browser to the provider.
-pub(super) async fn begin(State(state): State<WebState>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn begin(
+    State(state): State<WebState>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let from = source(&request)?.address;
     let providers = &state.login().providers;
     let provider = providers.find(&name)?;
     let drawn = || random().ok_or_else(|| Problem::internal("the operating system gives no random bytes"));
@@ -116,7 +125,7 @@ pub(super) async fn begin(State(state): State<WebState>, Path(name): Path<String
         ("code_challenge_method", "S256"),
     ];
     let address = with_query(&at.authorization_endpoint, &parameters);
-    let visit = Visit { provider: name, state: told, nonce, verifier, since: providers.now() };
+    let visit = Visit { provider: name, state: told, nonce, verifier, since: providers.now(), from };
     let secret = providers.begin(visit).ok_or_else(|| Problem::internal("no random bytes"))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     let location = HeaderValue::from_str(&address).map_err(|_| unreachable("an address that is none"))?;

@@ -123,7 +123,7 @@ impl Archive {
             Ok(false) => return Err(self.turned_away(&source, "wrong passphrase at a change of it")),
             Err(passphrase::Busy) => return Err(SignInRefused::Busy),
         }
-        self.fit(new, &user)?;
+        self.fit(new, &user).await?;
         let hash = hasher.hash(new).await.map_err(|_| SignInRefused::Busy)?;
         let before = user.passphrase;
         let changed = self.change_factors(caller, "passphrase changed", None, move |user, _| {

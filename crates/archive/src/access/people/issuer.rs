@@ -121,10 +121,12 @@ impl Archive {
         claims: &Claims,
     ) -> Result<UserFact, SignInRefused> {
         let rights = issuer.rights_of(&claims.all);
-        if rights.is_empty() {
+        let known = self.inner.registry.user_vouched(&claims.issuer, &claims.subject);
+        let nothing = rights.is_empty();
+        // Who had rights and has none any longer loses them, and what they are signed in by.
+        if nothing && known.as_ref().is_none_or(|known| known.rights.is_empty()) {
             return Err(self.turned_away(source, "no group of theirs has a right here"));
         }
-        let known = self.inner.registry.user_vouched(&claims.issuer, &claims.subject);
         if let Some(known) = known.as_ref().filter(|known| known.rights == rights) {
             return match known.disabled {
                 None => Ok(known.clone()),
@@ -155,7 +157,14 @@ impl Archive {
         });
         match made.await {
             Err(Refused::NotAllowed) => Err(self.turned_away(source, "disabled user")),
-            made => Ok(made?),
+            made => {
+                let user = made?;
+                if nothing {
+                    Err(self.turned_away(source, "no group of theirs has a right here any longer"))
+                } else {
+                    Ok(user)
+                }
+            }
         }
     }
 

@@ -151,7 +151,7 @@ impl Archive {
         let Some(user) = self.person(&login).filter(invited) else {
             return Err(self.turned_away(source, "no such invitation"));
         };
-        self.fit(passphrase, &user)?;
+        self.fit(passphrase, &user).await?;
         let hash = self.inner.people.hasher.hash(passphrase).await.map_err(|_| SignInRefused::Busy)?;
         self.begin_session(source, &login, move |fact, sessions| {
             if !invited(fact) {
@@ -276,11 +276,13 @@ impl Archive {
         self.inner.registry.user(login).filter(|user| user.disabled.is_none() && !user.service)
     }
 
-    /// Whether a passphrase is long and rare enough for that user.
-    pub(super) fn fit(&self, passphrase: &str, user: &UserFact) -> Result<(), Refused> {
-        let breached = self.inner.settings.people.breached.as_ref();
-        passphrase::is_fit(passphrase, &[&user.name, &user.display, "leadglass"], breached)
-            .map_err(|unfit| Refused::Invalid(unfit.to_string()))
+    /// Whether a passphrase is long and rare enough for that user. To find that out takes a while.
+    pub(super) async fn fit(&self, passphrase: &str, user: &UserFact) -> Result<(), Refused> {
+        let passphrase = zeroize::Zeroizing::new(passphrase.to_owned());
+        let (name, display) = (user.name.clone(), user.display.clone());
+        let breached = self.inner.settings.people.breached.clone();
+        let look = move || passphrase::is_fit(&passphrase, &[&name, &display, "leadglass"], breached.as_ref());
+        crate::blocking(look).await?.map_err(|unfit| Refused::Invalid(unfit.to_string()))
     }
 
     /// Takes a try of that account from there.
