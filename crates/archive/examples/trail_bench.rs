@@ -6,7 +6,7 @@
 //! Rows are made in the index directly, as the log would have them; what is measured is the
 //! first page of 1,000 rows of each question, from a connection that has just been opened.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark says what it found, or stops")]
+#![expect(clippy::expect_used, reason = "a benchmark says what it found, or stops")]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

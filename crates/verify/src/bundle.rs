@@ -101,9 +101,8 @@ pub fn check(bundle: &str, key: Option<&str>, since: Option<&str>) -> Result<Che
             entry(at, &line, &checkpoint, &mut checked)?;
         }
     }
-    match since {
-        Some(note) => older(&verifier, note, &checkpoint, &compared)?,
-        None => {}
+    if let Some(note) = since {
+        older(&verifier, note, &checkpoint, &compared)?;
     }
     Ok(checked)
 }
