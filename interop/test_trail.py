@@ -442,7 +442,7 @@ def test_checkpoints_are_locked_away_in_s3_and_in_another_folder(fresh, tmp_path
         return signed(method, endpoint, path, query, headers or {}, str(authority.ca))
 
     try:
-        assert wait_until(lambda: reaches(lambda: call("GET", "/").status_code == 200), 60), (tmp_path / "weed.log").read_text()[-2000:]
+        assert wait_until(lambda: reaches(lambda: call("GET", "/").status_code == 200), 180), (tmp_path / "weed.log").read_text()[-2000:]
         made = call("PUT", "/witness", {"x-amz-bucket-object-lock-enabled": "true"})
         assert made.status_code == 200, made.text
         (tmp_path / "secret").write_text("judge-secret\n")
