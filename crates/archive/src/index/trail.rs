@@ -49,10 +49,7 @@ impl Index {
     }
 
     /// Patient ID and Patient's Name of a study; none of what is unknown or empty.
-    pub(crate) fn patient_of(
-        &self,
-        study: &StudyInstanceUid,
-    ) -> Result<Option<(Option<String>, Option<String>)>, IndexError> {
+    pub(crate) fn patient_of(&self, study: &StudyInstanceUid) -> Result<Option<Patient>, IndexError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT patient.patient_id, name.raw FROM study JOIN patient ON patient.id = study.patient
@@ -64,6 +61,9 @@ impl Index {
         })
     }
 }
+
+/// Patient ID and Patient's Name.
+pub(crate) type Patient = (Option<String>, Option<String>);
 
 const COLUMNS: &str = "entry, time_ns, caller, person, peer, address, door, action, event, outcome, patient_id, study, \
                        amount, detail, closed_by, identity";
