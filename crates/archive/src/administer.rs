@@ -2,15 +2,17 @@
 
 mod envelopes;
 mod grants;
+pub mod invitations;
 mod marks;
 mod overview;
+mod peers;
 pub(crate) mod reviews;
 mod roles;
 mod users;
 
 use std::time::{Duration, SystemTime};
 
-use leadglass_dicom::{AeTitle, StudyInstanceUid};
+use leadglass_dicom::StudyInstanceUid;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -23,7 +25,9 @@ use crate::{Archive, Caller, Refused};
 
 pub use envelopes::SetEnvelope;
 pub use grants::{Grant, Ground};
+pub use invitations::{Invitation, NewInvitation};
 pub use overview::Entitled;
+pub use peers::{Certified, EarlierCertificate, Peer, Standing, Verb};
 pub use reviews::{Alarm, Closed, Review};
 pub use roles::DefinedRole;
 pub use users::{NewUser, User, UserChange};
@@ -38,38 +42,6 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 pub(crate) const LONGEST_NAME: usize = 64;
 /// Most values in a scope.
 const LONGEST_SCOPE: usize = 1000;
-
-/// What a peer may do, each off unless named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verb {
-    /// C-STORE.
-    Store,
-    /// C-FIND.
-    Find,
-    /// C-MOVE, C-GET.
-    Retrieve,
-    /// Storage commitment.
-    Commit,
-}
-
-/// A DICOM peer: certificate, title, verbs, and where it listens when it does.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Peer {
-    /// Its AE title.
-    pub ae: String,
-    /// SHA-256 of its certificate (DER), lower-case hex.
-    pub certificate_sha256: String,
-    /// What it may do.
-    pub verbs: Vec<Verb>,
-    /// With which instances: it stores no other, and finds no other.
-    #[serde(default = "Scope::everything", skip_serializing_if = "Scope::is_implied")]
-    pub scope: Scope,
-    /// `host:port` for C-MOVE and commitment reports, when it has one.
-    pub address: Option<String>,
-    /// When it was revoked, RFC 3339.
-    pub revoked: Option<String>,
-}
 
 /// An API token without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -145,63 +117,6 @@ impl Archive {
             Ok((Some(Change::SetupCodeIssued { setup }), code))
         })
         .await
-    }
-
-    /// Adds a peer, or replaces the certificate, verbs and address of one by that title.
-    ///
-    /// # Errors
-    /// [`Refused::Invalid`] for a malformed title, digest or address.
-    pub async fn add_peer(&self, caller: &Caller, peer: Peer) -> Result<(), Refused> {
-        self.perform_change(caller, requests::AddPeer { peer }, async |granted| {
-            let peer = checked_peer(granted.request().peer.clone())?;
-            Ok((Some(Change::PeerAdded { peer }), ()))
-        })
-        .await
-    }
-
-    /// Revokes a peer: whoever asks [`Archive::is_current`] of its associations ends them,
-    /// and nothing more is granted to them from now on.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`] when there is none of that title.
-    pub async fn revoke_peer(&self, caller: &Caller, ae: &AeTitle) -> Result<(), Refused> {
-        self.perform_change(caller, requests::RevokePeer { ae: ae.to_string() }, async |_| {
-            let mut peer = self.inner.registry.peer(ae.as_str()).ok_or(Refused::NotFound)?;
-            peer.revoked = Some(rfc3339(self.inner.clock.now()));
-            Ok((Some(Change::PeerRevoked { peer }), ()))
-        })
-        .await
-    }
-
-    /// All peers by title, revoked ones too.
-    ///
-    /// # Errors
-    /// Only those of every operation: not allowed, or no trail.
-    pub async fn peers(&self, caller: &Caller) -> Result<Vec<Peer>, Refused> {
-        self.perform(caller, requests::ListPeers, async |_| Ok(self.inner.registry.peers())).await
-    }
-
-    /// Where that peer listens, for C-MOVE and reports. Only for a caller that may retrieve.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`] when it is unknown, revoked or listens nowhere.
-    pub async fn destination(&self, caller: &Caller, ae: &AeTitle) -> Result<Peer, Refused> {
-        self.perform(caller, requests::FindDestination { ae: ae.to_string() }, async |_| {
-            let peer = self.inner.registry.peer(ae.as_str());
-            peer.filter(|peer| peer.revoked.is_none() && peer.address.is_some()).ok_or(Refused::NotFound)
-        })
-        .await
-    }
-
-    /// Whether that caller would still be authenticated: not revoked, not expired.
-    pub fn is_current(&self, caller: &Caller) -> bool {
-        self.inner.registry.is_current(caller, self.inner.clock.now())
-    }
-
-    /// Whether a peer, not revoked, is enrolled with the certificate of that SHA-256
-    /// (lower-case hex). For TLS to believe pinned certificates; grants nothing.
-    pub fn is_enrolled(&self, certificate_sha256: &str) -> bool {
-        self.inner.registry.is_enrolled(certificate_sha256)
     }
 
     /// Makes a token that reaches the instances in `scope`; the secret is returned once and
@@ -390,22 +305,8 @@ pub(crate) fn checked_name(name: &str) -> Result<String, Refused> {
     Ok(name.to_owned())
 }
 
-fn checked_peer(peer: Peer) -> Result<Peer, Refused> {
-    let ae = AeTitle::parse(&peer.ae).map_err(|error| Refused::Invalid(error.to_string()))?;
-    let certificate_sha256 = peer.certificate_sha256.to_ascii_lowercase();
-    if !hex::decode(&certificate_sha256).is_ok_and(|digest| digest.len() == 32) {
-        return Err(Refused::Invalid("certificate_sha256 has 64 hexadecimal digits".into()));
-    }
-    let address = peer.address.map(|address| checked_address(&address)).transpose()?;
-    let mut verbs = peer.verbs;
-    verbs.sort_unstable();
-    verbs.dedup();
-    let scope = checked_scope(peer.scope)?;
-    Ok(Peer { ae: ae.to_string(), certificate_sha256, verbs, scope, address, revoked: None })
-}
-
 /// A scope as kept: something is in it, and each value is one that an instance can have.
-fn checked_scope(mut scope: Scope) -> Result<Scope, Refused> {
+pub(crate) fn checked_scope(mut scope: Scope) -> Result<Scope, Refused> {
     let invalid = |text: String| Err(Refused::Invalid(text));
     if scope.everything {
         let limits = Scope { cleared: Vec::new(), ..scope.clone() };
@@ -445,17 +346,6 @@ fn checked_scope(mut scope: Scope) -> Result<Scope, Refused> {
     Ok(scope)
 }
 
-fn checked_address(address: &str) -> Result<String, Refused> {
-    let malformed = || Refused::Invalid("an address is host:port".into());
-    let (host, port) = address.rsplit_once(':').ok_or_else(malformed)?;
-    let host_is_plain = (1..=255).contains(&host.len())
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
-    match port.parse::<u16>() {
-        Ok(1..) if host_is_plain => Ok(address.to_owned()),
-        _ => Err(malformed()),
-    }
-}
-
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
@@ -469,11 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_addresses_and_names_are_refused() {
-        for address in ["", "host", "host:", "host:0", "host:70000", "a b:1", "\u{1b}[31m:1", "x\n:1"] {
-            assert!(checked_address(address).is_err(), "{address:?}");
-        }
-        assert!(checked_address("[::1]:104").is_ok());
+    fn hostile_names_are_refused() {
         assert!(checked_name("\u{7}").is_err());
         assert!(checked_name(&"n".repeat(65)).is_err());
     }

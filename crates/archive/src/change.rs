@@ -31,6 +31,33 @@ pub(crate) enum Change {
         /// As it was, with `revoked` set.
         peer: Peer,
     },
+    /// A device invited to become a peer.
+    PeerInvited {
+        /// The invitation.
+        invitation: InvitationFact,
+    },
+    /// A wrong secret was shown for an invitation.
+    InvitationTried {
+        /// The invitation, with the try counted.
+        invitation: InvitationFact,
+    },
+    /// An invitation ended unused.
+    InvitationEnded {
+        /// As it was, with `ended` set.
+        invitation: InvitationFact,
+    },
+    /// A device became a peer by its invitation, which is used up.
+    PeerEnrolled {
+        /// The peer.
+        peer: Peer,
+        /// As it was, with `ended` set.
+        invitation: InvitationFact,
+    },
+    /// Peers that share a certificate, under a new one.
+    PeersRenewed {
+        /// As they are from now on.
+        peers: Vec<Peer>,
+    },
     /// A token made.
     TokenCreated {
         /// The token.
@@ -186,6 +213,23 @@ pub(crate) struct ReviewFact {
     pub(crate) closed: Option<Closed>,
 }
 
+/// An invitation as kept: everything but the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InvitationFact {
+    /// What it is called.
+    pub(crate) id: String,
+    /// SHA-256 of the token, lower-case hex.
+    pub(crate) digest: String,
+    /// The peer it makes, without a certificate.
+    pub(crate) peer: Peer,
+    /// When it ends.
+    pub(crate) expires: SystemTime,
+    /// Wrong secrets shown under its name.
+    pub(crate) tries: u32,
+    /// How it ended before that, once it has.
+    pub(crate) ended: Option<String>,
+}
+
 /// A role that the administrators defined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RoleFact {
@@ -226,6 +270,8 @@ pub(crate) mod kind {
     pub(crate) const PEER: &str = "peer";
     /// A [`TokenFact`](super::TokenFact) under its digest.
     pub(crate) const TOKEN: &str = "token";
+    /// An [`InvitationFact`](super::InvitationFact) under its name.
+    pub(crate) const INVITATION: &str = "invitation";
     /// The [`SetupFact`](super::SetupFact).
     pub(crate) const SETUP: &str = "setup";
     /// A [`RoleFact`](super::RoleFact) under its name.
@@ -248,7 +294,7 @@ pub(crate) mod kind {
     pub(crate) const PROJECT: &str = "project";
     /// All that have a state.
     pub(crate) const ALL: &[&str] =
-        &[PEER, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT];
+        &[PEER, INVITATION, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT];
 }
 
 impl Change {
@@ -270,6 +316,19 @@ impl Change {
                 vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)]
             }
             Change::TrailErased { key, patient_id } => vec![fact(kind::ERASED, key, patient_id.clone())],
+            Change::PeersRenewed { peers } => {
+                let one = |peer: &Peer| Ok(fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?));
+                peers.iter().map(one).collect::<Result<_, serde_json::Error>>()?
+            }
+            Change::PeerInvited { invitation }
+            | Change::InvitationTried { invitation }
+            | Change::InvitationEnded { invitation } => {
+                vec![fact(kind::INVITATION, &invitation.id, serde_json::to_string(invitation)?)]
+            }
+            Change::PeerEnrolled { peer, invitation } => vec![
+                fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?),
+                fact(kind::INVITATION, &invitation.id, serde_json::to_string(invitation)?),
+            ],
             Change::TokenCreated { token } | Change::TokenRevoked { token } => {
                 vec![fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?)]
             }

@@ -39,6 +39,7 @@ impl Operation {
         matches!(
             self,
             Operation::AddPeer
+                | Operation::InvitePeer
                 | Operation::CreateToken
                 | Operation::DefineRole
                 | Operation::AddUser
@@ -106,6 +107,16 @@ operations! {
     RevokePeer "revoke-peer" through [Admin, Host];
     /// Reading the list of peers.
     ListPeers "list-peers" through [Admin, Host];
+    /// Inviting a device to become a DICOM peer.
+    InvitePeer "invite-peer" through [Admin, Host];
+    /// Withdrawing an invitation.
+    WithdrawInvitation "withdraw-invite" through [Admin, Host];
+    /// Reading the list of invitations.
+    ListInvitations "list-invites" through [Admin, Host];
+    /// Becoming a peer by an invitation.
+    Enrol "enrol" through [Admin];
+    /// A new certificate for the peer that asks.
+    RenewPeer "renew-peer" through [Admin];
     /// Looking up where one peer listens.
     FindDestination "find-destination" through [Dimse, Host];
     /// Making an API token.

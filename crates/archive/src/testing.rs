@@ -158,7 +158,7 @@ impl TestArchive {
             verbs: verbs.to_vec(),
             scope,
             address: Some("127.0.0.1:11112".into()),
-            revoked: None,
+            ..Peer::default()
         };
         self.archive.add_peer(&self.host().await, peer).await.expect("a peer is added");
         let calling_ae = AeTitle::parse(ae).expect("an AE title");

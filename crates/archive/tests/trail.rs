@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use leadglass_archive::access::people::SignIn;
 use leadglass_archive::access::{Marked, Marks, Scope};
-use leadglass_archive::administer::{NewUser, UserChange, Verb};
+use leadglass_archive::administer::{Certified, NewInvitation, NewUser, Peer, UserChange, Verb};
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::{Purpose, SopReference};
 use leadglass_archive::review::TrailQuery;
@@ -17,7 +17,7 @@ use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection,
 use leadglass_dicom::clock::Clock as _;
 use leadglass_dicom::deidentify::Profile;
 use leadglass_dicom::query::{Query, QueryOptions, Root};
-use leadglass_dicom::{DataSet, SopClassUid, Tag, VR};
+use leadglass_dicom::{AeTitle, DataSet, SopClassUid, Tag, VR};
 
 fn by_name(name: &str) -> Search {
     let mut identifier = DataSet::new();
@@ -45,15 +45,23 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.commit(caller, vec![SopReference { sop_class, sop_instance: sample.sop_uid() }]).await;
     let _ = archive.complete_setup(caller, "Ada").await;
     let _ = archive.new_setup_code(caller).await;
-    let peer = leadglass_archive::administer::Peer {
+    let peer = Peer {
         ae: "CT9".into(),
         certificate_sha256: "0".repeat(64),
         verbs: vec![],
         scope: Scope::everything(),
         address: Some("127.0.0.1:104".into()),
-        revoked: None,
+        ..Default::default()
     };
-    let _ = archive.add_peer(caller, peer).await;
+    let _ = archive.add_peer(caller, peer.clone()).await;
+    let new = NewInvitation { peer, lifetime: Duration::from_secs(60) };
+    let invited = archive.invite_peer(caller, new).await;
+    let _ = archive.invitations(caller).await;
+    let id = invited.map(|(_, invitation)| invitation.id).unwrap_or_default();
+    let _ = archive.withdraw_invitation(caller, &id).await;
+    let certified = async |_: &AeTitle| Ok(Certified { sha256: "1".repeat(64), expires: SystemTime::UNIX_EPOCH });
+    let _ = archive.enrol(caller, certified).await;
+    let _ = archive.renew_peer(caller, certified).await;
     let _ = archive.destination(caller, &title).await;
     let _ = archive.revoke_peer(caller, &title).await;
     let _ = archive.peers(caller).await;
@@ -176,12 +184,36 @@ async fn every_operation_writes_its_entry_allowed_or_not() {
     let eve = test.archive().authenticate(at_admin, shown).await.unwrap();
     everything(&test, &eve).await;
     everything_for_people(&test).await;
+    enrolled_and_renewed(&test).await;
     let trail = test.trail().await;
     for operation in Operation::ALL {
         let done = if *operation == Operation::Authenticate { "refused" } else { "done" };
         let written = trail.iter().any(|row| row.action == operation.name() && row.outcome == done);
         assert!(written, "{} was done and not recorded", operation.name());
     }
+}
+
+/// What only an invitation and a certificate open.
+async fn enrolled_and_renewed(test: &TestArchive) {
+    let archive = test.archive();
+    let peer = Peer { ae: "CT7".into(), scope: Scope::everything(), ..Peer::default() };
+    let new = NewInvitation { peer, lifetime: Duration::from_secs(60) };
+    let (token, _) = archive.invite_peer(&test.host().await, new).await.unwrap();
+    let source = Source { address: Some([192, 0, 2, 1].into()), door: Door::Admin };
+    let caller = archive.authenticate(source.clone(), Credential::Invitation(token)).await.unwrap();
+    let certified = |der: &[u8]| {
+        let sha256 = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der));
+        Certified { sha256, expires: SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000) }
+    };
+    let first = archive.enrol(&caller, async |_| Ok(certified(b"first"))).await.unwrap();
+    assert!(archive.enrol(&caller, async |_| Ok(certified(b"again"))).await.is_err(), "used");
+    let (certificate_der, calling_ae) = (b"first".to_vec(), first.ae.parse().unwrap());
+    let shown = Credential::Peer { certificate_der, calling_ae, user_identity: None };
+    let caller = archive.authenticate(source, shown).await.unwrap();
+    archive.renew_peer(&caller, async |_| Ok(certified(b"second"))).await.unwrap();
+    assert!(archive.is_current(&caller), "the one before is good for a while");
+    test.pass(Duration::from_secs(15 * 24 * 3600)).await;
+    assert!(!archive.is_current(&caller));
 }
 
 #[tokio::test]

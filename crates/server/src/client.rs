@@ -30,6 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// A client of one archive.
 pub struct Client {
     address: SocketAddr,
+    name: ServerName<'static>,
     tls: TlsConnector,
 }
 
@@ -38,8 +39,13 @@ impl Client {
     pub fn new(address: SocketAddr, ca: &Path) -> anyhow::Result<Client> {
         let certificate =
             CertificateDer::from_pem_file(ca).with_context(|| format!("no certificate in {}", ca.display()))?;
-        let config = crate::tls::client_of(&certificate)?;
-        Ok(Client { address, tls: TlsConnector::from(Arc::new(config)) })
+        let name = ServerName::IpAddress(address.ip().into());
+        Ok(Client::with(address, name, crate::tls::client_of(&certificate)?))
+    }
+
+    /// A client of the archive at that address, which shows that name, by TLS as it is.
+    pub fn with(address: SocketAddr, name: ServerName<'static>, tls: rustls::ClientConfig) -> Client {
+        Client { address, name, tls: TlsConnector::from(Arc::new(tls)) }
     }
 
     /// GET; the status and the JSON answered (null when there is none).
@@ -108,8 +114,7 @@ impl Client {
             .await
             .with_context(|| format!("cannot connect to the archive at {}", self.address))?;
         tcp.set_nodelay(true)?;
-        let name = ServerName::IpAddress(self.address.ip().into());
-        self.tls.connect(name, tcp).await.context("TLS with the archive")
+        self.tls.connect(self.name.clone(), tcp).await.context("TLS with the archive")
     }
 
     /// A connection for requests with bodies of any kind; it ends with its sender.

@@ -27,6 +27,8 @@ use crate::web::WebState;
 pub(crate) struct Behind {
     pub(crate) https: Arc<rustls::ServerConfig>,
     pub(crate) dicom: Arc<rustls::ServerConfig>,
+    /// On the HTTPS door, for peers that renew their certificate.
+    pub(crate) renewal: Arc<rustls::ServerConfig>,
     pub(crate) router: fn(&Arc<Host>, SocketAddr) -> (Router, WebState),
     /// How many may come at once, and how long they may take to shake hands.
     pub(crate) limits: Limits,
@@ -40,6 +42,7 @@ impl Behind {
         Behind {
             https: host.tls.https(),
             dicom: host.tls.dicom(),
+            renewal: host.tls.renewal(),
             router: crate::router,
             limits: host.config.limits.clone(),
             turned_away: Some(turned_away(&host.archive)),
@@ -47,13 +50,13 @@ impl Behind {
     }
 }
 
-/// Records whose certificate was turned away at the DICOM door: CID 403, 110126.
+/// Records whose certificate was turned away, and why: CID 403, 110126.
 fn turned_away(archive: &Archive) -> TurnedAway {
     let archive = archive.clone();
-    Arc::new(move |address| {
+    Arc::new(move |address, unfit| {
         let source = Source { address: Some(address.ip()), door: Door::Dimse };
-        let said = "a certificate was not accepted, or none was shown";
-        archive.alert(Alert::of(Event::NodeAuthenticationFailed).from(&source).ended(Outcome::Refused).saying(said));
+        let alert = Alert::of(Event::NodeAuthenticationFailed).from(&source).ended(Outcome::Refused);
+        archive.alert(alert.saying(unfit.reason()));
     })
 }
 
@@ -73,6 +76,8 @@ impl Doors {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = &behind.limits;
         let https = threshold(limits, "https", at.https, behind.https.clone()).await?;
+        let https =
+            Threshold { renewal: Some(behind.renewal.clone()), turned_away: behind.turned_away.clone(), ..https };
         let dicom = threshold(limits, "dicom", at.dicom, behind.dicom.clone()).await?;
         let dicom = Threshold { turned_away: behind.turned_away.clone(), ..dicom };
         let at = Addresses { https: address(&https)?, dicom: address(&dicom)? };
@@ -108,6 +113,7 @@ async fn threshold(
         name,
         listener: listener.map_err(StartError::io(format!("cannot listen on {address} ({name})")))?,
         tls,
+        renewal: None,
         caps: Caps::new(limits.connections, limits.connections_per_address),
         handshake: Duration::from_secs(limits.tls_handshake_s),
         turned_away: None,

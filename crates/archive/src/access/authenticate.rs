@@ -7,7 +7,7 @@ use leadglass_dicom::AeTitle;
 use super::caller::{Known, Proof};
 use super::people::sign_in::session;
 use super::registry::Registry;
-use super::secret::{secret_digest, sha256_hex};
+use super::secret::{enrolment_id, secret_digest, sha256_hex};
 use super::{Caller, Credential, Door, Rejected, Source, UserIdentity};
 use crate::Archive;
 
@@ -22,7 +22,7 @@ impl Archive {
     /// same whatever the reason.
     pub async fn authenticate(&self, source: Source, credential: Credential) -> Result<Caller, Rejected> {
         let now = self.inner.clock.now();
-        let is_setup_code = matches!(credential, Credential::SetupCode(_));
+        let tried = Tried::of(&credential);
         let claimed = claimed_name(&credential);
         match recognize(&self.inner.registry, &source, credential, now) {
             Ok((name, proofs)) => {
@@ -37,11 +37,32 @@ impl Archive {
                 if let Some(entry) = self.inner.failures.count(&source, rejected.reason, self.now_ns()) {
                     self.inner.trail.note(entry);
                 }
-                if is_setup_code {
-                    self.count_setup_try(&source).await;
+                match tried {
+                    Tried::SetupCode => self.count_setup_try(&source).await,
+                    Tried::Invitation(id) => self.count_invitation_try(&source, &id).await,
+                    Tried::Other => {}
                 }
                 Err(rejected)
             }
+        }
+    }
+}
+
+/// What is void after too many wrong tries.
+enum Tried {
+    SetupCode,
+    Invitation(String),
+    Other,
+}
+
+impl Tried {
+    fn of(credential: &Credential) -> Tried {
+        match credential {
+            Credential::SetupCode(_) => Tried::SetupCode,
+            Credential::Invitation(token) => {
+                enrolment_id(token).map_or(Tried::Other, |id| Tried::Invitation(id.to_owned()))
+            }
+            _ => Tried::Other,
         }
     }
 }
@@ -70,7 +91,9 @@ fn recognize(
         (Credential::ApiToken(secret), Door::DicomWeb | Door::Admin) => token(registry, &secret, now),
         (Credential::Session(secret), Door::DicomWeb | Door::Admin) => session(registry, &secret, source.door, now),
         (Credential::SetupCode(code), Door::Admin | Door::Host) => setup_code(registry, &code, now),
-        (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse) => {
+        (Credential::Invitation(token), Door::Admin) => invitation(registry, &token, now),
+        // At the door of the administration a peer renews its certificate, and nothing else.
+        (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse | Door::Admin) => {
             peer(registry, &certificate_der, &calling_ae, user_identity, now)
         }
         _ => Err(Rejected::because("that credential does not open that door")),
@@ -109,6 +132,17 @@ fn setup_code(registry: &Registry, code: &str, now: SystemTime) -> Result<Recogn
     Ok(("setup".into(), vec![Proof::SetupCode { digest }]))
 }
 
+fn invitation(registry: &Registry, token: &str, now: SystemTime) -> Result<Recognized, Rejected> {
+    let wrong = || Rejected::because("no invitation with that token");
+    let id = enrolment_id(token).ok_or_else(wrong)?.to_owned();
+    let digest = secret_digest(token).ok_or_else(wrong)?;
+    let invitation = registry.invitation(&id).filter(|invitation| invitation.digest == digest).ok_or_else(wrong)?;
+    if !invitation.is_open(now) {
+        return Err(Rejected::because("an invitation that is used up or over"));
+    }
+    Ok((format!("invitation of {}", invitation.peer.ae), vec![Proof::Invitation { id, digest }]))
+}
+
 fn peer(
     registry: &Registry,
     certificate_der: &[u8],
@@ -119,11 +153,12 @@ fn peer(
     let unknown = |reason| Rejected { reason, calling_ae_unknown: true };
     let peer = registry.peer(calling_ae.as_str()).ok_or_else(|| unknown("unknown AE title"))?;
     let certificate_sha256 = sha256_hex(certificate_der);
-    if peer.certificate_sha256 != certificate_sha256 {
-        return Err(unknown("the certificate is not that AE title's"));
-    }
-    if peer.revoked.is_some() {
-        return Err(unknown("revoked peer"));
+    if !peer.is_shown_by(&certificate_sha256, now) {
+        return Err(unknown(match (peer.names(&certificate_sha256), peer.revoked.is_some()) {
+            (false, _) => "the certificate is not that AE title's",
+            (true, true) => "revoked peer",
+            (true, false) => "a certificate of that AE title that is expired or replaced",
+        }));
     }
     let mut name = peer.ae.clone();
     let mut proofs = vec![Proof::Peer { ae: peer.ae, certificate_sha256 }];

@@ -41,6 +41,8 @@ pub(crate) enum Proof {
     SigningIn { user: String },
     /// Whose token it is, or whom an identity provider vouches for: what they may do now.
     Owner { user: String },
+    /// An invitation, by its name and the digest of its token.
+    Invitation { id: String, digest: String },
     /// The setup code, by its digest.
     SetupCode { digest: String },
     /// The key file.
@@ -62,6 +64,22 @@ impl Caller {
     pub fn ae_title(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {
             Proof::Peer { ae, .. } => Some(ae.as_str()),
+            _ => None,
+        })
+    }
+
+    /// SHA-256 of the certificate shown, of a caller that is a DICOM peer.
+    pub(crate) fn certificate_sha256(&self) -> Option<&str> {
+        self.known.proofs.iter().find_map(|proof| match proof {
+            Proof::Peer { certificate_sha256, .. } => Some(certificate_sha256.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The name of the invitation, of a caller who holds one.
+    pub(crate) fn invitation(&self) -> Option<&str> {
+        self.known.proofs.iter().find_map(|proof| match proof {
+            Proof::Invitation { id, .. } => Some(id.as_str()),
             _ => None,
         })
     }

@@ -57,6 +57,8 @@ pub enum Credential {
     ApiToken(String),
     /// The secret of a person's session.
     Session(String),
+    /// The one-use token of an invitation.
+    Invitation(String),
     /// The one-time setup code.
     SetupCode(String),
     /// The host's operator: whoever could open the data directory with the master key.

@@ -17,9 +17,9 @@ use super::people::session::SessionsFact;
 use super::people::{PeopleSettings, UserFact};
 use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
-use crate::administer::{Entitled, Ground, Peer, SetEnvelope, Verb, rfc3339};
+use crate::administer::{Entitled, Ground, Peer, SetEnvelope, Standing, Verb, rfc3339};
 use crate::brake::Envelope;
-use crate::change::{Fact, GrantFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
+use crate::change::{Fact, GrantFact, InvitationFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 use crate::deidentify::Project;
 
 /// The present state of access.
@@ -42,6 +42,9 @@ struct State {
     /// Whether everybody needs a second factor.
     second_factor_for_all: bool,
     peers: HashMap<String, Held<Peer>>,
+    /// Titles by the SHA-256 of the certificates they have or had.
+    certificates: HashMap<String, BTreeSet<String>>,
+    invitations: HashMap<String, InvitationFact>,
     tokens: HashMap<String, Held<TokenFact>>,
     roles: HashMap<String, RoleFact>,
     marks: HashMap<String, Marks>,
@@ -88,6 +91,10 @@ impl Registry {
             kind::PEER => {
                 let peer: Peer = serde_json::from_str(&fact.document)?;
                 let rights = rights_of_peer(&peer);
+                let all = peer.earlier.iter().map(|earlier| &earlier.sha256).chain([&peer.certificate_sha256]);
+                for certificate in all {
+                    state.certificates.entry(certificate.clone()).or_default().insert(peer.ae.clone());
+                }
                 state.peers.insert(name, Held { fact: peer, rights });
             }
             kind::TOKEN => {
@@ -104,6 +111,7 @@ impl Registry {
                 let sessions: SessionsFact = serde_json::from_str(&fact.document)?;
                 self.hold_sessions(&mut state, sessions);
             }
+            kind::INVITATION => drop(state.invitations.insert(name, serde_json::from_str(&fact.document)?)),
             kind::ROLE => drop(state.roles.insert(name, serde_json::from_str(&fact.document)?)),
             kind::GRANT => {
                 let grant: GrantFact = serde_json::from_str(&fact.document)?;
@@ -129,11 +137,27 @@ impl Registry {
         self.state.read().peers.get(ae).map(|peer| peer.fact.clone())
     }
 
-    /// Whether a peer that is not revoked has that certificate.
-    pub(crate) fn is_enrolled(&self, certificate_sha256: &str) -> bool {
+    /// What is known of that certificate.
+    pub(crate) fn standing(&self, certificate_sha256: &str, now: SystemTime) -> Standing {
         let state = self.state.read();
-        let mut peers = state.peers.values().map(|peer| &peer.fact);
-        peers.any(|peer| peer.revoked.is_none() && peer.certificate_sha256 == certificate_sha256)
+        let Some(titles) = state.certificates.get(certificate_sha256) else { return Standing::Unknown };
+        let mut peers = titles.iter().filter_map(|ae| state.peers.get(ae));
+        match peers.any(|peer| peer.fact.is_shown_by(certificate_sha256, now)) {
+            true => Standing::Enrolled,
+            false => Standing::Retired,
+        }
+    }
+
+    /// The invitation of that name.
+    pub(crate) fn invitation(&self, id: &str) -> Option<InvitationFact> {
+        self.state.read().invitations.get(id).cloned()
+    }
+
+    /// All invitations, the newest end first.
+    pub(crate) fn invitations(&self) -> Vec<InvitationFact> {
+        let mut all: Vec<InvitationFact> = self.state.read().invitations.values().cloned().collect();
+        all.sort_by(|a, b| (b.expires, &b.id).cmp(&(a.expires, &a.id)));
+        all
     }
 
     /// The token of that digest.
@@ -390,8 +414,7 @@ impl State {
         match proof {
             Proof::Peer { ae, certificate_sha256 } => {
                 let peer = self.peers.get(ae)?;
-                let holds = peer.fact.revoked.is_none() && peer.fact.certificate_sha256 == *certificate_sha256;
-                holds.then(|| peer.rights.clone())
+                peer.fact.is_shown_by(certificate_sha256, now).then(|| peer.rights.clone())
             }
             Proof::Token { digest } => {
                 let token = self.tokens.get(digest)?;
@@ -415,6 +438,11 @@ impl State {
             Proof::Owner { user } => {
                 let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
                 Some(self.with_grants(user, now))
+            }
+            Proof::Invitation { id, digest } => {
+                let invitation = self.invitations.get(id)?;
+                let holds = invitation.is_open(now) && invitation.digest == *digest;
+                holds.then(|| unlimited(Role::Invited))
             }
             Proof::SetupCode { digest } => {
                 let holds =
@@ -516,7 +544,7 @@ fn with_own_account(rights: &[Right]) -> Arc<[Right]> {
     rights.iter().cloned().chain([Right::of(Role::Person.name(), Arc::new(Scope::unlimited()))]).collect()
 }
 
-/// A role per verb.
+/// That of every peer, and a role per verb.
 fn rights_of_peer(peer: &Peer) -> Arc<[Right]> {
     let scope = Arc::new(peer.scope.clone());
     let role = |verb: &Verb| match verb {
@@ -525,5 +553,6 @@ fn rights_of_peer(peer: &Peer) -> Arc<[Right]> {
         Verb::Retrieve => Role::PeerRetrieve,
         Verb::Commit => Role::PeerCommit,
     };
-    peer.verbs.iter().map(|verb| Right::of(role(verb).name(), scope.clone())).collect()
+    let roles = std::iter::once(Role::Peer).chain(peer.verbs.iter().map(role));
+    roles.map(|role| Right::of(role.name(), scope.clone())).collect()
 }

@@ -50,6 +50,18 @@ request!(AddPeer { peer: Peer } is about this => format!(
 ));
 request!(RevokePeer { ae: String } is about this => this.ae.clone());
 request!(ListPeers);
+request!(InvitePeer { peer: Peer, lifetime: Duration } is about this => format!(
+    "{}, verbs {:?}, address {}, scope {}, {} s",
+    this.peer.ae,
+    this.peer.verbs,
+    this.peer.address.as_deref().unwrap_or("none"),
+    this.peer.scope,
+    this.lifetime.as_secs()
+));
+request!(WithdrawInvitation { id: String } is about this => this.id.clone());
+request!(ListInvitations);
+request!(Enrol { id: String } is about this => format!("invitation {}", this.id));
+request!(RenewPeer { ae: String } is about this => this.ae.clone());
 request!(FindDestination { ae: String } is about this => this.ae.clone());
 request!(CreateToken {
     name: String,

@@ -40,6 +40,10 @@ pub enum Role {
     PrivacyOfficer,
     /// Reads metrics.
     Monitor,
+    /// Whoever holds an invitation: may become the peer it is for, nothing else.
+    Invited,
+    /// A peer, whatever its verbs: renews its certificate.
+    Peer,
     /// A peer's verb `store`.
     PeerStore,
     /// A peer's verb `find`.
@@ -52,10 +56,11 @@ pub enum Role {
 
 use Operation::{
     AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken,
-    DefineRole, EndGrant, EndSessions, Explain, FindDestination, IssueSetupCode, ListEnvelopes, ListGrants, ListPeers,
-    ListProjects, ListRoles, ListTokens, ListUsers, MakeProject, Mark, ReadAccount, ReadHostSecret, ReadMarks,
-    ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake, ResetUser, Retrieve, RetrieveDeidentified,
-    RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut, Store, Verify, WriteHostSecret,
+    DefineRole, EndGrant, EndSessions, Enrol, Explain, FindDestination, InvitePeer, IssueSetupCode, ListEnvelopes,
+    ListGrants, ListInvitations, ListPeers, ListProjects, ListRoles, ListTokens, ListUsers, MakeProject, Mark,
+    ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake,
+    RenewPeer, ResetUser, Retrieve, RetrieveDeidentified, RevokePeer, RevokeToken, Search, SetEnvelope, Share,
+    SignIn, SignOut, Store, Verify, WithdrawInvitation, WriteHostSecret,
 };
 
 /// The policy.
@@ -75,6 +80,9 @@ const POLICY: &[(Role, &[Operation])] = &[
             AddPeer,
             RevokePeer,
             ListPeers,
+            InvitePeer,
+            WithdrawInvitation,
+            ListInvitations,
             CreateToken,
             RevokeToken,
             ListTokens,
@@ -122,6 +130,9 @@ const POLICY: &[(Role, &[Operation])] = &[
             AddPeer,
             RevokePeer,
             ListPeers,
+            InvitePeer,
+            WithdrawInvitation,
+            ListInvitations,
             CreateToken,
             RevokeToken,
             ListTokens,
@@ -157,6 +168,7 @@ const POLICY: &[(Role, &[Operation])] = &[
         Role::Auditor,
         &[
             ListPeers,
+            ListInvitations,
             ListTokens,
             ListUsers,
             ListRoles,
@@ -193,6 +205,8 @@ const POLICY: &[(Role, &[Operation])] = &[
         ],
     ),
     (Role::Monitor, &[ReadStatistics]),
+    (Role::Invited, &[Enrol]),
+    (Role::Peer, &[RenewPeer]),
     (Role::PeerStore, &[Store]),
     (Role::PeerFind, &[Search]),
     (Role::PeerRetrieve, &[Retrieve, FindDestination]),
@@ -255,6 +269,8 @@ impl Role {
             Role::Auditor => "auditor",
             Role::PrivacyOfficer => "privacy-officer",
             Role::Monitor => "monitor",
+            Role::Invited => "invited",
+            Role::Peer => "peer",
             Role::PeerStore => "peer-store",
             Role::PeerFind => "peer-find",
             Role::PeerRetrieve => "peer-retrieve",

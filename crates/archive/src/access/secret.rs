@@ -18,7 +18,10 @@ const INVITATION_PREFIX: &str = "lgi_";
 /// What the ticket of something begun begins with.
 const TICKET_PREFIX: &str = "lgb_";
 /// Those that are found by their digest.
-const KEPT: [&str; 4] = [TOKEN_PREFIX, SETUP_PREFIX, SESSION_PREFIX, INVITATION_PREFIX];
+const KEPT: [&str; 5] =
+    [TOKEN_PREFIX, SETUP_PREFIX, SESSION_PREFIX, INVITATION_PREFIX, ENROLMENT_PREFIX];
+/// What an enrolment token begins with; its invitation's name and a full stop follow.
+const ENROLMENT_PREFIX: &str = "lge_";
 /// Longest text looked at.
 const LONGEST: usize = 64;
 
@@ -45,6 +48,19 @@ pub(crate) fn fresh_invitation() -> Option<String> {
 /// A fresh ticket.
 pub(crate) fn fresh_ticket() -> Option<String> {
     fresh(TICKET_PREFIX)
+}
+
+/// A fresh enrolment token.
+pub(crate) fn fresh_enrolment_token() -> Option<String> {
+    let mut id = [0u8; 9];
+    rand::fill(&mut id).ok()?;
+    fresh(&format!("{ENROLMENT_PREFIX}{}.", URL_SAFE_NO_PAD.encode(id)))
+}
+
+/// The name of the invitation that a token is of.
+pub(crate) fn enrolment_id(token: &str) -> Option<&str> {
+    let (id, _) = token.strip_prefix(ENROLMENT_PREFIX)?.split_once('.')?;
+    (token.len() <= LONGEST && !id.is_empty()).then_some(id)
 }
 
 /// The digest a secret is kept and looked up by, lower-case hex. `None` for what cannot be

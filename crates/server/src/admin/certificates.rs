@@ -3,13 +3,26 @@
 //! Deliberately absent: keys. The `tls` module implements [`IssueCertificate`]; nothing in
 //! this folder sees the authority's key, and a peer's new key passes through once.
 
+use std::time::SystemTime;
+
 use futures::future::BoxFuture;
+use leadglass_archive::administer::Certified;
 use leadglass_dicom::AeTitle;
 
 /// Issues certificates to DICOM peers.
 pub trait IssueCertificate: Send + Sync {
     /// A new key pair and its certificate for a peer of that title.
     fn issue<'a>(&'a self, ae: &'a AeTitle) -> BoxFuture<'a, Result<IssuedBundle, IssueError>>;
+
+    /// Looks at a certificate that a peer has already (PEM): whether it could be shown on the
+    /// DICOM door.
+    ///
+    /// # Errors
+    /// [`IssueError::Unfit`] says what is wrong with it.
+    fn check(&self, certificate_pem: &str) -> Result<Certified, IssueError>;
+
+    /// SHA-256 of the authority's certificate, lower-case hex: what devices pin us by.
+    fn authority_sha256(&self) -> String;
 
     /// A certificate for the key of a certificate signing request (PKCS #10, PEM), whose
     /// subject is replaced by ours.
@@ -29,6 +42,20 @@ pub struct IssuedCertificate {
     pub authority_pem: String,
     /// SHA-256 of the certificate (DER), lower-case hex.
     pub certificate_sha256: String,
+    /// When it ends.
+    #[serde(serialize_with = "rfc3339")]
+    pub expires: SystemTime,
+}
+
+impl IssuedCertificate {
+    /// What the archive keeps of it.
+    pub fn certified(&self) -> Certified {
+        Certified { sha256: self.certificate_sha256.clone(), expires: self.expires }
+    }
+}
+
+fn rfc3339<S: serde::Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    time::serde::rfc3339::serialize(&time::OffsetDateTime::from(*time), to)
 }
 
 /// A certificate and its private key, as a modality console loads them. Shown once.
@@ -51,6 +78,9 @@ pub enum IssueError {
     /// The signing request is not one, or its key is of a kind or size not allowed.
     #[error("the certificate signing request is not acceptable")]
     BadRequest,
+    /// The certificate is not one that could be shown on the DICOM door.
+    #[error("the certificate cannot be enrolled: {0}")]
+    Unfit(&'static str),
     /// The authority failed; the text is for our log.
     #[error("the certificate authority failed: {0}")]
     Authority(String),

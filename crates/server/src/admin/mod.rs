@@ -5,6 +5,8 @@
 
 mod brake;
 pub mod certificates;
+pub mod enrol;
+mod enrolments;
 mod grants;
 pub mod health;
 mod peers;
@@ -31,6 +33,8 @@ pub(crate) fn router() -> Router<WebState> {
     Router::new()
         .route("/admin/v1/peers", get(peers::list).post(peers::add))
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
+        .route("/admin/v1/enrolments", get(enrolments::list).post(enrolments::create))
+        .route("/admin/v1/enrolments/{id}", delete(enrolments::withdraw))
         .route("/admin/v1/projects", get(projects::list).post(projects::make))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))
@@ -57,12 +61,14 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/metrics", get(statistics::metrics))
 }
 
-/// What a stranger can ask: whether we live, whether we are ready, and setup.
+/// What a stranger can ask: whether we live, whether we are ready, setup, and enrolment.
 pub(crate) fn public_router() -> Router<WebState> {
     Router::new()
         .route("/healthz/live", get(health::live))
         .route("/healthz/ready", get(health::ready))
         .route("/setup", post(setup::complete))
+        .route("/enrol", post(enrol::enrol))
+        .route("/enrol/renew", post(enrol::renew))
 }
 
 /// A JSON body within `WebLimits::admin_body_bytes`, unknown fields refused by its type.

@@ -5,9 +5,10 @@ use axum::{Extension, Json};
 use http::StatusCode;
 use leadglass_archive::Caller;
 use leadglass_archive::access::Scope;
-use leadglass_archive::administer::{Peer, Verb};
+use leadglass_archive::administer::{Certified, Peer, Verb};
 use leadglass_dicom::AeTitle;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::Body;
 use super::certificates::IssueError;
@@ -20,11 +21,13 @@ pub(super) struct NewPeer {
     verbs: Vec<Verb>,
     scope: Option<Scope>,
     address: Option<String>,
+    label: Option<String>,
+    contact: Option<String>,
     #[serde(default)]
     certificate: CertificateWish,
 }
 
-/// Where the peer's certificate comes from: one of three, so one type.
+/// Where the peer's certificate comes from: one of four, so one type.
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum CertificateWish {
@@ -33,7 +36,9 @@ enum CertificateWish {
     Issue,
     /// The peer has a key; here is its signing request, PEM.
     Request(String),
-    /// The peer has a certificate of our authority already; its SHA-256, hex.
+    /// The peer has a certificate already, of whichever making; here it is, PEM. It is pinned.
+    Certificate(String),
+    /// The same by its SHA-256, hex; what it is fit for shows when it is used.
     Sha256(String),
 }
 
@@ -55,14 +60,17 @@ pub(super) async fn add(
     // Whoever may not read the peers may not have certificates made either; asked first so
     // that nothing is signed for somebody who is then refused.
     state.archive().peers(&caller).await?;
-    let (sha256, issued) = certificate(&state, &ae, new.certificate).await?;
+    let (certified, issued) = certificate(&state, &ae, new.certificate).await?;
     let peer = Peer {
         ae: ae.to_string(),
-        certificate_sha256: sha256,
+        certificate_sha256: certified.0,
+        expires: certified.1,
         verbs: new.verbs,
         scope: new.scope.unwrap_or_else(Scope::everything),
         address: new.address,
-        revoked: None,
+        label: new.label,
+        contact: new.contact,
+        ..Peer::default()
     };
     state.archive().add_peer(&caller, peer.clone()).await?;
     Ok((StatusCode::CREATED, Json(json!({ "peer": peer, "issued": issued }))))
@@ -78,35 +86,43 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn title(text: &str) -> Result<AeTitle, Problem> {
+pub(super) fn title(text: &str) -> Result<AeTitle, Problem> {
     AeTitle::parse(text).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
-/// The digest to know the peer by, and what was issued, to be shown once.
-async fn certificate(state: &WebState, ae: &AeTitle, wish: CertificateWish) -> Result<(String, Value), Problem> {
+/// SHA-256 of a certificate and when it ends, when that is known.
+type Known = (String, Option<OffsetDateTime>);
+
+/// What to know the peer by, and what was issued, to be shown once.
+async fn certificate(state: &WebState, ae: &AeTitle, wish: CertificateWish) -> Result<(Known, Value), Problem> {
     let authority = state.certificates();
     match wish {
         CertificateWish::Issue => {
             let bundle = authority.issue(ae).await.map_err(refuse)?;
-            Ok((bundle.certificate.certificate_sha256.clone(), json!(bundle)))
+            Ok((known(bundle.certificate.certified()), json!(bundle)))
         }
         CertificateWish::Request(pem) => {
             let certificate = authority.sign(ae, &pem).await.map_err(refuse)?;
-            Ok((certificate.certificate_sha256.clone(), json!(certificate)))
+            Ok((known(certificate.certified()), json!(certificate)))
         }
+        CertificateWish::Certificate(pem) => Ok((known(authority.check(&pem).map_err(refuse)?), Value::Null)),
         CertificateWish::Sha256(hex) => {
             let well_formed = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
             match well_formed {
-                true => Ok((hex.to_ascii_lowercase(), Value::Null)),
+                true => Ok(((hex.to_ascii_lowercase(), None), Value::Null)),
                 false => Err(Problem::bad_request("a SHA-256 is 64 hexadecimal digits")),
             }
         }
     }
 }
 
-fn refuse(error: IssueError) -> Problem {
+fn known(certified: Certified) -> Known {
+    (certified.sha256, Some(certified.expires.into()))
+}
+
+pub(super) fn refuse(error: IssueError) -> Problem {
     match error {
-        IssueError::BadRequest => Problem::bad_request(error.to_string()),
+        IssueError::BadRequest | IssueError::Unfit(_) => Problem::bad_request(error.to_string()),
         IssueError::Authority(cause) => Problem::internal(cause),
     }
 }

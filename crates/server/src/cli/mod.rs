@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod echo;
 pub mod edge;
+pub mod enrol;
 pub mod envelope;
 pub mod explain;
 pub mod export;
@@ -67,6 +68,8 @@ pub enum Command {
     Setup(setup::Setup),
     /// Enrol, list and revoke DICOM peers.
     Peer(peer::Peer),
+    /// Make this device a peer of an archive, or renew its certificate.
+    Enrol(enrol::Enrol),
     /// Add, list, change, disable, reset and sign out users.
     User(user::User),
     /// Make, list and revoke API tokens.
@@ -127,6 +130,7 @@ impl Command {
             Command::Demo(command) => command.run(output).await,
             Command::Setup(command) => command.run(output).await,
             Command::Peer(command) => command.run(output).await,
+            Command::Enrol(command) => command.run(output).await,
             Command::User(command) => command.run(output).await,
             Command::Token(command) => command.run(output).await,
             Command::Role(command) => command.run(output).await,

@@ -9,6 +9,7 @@ use base64::Engine;
 use clap::Subcommand;
 use comfy_table::Table;
 use leadglass_dicom::AeTitle;
+use leadglass_dicom::clock::{Clock, SystemClock};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use super::connection::Connection;
 use super::output::{Exit, Output};
 use super::scope::{Limits, words};
 use crate::host::{StartError, write_file};
+use crate::tls::bundle::pem;
 use crate::tls::verify::fingerprint;
 
 /// Enrol, list and revoke DICOM peers.
@@ -44,10 +46,46 @@ enum What {
         /// The folder for its bundle; made when absent, mode 0700.
         #[arg(long, value_name = "DIR", required_unless_present = "certificate")]
         out: Option<PathBuf>,
-        /// A certificate of this archive's authority that it shows (PEM), instead of a new
-        /// one: an edge shows one certificate for all its modalities.
+        /// A certificate that it has already (PEM), of this archive's authority or its own
+        /// making, instead of a new one: an edge shows one certificate for all its modalities.
         #[arg(long, value_name = "FILE", conflicts_with = "out")]
         certificate: Option<PathBuf>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Invite a device: it enrols itself with a token that works once.
+    Invite {
+        /// The AE title it will have.
+        ae: AeTitle,
+        /// What it may do: store, find, retrieve, commit.
+        #[arg(long, value_delimiter = ',', required = true)]
+        verbs: Vec<String>,
+        /// Where it will listen, for C-MOVE and commitment reports.
+        #[arg(long, value_name = "HOST:PORT")]
+        address: Option<String>,
+        /// Department or place, for people.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        /// Whom to call about it.
+        #[arg(long, value_name = "TEXT")]
+        contact: Option<String>,
+        /// How many minutes the token lives: at most 1440.
+        #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+        minutes: u64,
+        #[command(flatten)]
+        limits: Box<Limits>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// All invitations.
+    Invitations {
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Withdraw an invitation that was not used yet.
+    Withdraw {
+        /// Its name, as listed.
+        id: String,
         #[command(flatten)]
         connection: Connection,
     },
@@ -89,6 +127,30 @@ impl Peer {
                     (Some(out), None) => asked.with_bundle(&out, &connection, output).await?,
                     (None, None) => anyhow::bail!("name a folder: --out DIR"),
                 }
+            }
+            What::Invite { ae, verbs, address, label, contact, minutes, limits, connection } => {
+                let request = json!({
+                    "ae": ae.as_str(), "verbs": verbs, "address": address, "scope": limits.scope(),
+                    "label": label, "contact": contact, "lifetime_s": minutes.saturating_mul(60),
+                });
+                let api = connection.api()?;
+                let answer = api.post("/admin/v1/enrolments", &request).await?;
+                let command = format!(
+                    "leadglass enrol --server {} --ca-fingerprint {} --token {} --out .",
+                    api.client().address(),
+                    word(&answer["authority_sha256"]),
+                    word(&answer["token"])
+                );
+                let ends = word(&answer["invitation"]["expires"]).to_owned();
+                output.say(&answer, format!("on the device, once, before {ends}:\n\n  {command}\n"))?;
+            }
+            What::Invitations { connection } => {
+                let invitations = connection.api()?.get("/admin/v1/enrolments").await?;
+                output.say(&invitations, invited(&invitations))?;
+            }
+            What::Withdraw { id, connection } => {
+                connection.api()?.delete(&format!("/admin/v1/enrolments/{}", percent(&id))).await?;
+                output.say(&json!({ "withdrawn": id }), format!("{id} is withdrawn"))?;
             }
             What::List { connection } => {
                 let peers = connection.api()?.get("/admin/v1/peers").await?;
@@ -141,7 +203,7 @@ impl Asked {
         let der = read.with_context(|| format!("no certificate in {}", certificate.display()))?;
         let sha256 = hex::encode(fingerprint(&der));
         let mut request = self.request();
-        request["certificate"] = json!({ "sha256": sha256 });
+        request["certificate"] = json!({ "certificate": pem("CERTIFICATE", &der) });
         connection.api()?.post("/admin/v1/peers", &request).await?;
         let ae = &self.ae;
         output.say(
@@ -202,7 +264,7 @@ pub(super) fn percent(text: &str) -> String {
 
 fn table(peers: &Value) -> Table {
     let mut table = Table::new();
-    table.set_header(["AE title", "may", "reaches", "listens at", "certificate (SHA-256)", "revoked"]);
+    table.set_header(["AE title", "may", "reaches", "listens at", "where", "certificate (SHA-256)", "ends", "revoked"]);
     for peer in peers.as_array().into_iter().flatten() {
         let verbs: Vec<_> = peer["verbs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         table.add_row([
@@ -210,11 +272,51 @@ fn table(peers: &Value) -> Table {
             &verbs.join(", "),
             &words(&peer["scope"]),
             word(&peer["address"]),
+            word(&peer["label"]),
             word(&peer["certificate_sha256"]),
+            &ends(&peer["expires"]),
             word(&peer["revoked"]),
         ]);
     }
     table
+}
+
+fn invited(invitations: &Value) -> Table {
+    let mut table = Table::new();
+    table.set_header(["invitation", "AE title", "where", "ends", "state"]);
+    for invitation in invitations.as_array().into_iter().flatten() {
+        let state = match invitation["open"].as_bool() {
+            Some(true) => "open",
+            _ => invitation["ended"].as_str().unwrap_or("over"),
+        };
+        let peer = &invitation["peer"];
+        table.add_row([
+            word(&invitation["id"]),
+            word(&peer["ae"]),
+            word(&peer["label"]),
+            word(&invitation["expires"]),
+            state,
+        ]);
+    }
+    table
+}
+
+/// When a certificate ends, with a mark when that is soon.
+fn ends(expires: &Value) -> String {
+    let Some(text) = expires.as_str() else { return "unknown".into() };
+    let day = text.get(..10).unwrap_or(text);
+    match days_left(text) {
+        Some(..=0) => format!("{day}: EXPIRED"),
+        Some(left @ 1..=60) => format!("{day}: in {left} days"),
+        _ => day.to_owned(),
+    }
+}
+
+/// Whole days until a time in RFC 3339, counted up.
+pub(super) fn days_left(text: &str) -> Option<i64> {
+    let end = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    let left = end - time::OffsetDateTime::from(SystemClock.now());
+    Some(left.whole_seconds().div_euclid(86_400) + 1)
 }
 
 fn word(value: &Value) -> &str {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Visitor;
+use crate::admin::enrol::ClientCertificate;
 use crate::config::Limits;
 use crate::listen::idle::Idle;
 
@@ -25,14 +26,19 @@ const SEND_BUFFER_BYTES: usize = 1 << 20;
 pub async fn serve(visitor: Visitor, router: Router, limits: Arc<Limits>, stop: CancellationToken) {
     let Visitor { stream, address, place } = visitor;
     let over = place.is_over();
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let shown = shown.map(|certificate| ClientCertificate(certificate.to_vec()));
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-        let router = router.clone();
+        let (router, shown) = (router.clone(), shown.clone());
         async move {
             if over {
                 return Ok(busy());
             }
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(address));
+            if let Some(shown) = shown {
+                request.extensions_mut().insert(shown);
+            }
             router.oneshot(request).await
         }
     });

@@ -15,13 +15,16 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use caps::{Caps, Place};
 use quick::Quick;
+
+use crate::tls::RENEWAL_ALPN;
+use crate::tls::fitness::Unfit;
 
 /// A TLS stream of an accepted connection.
 pub type Stream = TlsStream<Quick>;
@@ -47,6 +50,8 @@ pub struct Threshold {
     pub listener: TcpListener,
     /// What the other end must accept.
     pub tls: Arc<ServerConfig>,
+    /// Another one for those who offer [`RENEWAL_ALPN`].
+    pub renewal: Option<Arc<ServerConfig>>,
     /// How many.
     pub caps: Caps,
     /// How long a handshake may take.
@@ -55,8 +60,8 @@ pub struct Threshold {
     pub turned_away: Option<TurnedAway>,
 }
 
-/// Hears whose certificate was turned away.
-pub type TurnedAway = Arc<dyn Fn(SocketAddr) + Send + Sync>;
+/// Hears from where came a certificate that was turned away, and why it was.
+pub type TurnedAway = Arc<dyn Fn(SocketAddr, Unfit) + Send + Sync>;
 
 /// Lets connections in until `stop`, each served by `serve` in a task of `tasks`.
 pub async fn accept<F, Fut>(threshold: Threshold, stop: CancellationToken, tasks: TaskTracker, serve: F)
@@ -64,8 +69,8 @@ where
     F: Fn(Visitor) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
-    let Threshold { name, listener, tls, caps, handshake, turned_away } = threshold;
-    let acceptor = TlsAcceptor::from(tls);
+    let Threshold { name, listener, tls, renewal, caps, handshake, turned_away } = threshold;
+    let door = Arc::new(Keeper { name, tls: TlsAcceptor::from(tls), renewal, turned_away });
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -76,22 +81,16 @@ where
             metrics::counter!("leadglass_connections_refused_total", "door" => name).increment(1);
             continue;
         };
-        let (acceptor, serve, stop) = (acceptor.clone(), serve.clone(), stop.clone());
-        let turned_away = turned_away.clone();
+        let (door, serve, stop) = (door.clone(), serve.clone(), stop.clone());
         tasks.spawn(async move {
             let shaken = tokio::select! {
                 () = stop.cancelled() => return,
-                shaken = tokio::time::timeout(handshake, shake(&acceptor, stream)) => shaken,
+                shaken = tokio::time::timeout(handshake, door.shake(stream)) => shaken,
             };
             match shaken {
                 Ok(Ok(stream)) => serve(Visitor { stream, address, place }).await,
-                Ok(Err(error)) => {
-                    if let Some(tell) = turned_away.filter(|_| is_about_a_certificate(&error)) {
-                        tell(address);
-                    }
-                    handshake_failed(name, address, &error);
-                }
-                Err(_) => handshake_failed(name, address, &io::ErrorKind::TimedOut.into()),
+                Ok(Err(error)) => door.failed(address, &error),
+                Err(_) => door.failed(address, &io::ErrorKind::TimedOut.into()),
             }
         });
     }
@@ -108,17 +107,29 @@ async fn taken(name: &'static str, accepted: io::Result<(TcpStream, SocketAddr)>
     }
 }
 
-async fn shake(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<Stream> {
-    acceptor.accept(Quick::new(stream)?).await
+/// Who stands at a door.
+struct Keeper {
+    name: &'static str,
+    tls: TlsAcceptor,
+    renewal: Option<Arc<ServerConfig>>,
+    turned_away: Option<TurnedAway>,
 }
 
-/// Whether the other end's certificate was the matter, or that it showed none.
-fn is_about_a_certificate(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
-}
+impl Keeper {
+    async fn shake(&self, stream: TcpStream) -> io::Result<Stream> {
+        let stream = Quick::new(stream)?;
+        let Some(renewal) = &self.renewal else { return self.tls.accept(stream).await };
+        let begun = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        let renews = begun.client_hello().alpn().is_some_and(|mut offered| offered.any(|name| name == RENEWAL_ALPN));
+        let config = if renews { renewal.clone() } else { self.tls.config().clone() };
+        begun.into_stream(config).await
+    }
 
-fn handshake_failed(name: &'static str, address: SocketAddr, error: &io::Error) {
-    metrics::counter!("leadglass_tls_handshakes_failed_total", "door" => name).increment(1);
-    tracing::info!(door = name, address = %address.ip(), %error, "TLS handshake failed");
+    fn failed(&self, address: SocketAddr, error: &io::Error) {
+        metrics::counter!("leadglass_tls_handshakes_failed_total", "door" => self.name).increment(1);
+        tracing::info!(door = self.name, address = %address.ip(), %error, "TLS handshake failed");
+        if let (Some(tell), Some(unfit)) = (&self.turned_away, Unfit::of_handshake(error)) {
+            tell(address, unfit);
+        }
+    }
 }

@@ -7,20 +7,19 @@ use std::time::{Duration, SystemTime};
 use leadglass_dicom::AeTitle;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType,
-    SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use time::OffsetDateTime;
 
-use super::TlsError;
+use super::{TlsError, fitness};
 
 /// Life of the authority's certificate.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// Life of a server certificate: what public authorities may give at most.
 const SERVER_LIFE: Duration = Duration::from_secs(397 * 86_400);
-/// Life of a peer's certificate: two years, as IHE ATNA recommends at most.
-const PEER_LIFE: Duration = Duration::from_secs(2 * 365 * 86_400);
+/// Life of a peer's certificate: the same; it renews itself, or is enrolled again.
+const PEER_LIFE: Duration = SERVER_LIFE;
 /// Certificates begin a little earlier, for peers whose clock is behind.
 const BACKDATED: Duration = Duration::from_secs(3600);
 
@@ -96,12 +95,15 @@ impl Authority {
         now: SystemTime,
     ) -> Result<CertificateDer<'static>, TlsError> {
         let mut request = CertificateSigningRequestParams::from_pem(request_pem).map_err(|_| TlsError::Request)?;
-        if !is_strong(&request.public_key) {
-            return Err(TlsError::Request);
-        }
         request.params = for_tls(params(now, PEER_LIFE)?);
         request.params.distinguished_name = named(ae.as_str());
-        Ok(request.signed_by(&self.issuer).map_err(TlsError::made)?.der().clone())
+        let certificate = request.signed_by(&self.issuer).map_err(TlsError::made)?.der().clone();
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // The key is the request's: what would not be believed when shown is not given out.
+        match fitness::check(&certificate, UnixTime::since_unix_epoch(now)) {
+            Ok(()) => Ok(certificate),
+            Err(_) => Err(TlsError::Request),
+        }
     }
 
     fn issue(&self, params: CertificateParams) -> Result<Identity, TlsError> {
@@ -167,16 +169,6 @@ fn for_tls(mut params: CertificateParams) -> CertificateParams {
     params
 }
 
-/// Keys RFC 9325 §4 allows: elliptic curves, and RSA from 2048 bits on.
-fn is_strong(key: &rcgen::PublicKey) -> bool {
-    let rsa = [&rcgen::PKCS_RSA_SHA256, &rcgen::PKCS_RSA_SHA384, &rcgen::PKCS_RSA_SHA512];
-    let curves = [&PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
-    let is = |algorithm: &&&rcgen::SignatureAlgorithm| key.algorithm() == **algorithm;
-    // The modulus of an RSA key of 2048 bits is 256 bytes of its DER.
-    curves.iter().any(|algorithm| is(&algorithm))
-        || rsa.iter().any(|algorithm| is(&algorithm)) && key.der_bytes().len() >= 256
-}
-
 fn named(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
@@ -231,10 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn server_certificates_live_no_longer_than_397_days() {
+    fn what_is_issued_lives_no_longer_than_397_days() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let authority = Authority::open(&Authority::create(now).unwrap()).unwrap();
-        let (begin, end) = authority.issue_server(&["pacs.example".into()], now).unwrap().validity().unwrap();
-        assert!(begin <= now && end.duration_since(begin).unwrap() <= Duration::from_secs(397 * 86_400));
+        let ae = AeTitle::parse("CT 1").unwrap();
+        let server = authority.issue_server(&["pacs.example".into()], now).unwrap();
+        for identity in [server, authority.issue_peer(&ae, now).unwrap()] {
+            let (begin, end) = identity.validity().unwrap();
+            assert!(begin <= now && end.duration_since(begin).unwrap() <= Duration::from_secs(397 * 86_400));
+        }
     }
 }

@@ -11,6 +11,8 @@ use super::verify::fingerprint;
 pub struct PeerBundle {
     /// The certificate, PEM.
     pub certificate_pem: String,
+    /// The same, DER.
+    pub certificate_der: Vec<u8>,
     /// The key, PKCS#8 PEM.
     pub key_pem: zeroize::Zeroizing<String>,
     /// Our authority's certificate, PEM: what the peer verifies us with.
@@ -29,6 +31,7 @@ impl PeerBundle {
         let password = zeroize::Zeroizing::new(hex::encode(random::<16>()?));
         Ok(PeerBundle {
             certificate_pem: pem("CERTIFICATE", &identity.certificate),
+            certificate_der: identity.certificate.to_vec(),
             key_pem: pem("PRIVATE KEY", &identity.key_pkcs8).into(),
             ca_pem: pem("CERTIFICATE", authority.certificate()),
             pkcs12: pkcs12(ae, identity, authority, &password)?,

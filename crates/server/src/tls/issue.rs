@@ -1,12 +1,18 @@
 //! Certificates for peers, as the administration asks for them.
 
+use std::time::SystemTime;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use leadglass_archive::administer::Certified;
 use leadglass_dicom::AeTitle;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
+use super::authority::validity;
 use super::bundle::pem;
 use super::verify::fingerprint;
-use super::{Tls, TlsError};
+use super::{Tls, TlsError, fitness};
 use crate::admin::certificates::{IssueCertificate, IssueError, IssuedBundle, IssuedCertificate};
 
 impl IssueCertificate for Tls {
@@ -17,6 +23,7 @@ impl IssueCertificate for Tls {
             let certificate = IssuedCertificate {
                 certificate_pem: bundle.certificate_pem,
                 authority_pem: bundle.ca_pem,
+                expires: validity(&bundle.certificate_der).map_err(|error| IssueError::Authority(error.to_string()))?.1,
                 certificate_sha256: bundle.certificate_sha256,
             };
             Ok(IssuedBundle {
@@ -27,6 +34,21 @@ impl IssueCertificate for Tls {
             })
         }
         .boxed()
+    }
+
+    fn check(&self, certificate_pem: &str) -> Result<Certified, IssueError> {
+        let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
+            .map_err(|_| IssueError::Unfit(fitness::Unfit::Unparsable.reason()))?;
+        let now = self.clock.now();
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        fitness::check(&certificate, UnixTime::since_unix_epoch(since))
+            .map_err(|unfit| IssueError::Unfit(unfit.reason()))?;
+        let (_, expires) = validity(&certificate).map_err(|error| IssueError::Authority(error.to_string()))?;
+        Ok(Certified { sha256: hex::encode(fingerprint(&certificate)), expires })
+    }
+
+    fn authority_sha256(&self) -> String {
+        self.ca_sha256()
     }
 
     fn sign<'a>(
@@ -44,6 +66,7 @@ impl IssueCertificate for Tls {
                 certificate_pem: pem("CERTIFICATE", &certificate),
                 authority_pem: self.ca_pem(),
                 certificate_sha256: hex::encode(fingerprint(&certificate)),
+                expires: validity(&certificate).map_err(|error| IssueError::Authority(error.to_string()))?.1,
             })
         }
         .boxed()

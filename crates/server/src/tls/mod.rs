@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod bundle;
+pub mod fitness;
 mod issue;
 pub mod provider;
 pub mod verify;
@@ -26,11 +27,14 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use authority::{Authority, Identity};
 use bundle::PeerBundle;
 use provider::{VERSIONS, provider};
-use verify::{CallerVerifier, DestinationVerifier, Fingerprint, IsEnrolled};
+use verify::{AskStanding, CallerVerifier, DestinationVerifier, Fingerprint};
 
 /// Names of the host secrets.
 const AUTHORITY_SECRET: &str = "tls-authority";
 const SERVER_SECRET: &str = "tls-server";
+
+/// What peers offer (RFC 7301) that renew their certificate on the HTTPS door.
+pub const RENEWAL_ALPN: &[u8] = b"leadglass-renewal";
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +85,7 @@ pub struct Tls {
     clock: Arc<dyn Clock>,
     dicom: Arc<ServerConfig>,
     https: Arc<ServerConfig>,
+    renewal: Arc<ServerConfig>,
 }
 
 /// The server certificate in use; replaced when renewed, without a restart.
@@ -121,9 +126,12 @@ impl Tls {
         let key = certified(&identity, &authority)?;
         let current = Arc::new(Current { identity: RwLock::new(identity), key: RwLock::new(key) });
         let asked = archive.clone();
-        let is_enrolled: IsEnrolled = Arc::new(move |fingerprint| asked.is_enrolled(&hex::encode(fingerprint)));
-        let (dicom, https) = (dicom_config(&authority, is_enrolled, &current)?, https_config(&current)?);
-        let tls = Tls { authority, current, names, clock, dicom, https };
+        let standing: AskStanding = Arc::new(move |fingerprint| asked.standing(&hex::encode(fingerprint)));
+        let dicom = dicom_config(&authority, standing, &current)?;
+        let mut renewal = ServerConfig::clone(&dicom);
+        renewal.alpn_protocols = vec![RENEWAL_ALPN.to_vec()];
+        let https = https_config(&current)?;
+        let tls = Tls { authority, current, names, clock, dicom, https, renewal: Arc::new(renewal) };
         tls.renew_when_due(archive, host).await?;
         Ok(tls)
     }
@@ -151,6 +159,12 @@ impl Tls {
     /// TLS for the HTTPS door, `h2` and `http/1.1`.
     pub fn https(&self) -> Arc<ServerConfig> {
         self.https.clone()
+    }
+
+    /// Mutual TLS on the HTTPS door, for peers that renew their certificate there; chosen by
+    /// those who offer [`RENEWAL_ALPN`], so that no browser is asked for a certificate.
+    pub fn renewal(&self) -> Arc<ServerConfig> {
+        self.renewal.clone()
     }
 
     /// TLS towards the one destination with that certificate, showing ours.
@@ -208,6 +222,14 @@ pub fn client_with(
     Ok(believing(ca)?.with_client_auth_cert(chain, key)?)
 }
 
+/// A client that believes whichever server shows that authority, by the SHA-256 of its
+/// certificate, together with a certificate it signed for the name called.
+pub fn client_pinning(authority: Fingerprint) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS)?;
+    let verifier = verify::PinnedAuthority::new(authority, provider());
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+}
+
 fn believing(
     ca: &rustls_pki_types::CertificateDer<'_>,
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, TlsError> {
@@ -219,12 +241,12 @@ fn believing(
 
 fn dicom_config(
     authority: &Authority,
-    is_enrolled: IsEnrolled,
+    standing: AskStanding,
     current: &Arc<Current>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
-    let verifier = CallerVerifier::new(Arc::new(roots), is_enrolled, provider())?;
+    let verifier = CallerVerifier::new(Arc::new(roots), standing, provider())?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(VERSIONS)?
         .with_client_cert_verifier(Arc::new(verifier))

@@ -1,11 +1,13 @@
 //! Whose certificates are believed.
 //!
 //! A caller on the DICOM door: one our authority signed, or one that is enrolled itself
-//! ("pinned": IHE ATNA's direct trust). A destination we call: exactly the certificate
+//! ("pinned": IHE ATNA's direct trust); either must be fit to be shown ([`super::fitness`]),
+//! and one that was a peer's and is no longer is shown in vain. A destination we call: exactly the certificate
 //! enrolled for it. Host names are not looked at; a peer is its certificate.
 
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::WebPkiClientVerifier;
@@ -13,7 +15,10 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use leadglass_archive::administer::Standing;
+
 use super::authority::validity;
+use super::fitness::{self, Unfit};
 
 /// SHA-256 of a certificate's DER.
 pub type Fingerprint = [u8; 32];
@@ -26,14 +31,14 @@ pub fn fingerprint(certificate: &[u8]) -> Fingerprint {
     fingerprint
 }
 
-/// Asks whether the certificate with that fingerprint is enrolled and not revoked.
-pub type IsEnrolled = Arc<dyn Fn(&Fingerprint) -> bool + Send + Sync>;
+/// Asks what is known of the certificate with that fingerprint.
+pub type AskStanding = Arc<dyn Fn(&Fingerprint) -> Standing + Send + Sync>;
 
 /// Believes callers whose certificate our authority signed or who are pinned. What they
 /// may do, and under which AE title, `Archive::authenticate` decides.
 pub struct CallerVerifier {
     chain: Arc<dyn ClientCertVerifier>,
-    is_enrolled: IsEnrolled,
+    standing: AskStanding,
 }
 
 impl std::fmt::Debug for CallerVerifier {
@@ -46,13 +51,13 @@ impl CallerVerifier {
     /// A verifier for that authority and those enrolled themselves.
     pub fn new(
         roots: Arc<RootCertStore>,
-        is_enrolled: IsEnrolled,
+        standing: AskStanding,
         provider: Arc<CryptoProvider>,
     ) -> Result<CallerVerifier, Error> {
         let chain = WebPkiClientVerifier::builder_with_provider(roots, provider)
             .build()
             .map_err(|error| Error::General(error.to_string()))?;
-        Ok(CallerVerifier { chain, is_enrolled })
+        Ok(CallerVerifier { chain, standing })
     }
 }
 
@@ -68,10 +73,15 @@ impl ClientCertVerifier for CallerVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if (self.is_enrolled)(&fingerprint(end_entity)) {
-            return within_validity(end_entity, now).map(|()| ClientCertVerified::assertion());
+        fitness::check(end_entity, now).map_err(Unfit::error)?;
+        match (self.standing)(&fingerprint(end_entity)) {
+            Standing::Enrolled => Ok(ClientCertVerified::assertion()),
+            Standing::Retired => Err(Unfit::Retired.error()),
+            Standing::Unknown => {
+                let chain = self.chain.verify_client_cert(end_entity, intermediates, now);
+                chain.map_err(|error| Unfit::of(&error).error())
+            }
         }
-        self.chain.verify_client_cert(end_entity, intermediates, now)
     }
 
     fn verify_tls12_signature(
@@ -149,6 +159,65 @@ impl ServerCertVerifier for DestinationVerifier {
     }
 }
 
+/// Believes a server that shows, behind its own certificate, the authority pinned, when that
+/// authority signed for the name called: how a device meets its archive for the first time.
+#[derive(Debug)]
+pub struct PinnedAuthority {
+    authority: Fingerprint,
+    provider: Arc<CryptoProvider>,
+}
+
+impl PinnedAuthority {
+    /// A verifier for the authority whose certificate has that SHA-256.
+    pub fn new(authority: Fingerprint, provider: Arc<CryptoProvider>) -> PinnedAuthority {
+        PinnedAuthority { authority, provider }
+    }
+}
+
+impl ServerCertVerifier for PinnedAuthority {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let pinned = intermediates.iter().find(|certificate| fingerprint(certificate) == self.authority);
+        let pinned = pinned.ok_or(CertificateError::UnknownIssuer)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(pinned.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), self.provider.clone())
+            .build()
+            .map_err(|error| Error::General(error.to_string()))?;
+        verifier.verify_server_cert(end_entity, &[], server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
 fn within_validity(certificate: &[u8], now: UnixTime) -> Result<(), Error> {
     let (begin, end) = validity(certificate).map_err(|_| CertificateError::BadEncoding)?;
     let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(now.as_secs());
@@ -161,7 +230,7 @@ fn within_validity(certificate: &[u8], now: UnixTime) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::HashMap;
     use std::time::{Duration, SystemTime};
 
     use parking_lot::RwLock;
@@ -187,14 +256,19 @@ mod tests {
         verifier.verify_client_cert(certificate, &[], UnixTime::since_unix_epoch(Duration::from_secs(at))).is_ok()
     }
 
-    type Pins = Arc<RwLock<HashSet<Fingerprint>>>;
+    /// Certificates that are a peer's, or were.
+    type Pins = Arc<RwLock<HashMap<Fingerprint, bool>>>;
 
     fn verifier(of: &Authority, pins: &Pins) -> CallerVerifier {
         let mut roots = RootCertStore::empty();
         roots.add(of.certificate().clone()).unwrap();
         let pins = pins.clone();
-        let is_enrolled: IsEnrolled = Arc::new(move |fingerprint| pins.read().contains(fingerprint));
-        CallerVerifier::new(roots.into(), is_enrolled, provider()).unwrap()
+        let standing: AskStanding = Arc::new(move |fingerprint| match pins.read().get(fingerprint) {
+            Some(true) => Standing::Enrolled,
+            Some(false) => Standing::Retired,
+            None => Standing::Unknown,
+        });
+        CallerVerifier::new(roots.into(), standing, provider()).unwrap()
     }
 
     #[test]
@@ -206,11 +280,13 @@ mod tests {
         assert!(!verify(&verifier, &signed, NOW + 3 * 365 * 86_400), "expired");
         assert!(!verify(&verifier, &signed, NOW - 86_400), "not yet valid");
         assert!(!verify(&verifier, &foreign, NOW), "of another authority");
-        pins.write().insert(fingerprint(&foreign));
+        pins.write().insert(fingerprint(&foreign), true);
         assert!(verify(&verifier, &foreign, NOW), "pinned");
         assert!(!verify(&verifier, &foreign, NOW + 3 * 365 * 86_400), "pinned and expired");
         pins.write().clear();
         assert!(!verify(&verifier, &foreign, NOW), "no longer pinned");
+        pins.write().insert(fingerprint(&signed), false);
+        assert!(!verify(&verifier, &signed, NOW), "revoked, though our authority signed it");
     }
 
     #[test]

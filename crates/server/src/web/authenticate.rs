@@ -62,7 +62,7 @@ pub(crate) fn source(request: &Request) -> Result<Source, Problem> {
         return Err(Problem::internal("the listener did not say where the request came from"));
     };
     let path = request.uri().path();
-    let admin = ["/admin/", "/setup", "/metrics", "/login", "/logout", "/account"]
+    let admin = ["/admin/", "/setup", "/enrol", "/metrics", "/login", "/logout", "/account"]
         .iter()
         .any(|prefix| path.starts_with(prefix));
     Ok(Source { address: Some(address), door: if admin { Door::Admin } else { Door::DicomWeb } })

@@ -131,7 +131,8 @@ impl WebState {
 }
 
 /// Everything that answers over HTTPS. Without a known caller only liveness, readiness, signing
-/// in and, until it is done, setup answer; a path that does not exist asks for proof like any other.
+/// in, enrolment by a token and, until it is done, setup answer; a path that does not exist asks
+/// for proof like any other.
 pub fn router(state: WebState) -> Router {
     let known = Router::new()
         .merge(crate::dicomweb::router())

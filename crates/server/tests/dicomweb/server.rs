@@ -18,6 +18,7 @@ use leadglass::posture::{Addresses, Posture};
 use leadglass::study_names::StudyNames;
 use leadglass::web::{ClientAddress, WebLimits, WebSettings, WebState};
 use leadglass_archive::access::Scope;
+use leadglass_archive::administer::Certified;
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_dicom::part10;
 use leadglass_dicom::{AeTitle, SopClassUid, SopInstanceUid, TransferSyntax, Uid};
@@ -266,6 +267,14 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 struct PaperAuthority;
 
 impl IssueCertificate for PaperAuthority {
+    fn check(&self, _certificate_pem: &str) -> Result<Certified, IssueError> {
+        Ok(certificate(&AeTitle::parse("CT1").unwrap()).certified())
+    }
+
+    fn authority_sha256(&self) -> String {
+        "cd".repeat(32)
+    }
+
     fn issue<'a>(&'a self, ae: &'a AeTitle) -> BoxFuture<'a, Result<IssuedBundle, IssueError>> {
         async move {
             Ok(IssuedBundle {
@@ -293,5 +302,6 @@ fn certificate(ae: &AeTitle) -> IssuedCertificate {
         certificate_pem: format!("certificate of {ae}"),
         authority_pem: "authority".into(),
         certificate_sha256: "ab".repeat(32),
+        expires: std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000),
     }
 }

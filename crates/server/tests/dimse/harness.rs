@@ -98,7 +98,7 @@ impl TestServer {
             verbs: verbs.to_vec(),
             scope,
             address,
-            revoked: None,
+            ..Peer::default()
         };
         self.host().archive.add_peer(&self.administrator, peer).await.unwrap();
         TestPeer { ae, bundle }

@@ -8,4 +8,5 @@ mod admission;
 mod c_find;
 mod c_move_and_get;
 mod c_store;
+mod enrolment;
 mod storage_commitment;

@@ -188,8 +188,7 @@ async fn enrol(host: &Host) -> anyhow::Result<PeerFiles> {
         certificate_sha256: bundle.certificate_sha256.clone(),
         verbs: VERBS.to_vec(),
         scope: Scope::everything(),
-        address: None,
-        revoked: None,
+        ..Peer::default()
     };
     host.archive.add_peer(host.operator(), peer).await?;
     let dir = &host.config.data.dir;
