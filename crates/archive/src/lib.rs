@@ -40,6 +40,7 @@ use std::sync::Arc;
 use leadglass_dicom::clock::Clock;
 
 use crate::access::failures::Failures;
+use crate::access::federation::Federated;
 use crate::access::people::People;
 use crate::access::recognized::Visits;
 use crate::access::registry::Registry;
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     reminded: parking_lot::Mutex<Option<std::time::SystemTime>>,
     alerts: Alerts,
     failures: Failures,
+    federated: Federated,
     visits: Visits,
     people: People,
     study_keys: StudyKeys,

@@ -77,6 +77,7 @@ impl Archive {
             reminded: Default::default(),
             alerts: Default::default(),
             failures: Default::default(),
+            federated: Default::default(),
             visits: Default::default(),
             people: Default::default(),
             changing: Default::default(),

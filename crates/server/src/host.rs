@@ -99,6 +99,7 @@ impl Host {
         let settings = settings(&config, clock.clone());
         let opened = tokio::task::spawn_blocking(move || Archive::open(settings)).await;
         let archive = opened.map_err(|error| StartError::io("open the archive")(io::Error::other(error)))??;
+        archive.trust(config.identities.federation()?);
         let operator = archive.authenticate(Source { address: None, door: Door::Host }, Credential::Host).await?;
         let tls = Arc::new(Tls::open(&archive, &operator, config.listen.names.clone(), clock.clone()).await?);
         let ae_title = ae_title(&archive, &operator, &config).await?;

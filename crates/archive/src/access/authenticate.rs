@@ -24,7 +24,7 @@ impl Archive {
         let now = self.inner.clock.now();
         let tried = Tried::of(&credential);
         let claimed = claimed_name(&credential);
-        match recognize(&self.inner.registry, &source, credential, now) {
+        match self.known(&source, credential, now).await {
             Ok((name, proofs)) => {
                 let may = self.inner.registry.may(&proofs, source.door, now);
                 let caller = Caller::new(Known { name, source, proofs, may, since: now });
@@ -45,6 +45,66 @@ impl Archive {
                 Err(rejected)
             }
         }
+    }
+}
+
+impl Archive {
+    /// Whoever shows that, and, for a peer that says who is at it, that person too: both must
+    /// allow what is asked.
+    async fn known(
+        &self,
+        source: &Source,
+        mut credential: Credential,
+        now: SystemTime,
+    ) -> Result<Recognized, Rejected> {
+        let identity = match &mut credential {
+            Credential::Peer { user_identity, .. } => user_identity.take(),
+            _ => None,
+        };
+        let (name, mut proofs) = recognize(&self.inner.registry, source, credential, now)?;
+        let Some((user, proven)) = self.person_at(&name, identity, source, now).await? else {
+            return Ok((name, proofs));
+        };
+        proofs.extend(proven);
+        Ok((format!("{name} ({user})"), proofs))
+    }
+
+    /// Who is at a peer that is known already; nobody else can have a passphrase tried.
+    async fn person_at(
+        &self,
+        ae: &str,
+        identity: Option<UserIdentity>,
+        source: &Source,
+        now: SystemTime,
+    ) -> Result<Option<Recognized>, Rejected> {
+        let federated = &self.inner.federated;
+        Ok(Some(match identity {
+            // PS3.15 B.4: a name alone is recorded and proves nothing.
+            None | Some(UserIdentity::Username(_)) => return Ok(None),
+            Some(UserIdentity::UsernamePasscode(user, passcode)) if secret_digest(&passcode).is_some() => {
+                let (name, proofs) = token(&self.inner.registry, &passcode, now)?;
+                if name != user {
+                    return Err(Rejected::because("the passcode is not that user's"));
+                }
+                (name, proofs)
+            }
+            Some(UserIdentity::UsernamePasscode(user, passphrase)) => {
+                let (name, proof) = self.passphrase_user(source, &user, &passphrase).await?;
+                (name, vec![proof])
+            }
+            Some(UserIdentity::Saml(document)) => {
+                let (name, proof) = federated.saml(&self.inner.registry, &document, ae, now)?;
+                (name, vec![proof])
+            }
+            Some(UserIdentity::Jwt(token)) => {
+                let (name, proof) = self.vouched_user(&token, ae)?;
+                (name, vec![proof])
+            }
+            Some(UserIdentity::Kerberos) => {
+                return Err(Rejected::because("a Kerberos ticket: no key distribution centre is trusted"));
+            }
+            Some(UserIdentity::Unsupported(_)) => return Err(Rejected::because("user identity of an unknown type")),
+        }))
     }
 }
 
@@ -79,12 +139,7 @@ fn claimed_name(credential: &Credential) -> Option<String> {
 
 type Recognized = (String, Vec<Proof>);
 
-fn recognize(
-    registry: &Registry,
-    source: &Source,
-    credential: Credential,
-    now: SystemTime,
-) -> Result<Recognized, Rejected> {
+fn recognize(inner: &Inner, source: &Source, credential: Credential, now: SystemTime) -> Result<Recognized, Rejected> {
     match (credential, source.door) {
         (Credential::Host, Door::Host) if source.address.is_none() => Ok(("host operator".into(), vec![Proof::Host])),
         (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),
@@ -93,8 +148,8 @@ fn recognize(
         (Credential::SetupCode(code), Door::Admin | Door::Host) => setup_code(registry, &code, now),
         (Credential::Invitation(token), Door::Admin) => invitation(registry, &token, now),
         // At the door of the administration a peer renews its certificate, and nothing else.
-        (Credential::Peer { certificate_der, calling_ae, user_identity }, Door::Dimse | Door::Admin) => {
-            peer(registry, &certificate_der, &calling_ae, user_identity, now)
+        (Credential::Peer { certificate_der, calling_ae, .. }, Door::Dimse | Door::Admin) => {
+            peer(registry, &certificate_der, &calling_ae, now)
         }
         _ => Err(Rejected::because("that credential does not open that door")),
     }
@@ -143,11 +198,11 @@ fn invitation(registry: &Registry, token: &str, now: SystemTime) -> Result<Recog
     Ok((format!("invitation of {}", invitation.peer.ae), vec![Proof::Invitation { id, digest }]))
 }
 
+/// The certificate and the title it is for; who is at the peer is another question.
 fn peer(
     registry: &Registry,
     certificate_der: &[u8],
     calling_ae: &AeTitle,
-    user_identity: Option<UserIdentity>,
     now: SystemTime,
 ) -> Result<Recognized, Rejected> {
     let unknown = |reason| Rejected { reason, calling_ae_unknown: true };
@@ -160,19 +215,5 @@ fn peer(
             (true, false) => "a certificate of that AE title that is expired or replaced",
         }));
     }
-    let mut name = peer.ae.clone();
-    let mut proofs = vec![Proof::Peer { ae: peer.ae, certificate_sha256 }];
-    match user_identity {
-        None | Some(UserIdentity::Username(_)) => {}
-        Some(UserIdentity::UsernamePasscode(user, passcode)) => {
-            let (token_name, of_token) = token(registry, &passcode, now)?;
-            if token_name != user {
-                return Err(Rejected::because("the passcode is not that user's"));
-            }
-            name = format!("{name} ({token_name})");
-            proofs.extend(of_token);
-        }
-        Some(UserIdentity::Unsupported(_)) => return Err(Rejected::because("user identity of an unsupported type")),
-    }
-    Ok((name, proofs))
+    Ok((peer.ae.clone(), vec![Proof::Peer { ae: peer.ae, certificate_sha256 }]))
 }

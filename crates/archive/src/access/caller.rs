@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Door, Source};
+use super::{Door, Right, Source};
 use crate::Operation;
 use crate::brake::Kind;
 
@@ -41,6 +41,10 @@ pub(crate) enum Proof {
     SigningIn { user: String },
     /// Whose token it is, or whom an identity provider vouches for: what they may do now.
     Owner { user: String },
+    /// A user whom an issuer vouches for, until then.
+    Vouched { user: String, until: SystemTime },
+    /// Somebody unknown here whom an issuer vouches for: what its word gives, until then.
+    Federated { rights: Arc<[Right]>, until: SystemTime },
     /// An invitation, by its name and the digest of its token.
     Invitation { id: String, digest: String },
     /// The setup code, by its digest.
@@ -87,7 +91,7 @@ impl Caller {
     /// The login name, of a caller that is a person with a session or acts for one.
     pub fn user(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {
-            Proof::Session { user, .. } | Proof::Owner { user } => Some(user.as_str()),
+            Proof::Session { user, .. } | Proof::Owner { user } | Proof::Vouched { user, .. } => Some(user.as_str()),
             _ => None,
         })
     }

@@ -72,6 +72,12 @@ pub enum UserIdentity {
     /// Type 2: name and passcode, verified (PS3.15 B.5). The passcode is an API token of
     /// the user's until people have passphrases.
     UsernamePasscode(String, String),
-    /// Types 3 to 5 (or unknown): refused.
+    /// Type 3: a Kerberos service ticket. Refused: no key distribution centre is trusted.
+    Kerberos,
+    /// Type 4: a SAML assertion, verified (PS3.15 B.7).
+    Saml(Vec<u8>),
+    /// Type 5: a JSON Web Token, verified.
+    Jwt(Vec<u8>),
+    /// An unknown type: refused.
     Unsupported(u8),
 }

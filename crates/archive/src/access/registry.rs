@@ -435,10 +435,15 @@ impl State {
                 let user = self.users.get(user);
                 user.is_none_or(|user| user.fact.disabled.is_none()).then(|| unlimited(Role::SigningIn))
             }
+            Proof::Vouched { user, until } => {
+                let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
+                (now < *until).then(|| self.with_grants(user, now))
+            }
             Proof::Owner { user } => {
                 let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
                 Some(self.with_grants(user, now))
             }
+            Proof::Federated { rights, until } => (now < *until).then(|| rights.clone()),
             Proof::Invitation { id, digest } => {
                 let invitation = self.invitations.get(id)?;
                 let holds = invitation.is_open(now) && invitation.digest == *digest;

@@ -18,8 +18,7 @@ const INVITATION_PREFIX: &str = "lgi_";
 /// What the ticket of something begun begins with.
 const TICKET_PREFIX: &str = "lgb_";
 /// Those that are found by their digest.
-const KEPT: [&str; 5] =
-    [TOKEN_PREFIX, SETUP_PREFIX, SESSION_PREFIX, INVITATION_PREFIX, ENROLMENT_PREFIX];
+const KEPT: [&str; 5] = [TOKEN_PREFIX, SETUP_PREFIX, SESSION_PREFIX, INVITATION_PREFIX, ENROLMENT_PREFIX];
 /// What an enrolment token begins with; its invitation's name and a full stop follow.
 const ENROLMENT_PREFIX: &str = "lge_";
 /// Longest text looked at.

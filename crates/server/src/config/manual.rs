@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::section::Section;
-use super::{Data, DicomWeb, Dimse, Limits, Listen, Log, People, Scan, Trail};
+use super::{Data, DicomWeb, Dimse, Identities, Limits, Listen, Log, People, Scan, Trail};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
@@ -68,6 +68,7 @@ fn sections() -> Vec<Described> {
         described::<Limits>("limits"),
         described::<Scan>("scan"),
         described::<Dimse>("dimse"),
+        described::<Identities>("identities"),
         described::<DicomWeb>("dicomweb"),
         described::<Trail>("trail"),
         described::<People>("people"),

@@ -6,6 +6,7 @@
 pub mod data;
 pub mod dicomweb;
 pub mod dimse;
+pub mod identities;
 pub mod limits;
 pub mod listen;
 pub mod log;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use data::Data;
 pub use dicomweb::DicomWeb;
 pub use dimse::Dimse;
+pub use identities::Identities;
 pub use limits::Limits;
 pub use listen::Listen;
 pub use log::Log;
@@ -46,6 +48,8 @@ pub struct Config {
     pub scan: Scan,
     /// The DICOM door.
     pub dimse: Dimse,
+    /// Whose word is trusted for people at a peer.
+    pub identities: Identities,
     /// DICOMweb.
     pub dicomweb: DicomWeb,
     /// Where the trail goes.

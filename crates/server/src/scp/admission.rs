@@ -71,6 +71,9 @@ fn user_identity(item: &UserIdentityItem) -> UserIdentity {
     match item.kind {
         1 => UserIdentity::Username(text(&item.primary)),
         2 => UserIdentity::UsernamePasscode(text(&item.primary), text(&item.secondary)),
+        3 => UserIdentity::Kerberos,
+        4 => UserIdentity::Saml(item.primary.clone()),
+        5 => UserIdentity::Jwt(item.primary.clone()),
         kind => UserIdentity::Unsupported(kind),
     }
 }

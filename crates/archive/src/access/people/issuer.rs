@@ -13,6 +13,7 @@ use super::session::Factor;
 use super::sign_in::{SignIn, SignInRefused};
 use super::{UserFact, Vouched, login_name};
 use crate::access::caller::Proof;
+use crate::access::federation::Shown;
 use crate::access::jwt::{self, Claims, Expected, KeySet};
 use crate::access::secret::sha256_hex;
 use crate::access::{Rejected, Right, Source, requests};
@@ -103,14 +104,19 @@ impl Archive {
 
     /// Who shows a token of a trusted provider as a user identity (PS3.7 D.3.3.7, type 5): a
     /// user who has signed in by that provider before.
-    #[expect(dead_code, reason = "the DIMSE door asks for it with user identities of type 5")]
-    pub(crate) fn vouched_user(&self, token: &str) -> Result<(String, Proof), Rejected> {
+    /// Shown by one peer it is shown in vain by another, as long as it lives.
+    pub(crate) fn vouched_user(&self, token: &[u8], ae: &str) -> Result<(String, Proof), Rejected> {
+        let token = std::str::from_utf8(token).map_err(|_| Rejected::because("a token that is none"))?;
         let verified = self.inner.people.issuers.read().verified(|_| true, token, None, self.now());
         let (issuer, claims) = verified.map_err(|_| Rejected::because("a token that is not believed"))?;
         let user = self.inner.registry.user_vouched(&issuer.issuer, &claims.subject);
         let user = user.filter(|user| user.disabled.is_none());
         let user = user.ok_or_else(|| Rejected::because("a token of somebody unknown"))?;
-        Ok((user.name.clone(), Proof::Owner { user: user.name }))
+        let id = claims.all.get("jti").and_then(serde_json::Value::as_str).filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| Rejected::because("a token without a name of its own (jti)"))?;
+        let shown = Shown { issuer: &claims.issuer, id, until: claims.expires, once: false };
+        self.inner.federated.show(shown, ae, self.now())?;
+        Ok((user.name.clone(), Proof::Vouched { user: user.name, until: claims.expires }))
     }
 
     /// The user under that `iss` and `sub`, made or brought up to date.

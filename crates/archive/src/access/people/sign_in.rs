@@ -90,6 +90,33 @@ impl Archive {
         }
     }
 
+    /// Who names themselves with their passphrase at a peer (PS3.7 D.3.3.7, type 2). Nobody can
+    /// be asked for a second factor there: who has one, or must have one, shows an API token.
+    pub(crate) async fn passphrase_user(
+        &self,
+        source: &Source,
+        name: &str,
+        passphrase: &str,
+    ) -> Result<(String, Proof), Rejected> {
+        let login = login_name(name).unwrap_or_default();
+        let too_many = |_| Rejected::because("too many tries");
+        self.take_try(source, &login).map_err(too_many)?;
+        let user = self.person(&login);
+        let hash = user.as_ref().and_then(|user| user.passphrase.clone());
+        let right = self.inner.people.hasher.verify(hash, passphrase).await;
+        match (right, user) {
+            (Err(passphrase::Busy), _) => Err(Rejected::because("too many passphrases at once")),
+            (Ok(true), Some(user)) => {
+                if user.has_second_factor() || self.inner.registry.needs_second_factor(&user) {
+                    return Err(Rejected::because("a passphrase alone, of a user with a second factor"));
+                }
+                self.inner.people.throttle.lock().forgive(&login, source.address);
+                Ok((user.name.clone(), Proof::Owner { user: user.name }))
+            }
+            _ => Err(Rejected::because("wrong user name or passphrase")),
+        }
+    }
+
     /// The second step: a code of an app, or a recovery code.
     ///
     /// # Errors
