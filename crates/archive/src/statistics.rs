@@ -1,6 +1,7 @@
 //! Counts, sizes and states, for metrics and health.
 
 use crate::access::requests;
+use crate::administer::CertificateEnds;
 use crate::index::Counts;
 use crate::{Archive, Caller, Refused, blocking, index_failed};
 
@@ -13,6 +14,8 @@ pub struct Statistics {
     pub last_sequence: u64,
     /// Sequence number up to which the index has applied the log.
     pub applied_sequence: u64,
+    /// How many peers' certificates end soon.
+    pub certificates: CertificateEnds,
     /// Leaves covered by the newest signed checkpoint.
     pub checkpoint_size: u64,
     /// Free bytes on the data directory's file system.
@@ -30,13 +33,14 @@ impl Archive {
     /// Only those of every operation, and a broken index.
     pub async fn statistics(&self, caller: &Caller) -> Result<Statistics, Refused> {
         self.perform(caller, requests::ReadStatistics, async |_| {
-            let inner = self.inner.clone();
+            let (inner, certificates) = (self.inner.clone(), self.certificate_ends());
             blocking(move || {
                 let log = &inner.log;
                 Ok(Statistics {
                     counts: inner.index.counts().map_err(|error| index_failed(&error))?,
                     last_sequence: log.last_sequence(),
                     applied_sequence: inner.index.applied(),
+                    certificates,
                     checkpoint_size: log.last_checkpoint().map_or(0, |checkpoint| checkpoint.size),
                     free_bytes: free_bytes(&inner.settings.data_dir),
                     reserve_bytes: inner.settings.reserve_bytes,

@@ -46,10 +46,13 @@ impl Archive {
         self.inner.committer.tick();
     }
 
-    /// Tells of emergencies that are over, and each day of reviews that still wait.
+    /// Tells of peers' certificates that end, of emergencies that are over, and each day of
+    /// reviews that still wait.
     fn remind(&self) {
         let now = self.inner.clock.now();
-        let Some(before) = self.inner.reminded.lock().replace(now) else { return };
+        let before = self.inner.reminded.lock().replace(now);
+        self.tell_certificates_ending(before, now);
+        let Some(before) = before else { return };
         self.tell_emergencies_over(before, now);
         let days =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_S);

@@ -192,8 +192,7 @@ impl World {
             scope: scope.clone(),
         };
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ae.as_bytes());
-        let peer =
-            Peer { certificate_sha256: hex::encode(digest.as_ref()), ae, verbs, scope, address: None, revoked: None };
+        let peer = Peer { certificate_sha256: hex::encode(digest.as_ref()), ae, verbs, scope, ..Peer::default() };
         self.test.archive().add_peer(&self.host, peer).await.unwrap();
     }
 

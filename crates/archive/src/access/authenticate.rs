@@ -139,7 +139,12 @@ fn claimed_name(credential: &Credential) -> Option<String> {
 
 type Recognized = (String, Vec<Proof>);
 
-fn recognize(inner: &Inner, source: &Source, credential: Credential, now: SystemTime) -> Result<Recognized, Rejected> {
+fn recognize(
+    registry: &Registry,
+    source: &Source,
+    credential: Credential,
+    now: SystemTime,
+) -> Result<Recognized, Rejected> {
     match (credential, source.door) {
         (Credential::Host, Door::Host) if source.address.is_none() => Ok(("host operator".into(), vec![Proof::Host])),
         (Credential::Host, _) => Err(Rejected::because("the host's operator does not come over the network")),

@@ -12,12 +12,31 @@ use time::OffsetDateTime;
 use super::{checked_name, checked_scope, rfc3339};
 use crate::access::{Scope, requests};
 use crate::change::Change;
+use crate::trail::{Alert, Event};
 use crate::{Archive, Caller, Refused};
 
 /// How long the certificate before a renewed one is still good.
 const OVERLAP: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Earlier certificates that are remembered.
 const EARLIER: usize = 8;
+
+/// Days before a certificate's end at which it is told of.
+const WARNINGS: [u64; 4] = [0, 7, 30, 60];
+/// How often it is looked.
+const HOUR_S: u64 = 3600;
+
+/// How many living peers have a certificate that ends soon, each counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CertificateEnds {
+    /// Over.
+    pub expired: u64,
+    /// Within a week.
+    pub within_7_days: u64,
+    /// Within thirty days, and no week.
+    pub within_30_days: u64,
+    /// Within sixty days, and not thirty.
+    pub within_60_days: u64,
+}
 
 /// What a peer may do, each off unless named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -101,6 +120,13 @@ impl Peer {
         let current = self.certificate_sha256 == certificate_sha256 && self.expires.is_none_or(lives);
         let earlier = |earlier: &EarlierCertificate| earlier.sha256 == certificate_sha256 && lives(earlier.until);
         self.revoked.is_none() && (current || self.earlier.iter().any(earlier))
+    }
+
+    /// Of the days at which it is told of, those that the end of its certificate is within.
+    fn nearest_warning(&self, now: SystemTime) -> Option<u64> {
+        let end = self.expires.filter(|_| self.revoked.is_none()).map(SystemTime::from)?;
+        let within = |days: &u64| now + Duration::from_secs(days * 24 * HOUR_S) >= end;
+        WARNINGS.into_iter().find(within)
     }
 
     /// Whether it has or had that certificate.
@@ -206,6 +232,44 @@ impl Archive {
         .await
     }
 
+    /// Tells of each living peer whose certificate ends in 60, 30, 7 days or has: once each, and
+    /// all that are due when the archive was just opened.
+    pub(crate) fn tell_certificates_ending(&self, before: Option<SystemTime>, now: SystemTime) {
+        let hour = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |at| at.as_secs() / HOUR_S);
+        let last = before.map(hour);
+        if last == Some(hour(now)) {
+            return;
+        }
+        let at = |hour: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(hour * HOUR_S);
+        for peer in self.inner.registry.peers() {
+            let due = peer.nearest_warning(at(hour(now)));
+            let Some(days) = due.filter(|_| last.is_none_or(|last| peer.nearest_warning(at(last)) != due)) else {
+                continue;
+            };
+            let said = match days {
+                0 => format!("the certificate of peer {} has ended", peer.ae),
+                days => format!("the certificate of peer {} ends within {days} days", peer.ae),
+            };
+            self.alert(Alert::of(Event::NetworkConfigurationChanged).saying(said));
+        }
+    }
+
+    /// How many certificates end soon.
+    pub(crate) fn certificate_ends(&self) -> CertificateEnds {
+        let now = self.inner.clock.now();
+        let mut ends = CertificateEnds::default();
+        for peer in self.inner.registry.peers() {
+            match peer.nearest_warning(now) {
+                Some(0) => ends.expired += 1,
+                Some(7) => ends.within_7_days += 1,
+                Some(30) => ends.within_30_days += 1,
+                Some(_) => ends.within_60_days += 1,
+                None => {}
+            }
+        }
+        ends
+    }
+
     /// Whether that caller would still be authenticated: not revoked, not expired.
     pub fn is_current(&self, caller: &Caller) -> bool {
         self.inner.registry.is_current(caller, self.inner.clock.now())
@@ -273,6 +337,16 @@ mod tests {
             assert!(checked_address(address).is_err(), "{address:?}");
         }
         assert!(checked_address("[::1]:104").is_ok());
+    }
+
+    #[test]
+    fn a_certificate_s_end_has_its_warnings() {
+        let at = |days: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400);
+        let peer = Peer { expires: Some(at(100).into()), ..Peer::default() };
+        let warnings: Vec<_> = [39, 40, 69, 70, 92, 93, 99, 100].map(|day| peer.nearest_warning(at(day))).into();
+        let due = [None, Some(60), Some(60), Some(30), Some(30), Some(7), Some(7), Some(0)];
+        assert_eq!(warnings, due);
+        assert_eq!(Peer { revoked: Some(String::new()), ..peer }.nearest_warning(at(100)), None);
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub(super) async fn statistics(
         "series": statistics.counts.series,
         "instances": statistics.counts.instances,
         "quarantined": statistics.counts.quarantined,
+        "peer_certificates": {
+            "expired": statistics.certificates.expired,
+            "within_7_days": statistics.certificates.within_7_days,
+            "within_30_days": statistics.certificates.within_30_days,
+            "within_60_days": statistics.certificates.within_60_days,
+        },
         "last_sequence": statistics.last_sequence,
         "applied_sequence": statistics.applied_sequence,
         "checkpoint_size": statistics.checkpoint_size,
@@ -49,12 +55,16 @@ pub(super) async fn metrics(
     Ok(response)
 }
 
-fn gauges(statistics: &Statistics) -> [(&'static str, u64); 10] {
+fn gauges(statistics: &Statistics) -> [(&'static str, u64); 14] {
     [
         ("patients", statistics.counts.patients),
         ("studies", statistics.counts.studies),
         ("series", statistics.counts.series),
         ("instances", statistics.counts.instances),
+        ("peer_certificates_expired", statistics.certificates.expired),
+        ("peer_certificates_ending_7_days", statistics.certificates.within_7_days),
+        ("peer_certificates_ending_30_days", statistics.certificates.within_30_days),
+        ("peer_certificates_ending_60_days", statistics.certificates.within_60_days),
         ("quarantined_objects", statistics.counts.quarantined),
         ("log_last_sequence", statistics.last_sequence),
         ("index_applied_sequence", statistics.applied_sequence),

@@ -31,7 +31,7 @@ pub async fn findings(config: &Config, token_file: Option<&Path>) -> Vec<Finding
             findings.push(https(&client, &serving).await);
             findings.push(dicom(&serving).await);
             findings.push(certificate(&client).await);
-            findings.push(index(&client, token_file).await);
+            findings.extend(statistics(&client, token_file).await);
         }
         Err(error) => findings.push(Finding::bad("doors", format!("{error:#}"), "restart `leadglass serve`")),
     }
@@ -91,18 +91,28 @@ fn of_certificate(what: &'static str, der: &[u8], advice: &'static str) -> Findi
     Finding::of(what, left > SOON, format!("valid for {} more days", left.as_secs() / DAY), advice)
 }
 
-async fn index(client: &Client, token_file: Option<&Path>) -> Finding {
-    const ADVICE: &str = "when it stays so: stop the archive, run `leadglass rebuild`";
-    match applied(client, token_file).await {
-        Ok(None) => Finding::fine("index", "not looked at: no token (LEADGLASS_TOKEN)"),
-        Ok(Some((applied, last))) => {
-            Finding::of("index", applied >= last, format!("{applied} of {last} records of the log applied"), ADVICE)
+/// What only somebody with a token is told: how far the index is, and whose certificates end.
+async fn statistics(client: &Client, token_file: Option<&Path>) -> Vec<Finding> {
+    const REBUILD: &str = "when it stays so: stop the archive, run `leadglass rebuild`";
+    const RENEW: &str = "see `leadglass peer list`; let them renew (`leadglass enrol --renew`) or invite them again";
+    match told(client, token_file).await {
+        Ok(None) => vec![Finding::fine("index", "not looked at: no token (LEADGLASS_TOKEN)")],
+        Ok(Some(Told { applied, last, ending })) => {
+            let index = format!("{applied} of {last} records of the log applied");
+            let peers = format!("{ending} certificates of peers have ended or end within 30 days");
+            vec![Finding::of("index", applied >= last, index, REBUILD), Finding::of("peers", ending == 0, peers, RENEW)]
         }
-        Err(error) => Finding::bad("index", format!("{error:#}"), "use a token that may read statistics"),
+        Err(error) => vec![Finding::bad("index", format!("{error:#}"), "use a token that may read statistics")],
     }
 }
 
-async fn applied(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Option<(u64, u64)>> {
+struct Told {
+    applied: u64,
+    last: u64,
+    ending: u64,
+}
+
+async fn told(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Option<Told>> {
     let token = match token_file {
         Some(path) => {
             let read = std::fs::read_to_string(path);
@@ -113,6 +123,14 @@ async fn applied(client: &Client, token_file: Option<&Path>) -> anyhow::Result<O
     let Some(token) = token else { return Ok(None) };
     let (status, statistics) = client.get("/admin/v1/statistics", Some(token.trim())).await?;
     anyhow::ensure!(status.is_success(), "the archive answers {status}");
-    let number = |name: &str| statistics[name].as_u64().with_context(|| format!("no {name} in the statistics"));
-    Ok(Some((number("applied_sequence")?, number("last_sequence")?)))
+    let of = |value: &serde_json::Value, name: &str| {
+        value[name].as_u64().with_context(|| format!("no {name} in the statistics"))
+    };
+    let ends = &statistics["peer_certificates"];
+    let mut ending = 0;
+    for name in ["expired", "within_7_days", "within_30_days"] {
+        ending += of(ends, name)?;
+    }
+    let (applied, last) = (of(&statistics, "applied_sequence")?, of(&statistics, "last_sequence")?);
+    Ok(Some(Told { applied, last, ending }))
 }
