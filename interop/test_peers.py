@@ -320,3 +320,41 @@ def test_saml_assertions_of_signxml(fresh, tmp_path):
     assert not let_in
     trail = archive.session().get(f"{archive.https}/admin/v1/trail", params={"limit": 1000}).json()["entries"]
     assert any("CONSOLE (ada)" in json.dumps(entry) for entry in trail)
+
+
+def drip(stream, data, most_s):
+    """Sends a byte a fifth of a second; how long the other end put up with it."""
+    begun = time.monotonic()
+    stream.settimeout(0.2)
+    for byte in data:
+        if time.monotonic() - begun > most_s:
+            break
+        try:
+            stream.sendall(bytes([byte]))
+            if stream.recv(64) == b"":
+                break
+        except (TimeoutError, ssl.SSLWantReadError):
+            continue
+        except OSError:
+            break
+    return time.monotonic() - begun
+
+
+def test_whoever_is_slow_is_cut_off_and_holds_nobody_up(fresh, tmp_path):
+    config = tmp_path / "leadglass.toml"
+    config.write_text("[limits]\ntls_handshake_s = 2\n[dimse]\nassociate_s = 2\n")
+    archive = fresh("--config", str(config))
+    idle = [socket.create_connection((archive.host, archive.port)) for _ in range(100)]
+    begun = time.monotonic()
+    assert echoes(archive, archive.peer)
+    assert time.monotonic() - begun <= 5, "a hundred silent ones in front of it"
+    with socket.create_connection((archive.host, archive.port)) as tcp:
+        assert drip(tcp, b"\x16\x03\x01\x02\x00" + bytes(500), 10) <= 5, "ClientHello"
+    request = associate_request(archive.peer["ae"].encode().ljust(16), archive.ae.encode().ljust(16))
+    with socket.create_connection((archive.host, archive.port)) as tcp:
+        with archive.tls().wrap_socket(tcp, server_hostname=archive.host) as tls:
+            assert drip(tls, request, 10) <= 5, "A-ASSOCIATE-RQ"
+    for silent in idle:
+        silent.settimeout(10)
+        assert silent.recv(1) == b"", "closed by the archive"
+        silent.close()

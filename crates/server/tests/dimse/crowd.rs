@@ -1,0 +1,82 @@
+//! Many peers at once, and strangers who come again and again.
+//!
+//! `LEADGLASS_FULL=1` runs the sizes of the promises: 1,000 associations, a million rejections.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use leadglass_dimse::{AssociationError, Status, scu};
+
+use crate::harness::*;
+
+fn is_full() -> bool {
+    std::env::var_os("LEADGLASS_FULL").is_some()
+}
+
+fn echo() -> Asking {
+    Asking::of(&[(VERIFICATION, &[IMPLICIT])])
+}
+
+/// Resident memory of this process, which is archive and peers together, in KiB.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn associations_under_the_cap_are_all_held_and_answered() {
+    let (all, active) = if is_full() { (1000, 100) } else { (100, 10) };
+    let server = TestServer::start_with(|config| {
+        config.limits.connections = 2048;
+        config.limits.connections_per_address = 2048;
+        config.dimse.associations_per_peer = 2048;
+    })
+    .await;
+    let peer = server.peer("CT1", &[]).await;
+    let mut held = Vec::new();
+    while held.len() < all {
+        let opened = join_all((0..50).map(|_| server.associate(&peer, echo()))).await;
+        held.extend(opened.into_iter().map(|opened| opened.expect("none is refused under the cap")));
+    }
+    let echoes = held.iter_mut().take(active).map(async |association| {
+        let mut took = Vec::new();
+        for _ in 0..20 {
+            let begun = Instant::now();
+            assert_eq!(scu::echo(association, 1).await.unwrap(), Status::SUCCESS);
+            took.push(begun.elapsed());
+        }
+        took
+    });
+    let mut took: Vec<Duration> = join_all(echoes).await.into_iter().flatten().collect();
+    took.sort_unstable();
+    let p99 = took[took.len() * 99 / 100];
+    println!("{all} associations, {active} active: C-ECHO p99 {p99:?}, resident {} MiB with all peers", resident_kib() / 1024);
+    if is_full() {
+        assert!(p99 <= Duration::from_millis(250) && resident_kib() <= 1 << 20, "{p99:?}");
+    }
+    for association in &mut held {
+        assert_eq!(scu::echo(association, 1).await.unwrap(), Status::SUCCESS, "the idle ones were not forgotten");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_come_again_and_again_leave_nothing() {
+    let cycles = if is_full() { 1_000_000 } else { 2_000 };
+    let server = TestServer::start().await;
+    let peer = server.peer("CT1", &[]).await;
+    let reject = async || {
+        let ended = server.associate(&peer, echo().calling("STRANGER")).await;
+        assert!(matches!(ended, Err(AssociationError::Rejected { result: 1, reject_source: 1, reason: 3 })));
+    };
+    for _ in 0..cycles / 4 {
+        reject().await;
+    }
+    let before = resident_kib();
+    for _ in 0..cycles {
+        reject().await;
+    }
+    let grown = resident_kib().saturating_sub(before);
+    println!("{cycles} rejections: {grown} KiB more");
+    assert!(grown <= 16 * 1024, "{grown} KiB after {cycles} rejections");
+}
