@@ -36,7 +36,8 @@ async fn person(test: &TestArchive, name: &str, role: &str) {
 
 async fn brought(test: &TestArchive, ae: &str, identity: UserIdentity) -> Option<Caller> {
     let certificate_der = format!("certificate of {ae}").into_bytes();
-    let credential = Credential::Peer { certificate_der, calling_ae: ae.parse().unwrap(), user_identity: Some(identity) };
+    let credential =
+        Credential::Peer { certificate_der, calling_ae: ae.parse().unwrap(), user_identity: Some(identity) };
     test.archive().authenticate(at(Door::Dimse), credential).await.ok()
 }
 
@@ -51,7 +52,9 @@ async fn a_passphrase_is_that_of_a_user_who_needs_no_second_factor() {
     assert_eq!(caller.name(), "CONSOLE (ada)");
     assert!(caller.may(Operation::Search), "both may");
     assert!(!caller.may(Operation::Store) && !caller.may(Operation::Retrieve), "one of them may");
-    for (name, passphrase) in [("ada", "wrong"), ("ada", ""), ("", PASSPHRASE), ("eve", PASSPHRASE), ("root", PASSPHRASE)] {
+    for (name, passphrase) in
+        [("ada", "wrong"), ("ada", ""), ("", PASSPHRASE), ("eve", PASSPHRASE), ("root", PASSPHRASE)]
+    {
         assert!(brought(&test, "CONSOLE", said(name, passphrase)).await.is_none(), "{name}");
     }
     assert!(brought(&test, "NOBODY", said("ada", PASSPHRASE)).await.is_none(), "no peer, no passphrase");

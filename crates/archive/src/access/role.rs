@@ -59,8 +59,8 @@ use Operation::{
     DefineRole, EndGrant, EndSessions, Enrol, Explain, FindDestination, InvitePeer, IssueSetupCode, ListEnvelopes,
     ListGrants, ListInvitations, ListPeers, ListProjects, ListRoles, ListTokens, ListUsers, MakeProject, Mark,
     ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake,
-    RenewPeer, ResetUser, Retrieve, RetrieveDeidentified, RevokePeer, RevokeToken, Search, SetEnvelope, Share,
-    SignIn, SignOut, Store, Verify, WithdrawInvitation, WriteHostSecret,
+    RenewPeer, ResetUser, Retrieve, RetrieveDeidentified, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn,
+    SignOut, Store, Verify, WithdrawInvitation, WriteHostSecret,
 };
 
 /// The policy.

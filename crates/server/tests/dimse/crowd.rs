@@ -51,7 +51,10 @@ async fn associations_under_the_cap_are_all_held_and_answered() {
     let mut took: Vec<Duration> = join_all(echoes).await.into_iter().flatten().collect();
     took.sort_unstable();
     let p99 = took[took.len() * 99 / 100];
-    println!("{all} associations, {active} active: C-ECHO p99 {p99:?}, resident {} MiB with all peers", resident_kib() / 1024);
+    println!(
+        "{all} associations, {active} active: C-ECHO p99 {p99:?}, resident {} MiB with all peers",
+        resident_kib() / 1024
+    );
     if is_full() {
         assert!(p99 <= Duration::from_millis(250) && resident_kib() <= 1 << 20, "{p99:?}");
     }
