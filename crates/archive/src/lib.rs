@@ -17,6 +17,7 @@ pub mod log;
 mod open;
 pub mod operation;
 mod perform;
+pub mod relay;
 pub mod retrieve;
 pub mod review;
 pub mod seal;

@@ -10,9 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use leadglass_dicom::StudyInstanceUid;
 
-use crate::access::Caller;
 use crate::access::decide::{Granted, GrantedScope, Request, decide};
 use crate::brake::Taken;
+use crate::access::{Caller, Reach};
 use crate::change::Change;
 use crate::index::KnownInstance;
 use crate::trail::{Access, Entry, OpenEntry, Outcome, Subject};
@@ -146,6 +146,44 @@ impl Archive {
         let found = look_up(&self.inner.index, move |index| index.patient_of(&study)).await?;
         let (patient_id, patient_name) = found.unwrap_or_default();
         Ok(Subject { patient_id, patient_name, ..subject })
+    }
+
+    /// Carries out an access to instances that another archive holds, in studies that the
+    /// request names: `within` judges by the grant, and that they are accessed is durable,
+    /// study by study, before this returns.
+    pub(crate) async fn perform_foreign_access<R: Request>(
+        &self,
+        caller: &Caller,
+        request: R,
+        studies: &[StudyInstanceUid],
+        within: impl FnOnce(&Reach) -> bool,
+    ) -> Result<Vec<Access>, Refused> {
+        let subject = request.subject();
+        let granted = self.decided(caller, request).await?;
+        let entry = |outcome, subject| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
+        #[expect(clippy::disallowed_methods, reason = "the one road: decided above, handed out below")]
+        let append = async |entry: Entry| {
+            let subject = entry.subject.clone();
+            Ok::<_, Refused>((self.inner.trail.append(entry).await?, subject))
+        };
+        if !within(granted.scope()) {
+            append(entry(Outcome::Refused, subject)).await?;
+            return Err(Refused::NotAllowed);
+        }
+        let is_open = |study: &StudyInstanceUid| {
+            let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
+            self.inner.accesses.is_open(&entry(Outcome::Begun, subject))
+        };
+        let fresh = studies.iter().filter(|study| !is_open(study)).cloned().collect();
+        if let Err(refused) = self.brake_opening(caller, fresh, 0).await {
+            append(entry(Outcome::Refused, subject)).await?;
+            return Err(refused);
+        }
+        let begun = studies.iter().map(async |study| {
+            let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
+            self.inner.accesses.begin(entry(Outcome::Begun, subject), append).await
+        });
+        futures::future::try_join_all(begun).await
     }
 
     /// Decides; a refusal is durable in the trail when this returns it.

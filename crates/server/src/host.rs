@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::first_run;
 use crate::login::Providers;
 use crate::posture::{Addresses, Posture};
+use crate::shield::Shield;
 use crate::study_names::StudyNames;
 use crate::tls::authority::random;
 use crate::tls::{Tls, TlsError};
@@ -43,6 +44,8 @@ pub struct Host {
     pub metrics: PrometheusHandle,
     /// Identity providers that people may sign in by.
     pub providers: Arc<Providers>,
+    /// The old archive whose door this is, when it is a shield.
+    pub shield: Option<Arc<Shield>>,
     operator: Caller,
     /// Where the doors are, and what a stranger saw of them.
     pub posture: Posture,
@@ -95,6 +98,15 @@ impl StartError {
 impl Host {
     /// Opens the archive, making everything its data directory lacks.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Host>, StartError> {
+        Host::open_before(config, None, clock).await
+    }
+
+    /// The same as the doors of an old archive, when there is one.
+    pub async fn open_before(
+        config: Config,
+        shield: Option<Arc<Shield>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Host>, StartError> {
         config.check()?;
         let settings = settings(&config, clock.clone());
         let opened = tokio::task::spawn_blocking(move || Archive::open(settings)).await;
@@ -119,6 +131,7 @@ impl Host {
             clock,
             ae_title,
             providers,
+            shield,
             operator,
         };
         write_file(&host.ca_path(), host.tls.ca_pem().as_bytes(), 0o644)?;

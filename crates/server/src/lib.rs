@@ -23,6 +23,7 @@ pub mod router;
 pub mod run;
 pub mod scp;
 pub mod scu;
+pub mod shield;
 pub mod study_names;
 pub mod tls;
 pub mod trail;

@@ -20,6 +20,7 @@ pub fn router(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
         login: LoginSettings::of(&host.config, https, host.providers.clone()),
         study_names: host.study_names.clone(),
         posture: host.posture.clone(),
+        shield: host.shield.clone(),
     });
     (web::router(state.clone()), state)
 }

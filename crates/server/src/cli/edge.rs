@@ -12,12 +12,14 @@ use sd_notify::NotifyState;
 use serde_json::json;
 
 use super::output::{Exit, Output};
-use super::serve::{StopSignal, raise_descriptor_limit};
+use super::serve::{StopSignal, Up, raise_descriptor_limit};
+use super::whereabouts::Serving;
 use crate::edge::config::EdgeConfig;
 use crate::edge::{RunningEdge, manual};
-use crate::logging;
+use crate::shield::Shield;
+use crate::{Host, Running, first_run, logging};
 
-/// Stand beside modalities that cannot speak TLS, and send on what they send.
+/// Stand beside modalities, or before an old archive, that cannot speak TLS.
 #[derive(clap::Args, Debug)]
 pub struct Edge {
     #[command(subcommand)]
@@ -103,22 +105,83 @@ async fn run(config: &EdgeConfig, output: &Output) -> anyhow::Result<Exit> {
     logging::install(&config.log);
     raise_descriptor_limit();
     let mut stop = StopSignal::new()?;
-    let running = RunningEdge::start(config.clone(), Arc::new(SystemClock)).await?;
-    let listening = running.listening;
-    tracing::warn!(%listening, interface = config.listen.interface, "the edge listens in clear text to configured modalities");
-    if output.is_json() || output.is_for_people() {
-        let text = format!(
-            "Leadglass edge\n  modalities  {listening} ({}), in clear text\n  archive     {} as {}, over TLS\n",
-            config.listen.interface, config.archive.address, config.archive.ae_title
-        );
-        output.say(&json!({ "listening": listening, "pid": std::process::id() }), text)?;
-    }
+    let edge = match config.modality.is_empty() {
+        true => None,
+        false => Some(RunningEdge::start(config.clone(), Arc::new(SystemClock)).await?),
+    };
+    let before = Before::start(config).await?;
+    announce(config, edge.as_ref(), before.as_ref(), output)?;
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     stop.wait().await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    let clean = running.stop().await;
+    let mut clean = true;
+    if let Some(before) = before {
+        clean &= before.stop().await;
+    }
+    if let Some(edge) = edge {
+        clean &= edge.stop().await;
+    }
     tracing::info!(clean, "stopped");
     Ok(if clean { Exit::Done } else { Exit::Failed })
+}
+
+/// The doors before an old archive.
+struct Before {
+    running: Running,
+    serving: Serving,
+    code: Option<String>,
+}
+
+impl Before {
+    async fn start(config: &EdgeConfig) -> anyhow::Result<Option<Before>> {
+        let Some(shield) = &config.shield else { return Ok(None) };
+        let shield = Arc::new(Shield::open(shield.clone())?);
+        let host = Host::open_before(config.serve.clone(), Some(shield), Arc::new(SystemClock)).await?;
+        let code = first_run::issue_setup_code(&host).await?;
+        let running = Running::start(host.clone()).await?;
+        let serving = super::serve::serving(&running);
+        serving.write(&host.config.data.dir)?;
+        Ok(Some(Before { running, serving, code }))
+    }
+
+    async fn stop(self) -> bool {
+        Serving::remove(&self.running.host().config.data.dir);
+        self.running.stop().await
+    }
+}
+
+fn announce(
+    config: &EdgeConfig,
+    edge: Option<&RunningEdge>,
+    before: Option<&Before>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut text = String::from("Leadglass edge\n");
+    if let Some(edge) = edge {
+        let (listening, interface) = (edge.listening, &config.listen.interface);
+        tracing::warn!(%listening, interface, "the edge listens in clear text to configured modalities");
+        text.push_str(&format!(
+            "  modalities  {listening} ({interface}), in clear text\n  archive     {} as {}, over TLS\n",
+            config.archive.address, config.archive.ae_title
+        ));
+    }
+    let up = before.map(|before| Up::of(before.running.host(), &before.serving, before.code.as_deref()));
+    if let (Some(before), Some(shield)) = (before, &config.shield) {
+        let Serving { https, dicom, ae_title, .. } = &before.serving;
+        tracing::info!(%https, %dicom, "shielding");
+        let dir = before.running.host().config.data.dir.display();
+        text.push_str(&format!(
+            "  shield      https://{https} and {dicom} as {ae_title}, before {} as {}\n",
+            shield.dicom, shield.ae_title
+        ));
+        if before.code.is_some() {
+            text.push_str(&format!("\nNot set up yet: within 30 minutes, run `leadglass setup --data {dir}` here.\n"));
+        }
+    }
+    if !output.is_json() && !output.is_for_people() {
+        return Ok(());
+    }
+    output.say(&json!({ "listening": edge.map(|edge| edge.listening), "pid": std::process::id(), "shield": up }), text)
 }
 
 fn config(what: ConfigWhat, output: &Output) -> anyhow::Result<Exit> {

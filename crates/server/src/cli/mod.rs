@@ -94,7 +94,7 @@ pub enum Command {
     Export(export::Export),
     /// Look, within a scope, for systems that would hand images to a stranger.
     Exposure(exposure::Exposure),
-    /// Stand beside modalities that cannot speak TLS, and send on what they send.
+    /// Stand beside modalities, or before an old archive, that cannot speak TLS.
     Edge(edge::Edge),
     /// Ask an archive whether it is there.
     Echo(echo::Echo),

@@ -88,7 +88,7 @@ pub fn serving(running: &Running) -> Serving {
 
 /// What `serve --json` says, in one line, when both doors are open.
 #[derive(serde::Serialize)]
-struct Up<'a> {
+pub(super) struct Up<'a> {
     #[serde(flatten)]
     serving: &'a Serving,
     ca: PathBuf,
@@ -128,17 +128,24 @@ pub fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
+impl<'a> Up<'a> {
+    /// Of that host, whose setup code is in its file while there is one.
+    pub(super) fn of(host: &Host, serving: &'a Serving, code: Option<&str>) -> Up<'a> {
+        Up {
+            serving,
+            ca: host.ca_path(),
+            setup_code_file: code.map(|_| first_run::setup_code_path(&host.config.data.dir)),
+        }
+    }
+}
+
 fn announce(output: &Output, host: &Host, serving: &Serving, code: Option<&str>) -> anyhow::Result<()> {
     tracing::info!(https = %serving.https, dicom = %serving.dicom, set_up = code.is_none(), "serving");
     // Where nobody reads, the log line above is enough: the setup code is in its file.
     if !output.is_json() && !output.is_for_people() {
         return Ok(());
     }
-    let up = Up {
-        serving,
-        ca: host.ca_path(),
-        setup_code_file: code.map(|_| first_run::setup_code_path(&host.config.data.dir)),
-    };
+    let up = Up::of(host, serving, code);
     let mut text = format!(
         "Leadglass serves\n  HTTPS      https://{}\n  DICOM/TLS  {} as {}\n  CA         {}\n",
         serving.https,

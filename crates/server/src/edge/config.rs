@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::interface::is_private;
 use crate::config::data::{Data, Key};
 use crate::config::section::section;
-use crate::config::{Log, Scan};
+use crate::config::{Config, Log, Scan};
+use crate::shield::config::EdgeShield;
 
 /// Everything that can be set for an edge.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,8 +35,12 @@ pub struct EdgeConfig {
     pub scan: Scan,
     /// The edge's own log.
     pub log: Log,
-    /// The modalities.
+    /// The modalities; none on an edge that is a shield alone.
     pub modality: Vec<Modality>,
+    /// The old archive that the edge is a shield of.
+    pub shield: Option<EdgeShield>,
+    /// The shield's own doors, data directory and bounds, as of an archive.
+    pub serve: Config,
 }
 
 section! {
@@ -196,8 +201,10 @@ impl EdgeConfig {
             .map_err(|source| EdgeConfigError::Unreadable { path: path.into(), source })?;
         let mut config = EdgeConfig::parse(&text)
             .map_err(|error| EdgeConfigError::Malformed { path: path.into(), reason: error.to_string() })?;
-        let absolute = std::path::absolute(&config.spool.dir);
-        config.spool.dir = absolute.map_err(|source| EdgeConfigError::Unreadable { path: config.spool.dir, source })?;
+        for dir in [&mut config.spool.dir, &mut config.serve.data.dir] {
+            let absolute = std::path::absolute(&*dir);
+            *dir = absolute.map_err(|source| EdgeConfigError::Unreadable { path: dir.clone(), source })?;
+        }
         config.check()?;
         Ok(config)
     }
@@ -215,8 +222,16 @@ impl EdgeConfig {
     /// # Errors
     /// Names the key and the reason.
     pub fn check(&self) -> Result<(), EdgeConfigError> {
+        match &self.shield {
+            Some(shield) => self.check_shield(shield)?,
+            None if self.modality.is_empty() => {
+                return value("modality", "name at least one ([[modality]]), or a [shield]");
+            }
+            None if self.serve != Config::default() => return value("serve", "is for a [shield] alone"),
+            None => {}
+        }
         if self.modality.is_empty() {
-            return value("modality", "name at least one: [[modality]]");
+            return Ok(());
         }
         for modality in &self.modality {
             self.check_modality(modality)?;
@@ -236,6 +251,17 @@ impl EdgeConfig {
             }
         }
         self.check_ranges()
+    }
+
+    fn check_shield(&self, shield: &EdgeShield) -> Result<(), EdgeConfigError> {
+        shield.check()?;
+        self.serve
+            .check()
+            .map_err(|error| EdgeConfigError::Value { key: "serve".into(), reason: error.to_string() })?;
+        if self.serve.data.dir == Config::default().data.dir || self.serve.data.dir == self.spool.dir {
+            return value("serve.data.dir", "name a directory of the shield's own: not an archive's, not the spool's");
+        }
+        Ok(())
     }
 
     fn check_modality(&self, modality: &Modality) -> Result<(), EdgeConfigError> {

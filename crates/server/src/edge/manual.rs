@@ -3,6 +3,12 @@
 use super::config::{EdgeArchive, EdgeLimits, EdgeListen, EdgeSpool};
 use crate::config::manual::{Described, commented, described, tables};
 use crate::config::{Log, Scan};
+use crate::shield::config::EdgeShield;
+
+/// Where the shield's own doors are configured.
+const SERVE: &str = "\n# The shield's own doors: every section of docs/CONFIG.md under `serve`.\n\
+                     # [serve.data]\n\
+                     # dir = \"/var/lib/leadglass/shield\"\n";
 
 /// What [`super::config::Modality`] is, as text: it has no defaults.
 const MODALITY: &str = "\n# One for each modality. Address and both titles have to be exactly these; none of them\n\
@@ -17,9 +23,9 @@ const MODALITY: &str = "\n# One for each modality. Address and both titles have 
 pub fn commented_file() -> String {
     let begin = "# Leadglass edge configuration: `leadglass edge run --config FILE`. A modality and the\n\
                  # archive have to be named; every other key is optional and shown with its default.\n";
-    let mut text = commented(begin, &sections());
-    text.push_str(MODALITY);
-    text
+    // A shield that is not wanted must not be named.
+    let text = commented(begin, &sections()).replace("\n[shield]\n", "\n# [shield]\n");
+    format!("{text}{SERVE}{MODALITY}")
 }
 
 /// docs/EDGE-CONFIG.md.
@@ -31,7 +37,9 @@ pub fn markdown() -> String {
          off, and none names an address to listen on.\n";
     let mut text = tables(begin, &sections());
     text.push_str(
-        "\n## `[[modality]]`\n\nOne for each modality; at least one. All keys are required.\n\n\
+        "\n## `[serve.*]`\n\nWith a `[shield]` alone: its own doors, data directory and bounds, every section of \
+         [CONFIG.md](CONFIG.md) under `serve`. `[serve.data] dir` has to be named.\n\
+         \n## `[[modality]]`\n\nOne for each modality; at least one, or a `[shield]`. All keys are required.\n\n\
          | key | example | meaning |\n|---|---|---|\n\
          | `ae_title` | `\"CT1\"` | Its own AE title, the calling one. The archive sees it. |\n\
          | `address` | `\"192.168.20.11\"` | The one address it comes from: private (RFC 1918, RFC 4193) or loopback, no range. |\n\
@@ -49,6 +57,7 @@ fn sections() -> Vec<Described> {
         described::<EdgeLimits>("limits"),
         described::<Scan>("scan"),
         described::<Log>("log"),
+        described::<EdgeShield>("shield"),
     ]
 }
 

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use leadglass_dimse::association::Message;
+use leadglass_dimse::message::CCancelRequest;
 use leadglass_dimse::message::element::{COMMAND_FIELD, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO, STATUS};
-use leadglass_dimse::message::{CCancelRequest, CommandSet};
 use leadglass_dimse::status::Status;
 use leadglass_dimse::{Association, AssociationError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -42,8 +42,8 @@ pub struct Carried {
     pub status: u16,
 }
 
-/// Carries out what `message`, just received in front, asks. `passes` sees each command set
-/// that comes from behind before it is handed on.
+/// Carries out what `message`, just received in front, asks. Its identifier is given when it
+/// was read already.
 ///
 /// # Errors
 /// Which side broke; the association of that side is over.
@@ -51,7 +51,7 @@ pub async fn operation<F, B>(
     front: &mut Association<F>,
     behind: &mut Association<B>,
     message: &Message,
-    passes: &mut (dyn FnMut(&CommandSet) + Send),
+    identifier: Option<&[u8]>,
 ) -> Result<Carried, RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
@@ -59,10 +59,14 @@ where
 {
     let id = message.command.u16(MESSAGE_ID).unwrap_or_default();
     let mut carried = Carried::default();
-    forward(front, behind, message).await?;
+    match identifier {
+        None => forward(front, behind, message).await?,
+        Some(_) => {
+            behind.send(message.context_id, &message.command, identifier).await.map_err(RelayError::Behind)?;
+        }
+    }
     loop {
         let received = awaited(front, behind, message, id).await?;
-        passes(&received.command);
         let field = received.command.u16(COMMAND_FIELD).unwrap_or_default();
         if field == C_STORE_RQ && received.has_data_set {
             carried.instances += 1;

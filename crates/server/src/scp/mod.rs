@@ -5,7 +5,7 @@
 
 mod admission;
 mod commitment;
-mod identifier;
+pub(crate) mod identifier;
 mod outbound;
 mod query;
 mod retrieve;
@@ -17,7 +17,7 @@ mod verification;
 
 use std::sync::Arc;
 
-use leadglass_dicom::AeTitle;
+use leadglass_dicom::{AeTitle, Uid};
 use leadglass_dimse::acceptor;
 use leadglass_dimse::negotiation::Rejection;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ use crate::listen::Visitor;
 use crate::metrics::ASSOCIATIONS;
 use admission::{Admitted, Connection};
 use session::Session;
+pub(crate) use session::revoked;
 pub(crate) use sop_class::{
     STORAGE_COMMITMENT_PUSH, STORAGE_COMMITMENT_PUSH_INSTANCE, Service, SopClasses, is_plain, is_storable,
 };
@@ -52,6 +53,32 @@ impl Entity {
     pub fn new(host: Arc<Host>, stop: CancellationToken, tasks: TaskTracker) -> Entity {
         let classes = SopClasses::with_private(&host.config.dimse.private_storage_sop_classes);
         Entity { host, classes: Arc::new(classes), stop, tasks, open: Tally::default(), commitments: Tally::default() }
+    }
+
+    /// The host it is of.
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// What ends its associations.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Bounds of its associations.
+    pub(crate) fn limits(&self) -> leadglass_dimse::Limits {
+        self.host.config.dimse.limits()
+    }
+
+    /// What a SOP class is for.
+    pub(crate) fn service(&self, sop_class: &Uid) -> Option<Service> {
+        self.classes.service(sop_class)
+    }
+
+    /// The transfer syntaxes of these that are taken for a SOP class.
+    pub(crate) fn taken(&self, sop_class: &Uid, transfer_syntaxes: &[Uid]) -> Vec<Uid> {
+        let takes = if self.service(sop_class) == Some(Service::Storage) { is_storable } else { is_plain };
+        transfer_syntaxes.iter().filter(|uid| takes(uid)).cloned().collect()
     }
 
     /// Counts an association of that peer; `None` when it is one too many.
@@ -108,6 +135,9 @@ pub async fn serve(entity: Entity, visitor: Visitor) {
             return;
         }
     };
+    if let Some(shield) = entity.host.shield.clone() {
+        return crate::shield::serve(entity.clone(), &shield, caller, requested, acceptance).await;
+    }
     match requested.accept(acceptance).await {
         Ok(association) => Session::new(entity.clone(), caller, calling_ae, association, options).run().await,
         Err(error) => tracing::info!(address = %address.ip(), %error, "association not opened"),

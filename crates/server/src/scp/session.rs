@@ -169,7 +169,7 @@ impl Session {
 }
 
 /// Returns when the caller is no longer who it was: revoked, expired, changed.
-async fn revoked(host: &crate::host::Host, caller: &Caller) {
+pub(crate) async fn revoked(host: &crate::host::Host, caller: &Caller) {
     loop {
         tokio::time::sleep(CURRENT_CHECK).await;
         if !host.archive.is_current(caller) {

@@ -26,6 +26,7 @@ pub use problem::Problem;
 use crate::admin::certificates::IssueCertificate;
 use crate::login::LoginSettings;
 use crate::posture::Posture;
+use crate::shield::Shield;
 use crate::study_names::StudyNames;
 use occupancy::Occupancy;
 
@@ -54,6 +55,8 @@ pub struct WebSettings {
     pub study_names: StudyNames,
     /// Where the doors are, and what a stranger saw of them.
     pub posture: Posture,
+    /// The old archive whose DICOMweb this is, when it is a shield.
+    pub shield: Option<Arc<Shield>>,
 }
 
 /// What the handlers share. Clones share it.
@@ -125,6 +128,10 @@ impl WebState {
         &self.shared.settings.study_names
     }
 
+    pub(crate) fn shield(&self) -> Option<&Arc<Shield>> {
+        self.shared.settings.shield.as_ref()
+    }
+
     fn occupancy(&self) -> &Occupancy {
         &self.shared.occupancy
     }
@@ -134,8 +141,12 @@ impl WebState {
 /// in, enrolment by a token and, until it is done, setup answer; a path that does not exist asks
 /// for proof like any other.
 pub fn router(state: WebState) -> Router {
+    let dicomweb = match state.shield() {
+        Some(_) => crate::shield::dicomweb::router(),
+        None => crate::dicomweb::router(),
+    };
     let known = Router::new()
-        .merge(crate::dicomweb::router())
+        .merge(dicomweb)
         .merge(crate::admin::router())
         .merge(crate::login::router())
         .fallback(async || Problem::not_found())

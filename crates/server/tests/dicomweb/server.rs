@@ -56,6 +56,7 @@ impl Server {
             study_names: StudyNames::new(b"a secret of the tests"),
             login: leadglass::login::LoginSettings::default(),
             posture: Posture::new(Addresses::configured(&leadglass::config::Listen::default())),
+            shield: None,
         };
         let router = leadglass::web::router(WebState::new(settings));
         let host = archive.host().await;

@@ -1,0 +1,184 @@
+//! Passing on: what an old archive behind a shield is asked for is decided and recorded here,
+//! as if the instances were our own.
+//!
+//! Nothing is known of what the old archive holds. So a reach that is not everything is
+//! honoured only where the request itself names studies that lie within; what cannot be
+//! judged is refused. Deliberately absent: the wire to the old archive.
+
+use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, VR};
+
+use crate::access::Reach;
+use crate::access::decide::Request;
+use crate::trail::{Access, OpenEntry, Outcome, Subject};
+use crate::{Archive, Caller, Operation, Refused};
+
+const STUDY_INSTANCE_UID: Tag = Tag(0x0020, 0x000D);
+/// What for, in the trail.
+const PURPOSE: &str = "passed on by the shield";
+
+/// What is to be asked of the old archive.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The studies that the request is bound to by exact Study Instance UIDs; none when it
+    /// could be about any.
+    pub studies: Vec<StudyInstanceUid>,
+    /// The Patient ID it names, for the trail; proves nothing about the studies.
+    pub patient_id: Option<String>,
+    /// The rest in words.
+    pub detail: String,
+}
+
+/// Proof that something may be passed on, and is on record. To be closed when it is over;
+/// dropped before that, it records an interruption.
+pub struct Relaying {
+    entry: Option<OpenEntry>,
+    accesses: Vec<Access>,
+    instances: std::sync::atomic::AtomicU64,
+    closed: bool,
+}
+
+/// How a request that was passed on ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The old archive did as asked.
+    Done,
+    /// It could not, or was not reached.
+    Failed,
+}
+
+struct RelayedSearch(Asked);
+struct RelayedRetrieval(Asked);
+struct RelayedStore(Asked);
+
+impl Request for RelayedSearch {
+    const OPERATION: Operation = Operation::Search;
+    fn subject(&self) -> Subject {
+        subject(&self.0)
+    }
+}
+
+impl Request for RelayedRetrieval {
+    const OPERATION: Operation = Operation::Retrieve;
+    fn subject(&self) -> Subject {
+        subject(&self.0)
+    }
+}
+
+impl Request for RelayedStore {
+    const OPERATION: Operation = Operation::Store;
+    fn subject(&self) -> Subject {
+        subject(&self.0)
+    }
+}
+
+impl Archive {
+    /// Decides on a search to be passed on, and records it.
+    ///
+    /// # Errors
+    /// [`Refused::NotAllowed`] also for a reach that the request cannot be held to; those of
+    /// every operation.
+    pub async fn relay_search(&self, caller: &Caller, asked: Asked) -> Result<Relaying, Refused> {
+        self.relay(caller, RelayedSearch(asked.clone()), &asked).await
+    }
+
+    /// Decides on an object to be passed on, and records it.
+    ///
+    /// # Errors
+    /// As [`Archive::relay_search`].
+    pub async fn relay_store(&self, caller: &Caller, asked: Asked) -> Result<Relaying, Refused> {
+        self.relay(caller, RelayedStore(asked.clone()), &asked).await
+    }
+
+    /// Decides on a retrieval to be passed on, and records it study by study, in the one entry
+    /// of caller, study and purpose. The caller's envelope counts the studies.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] when it names no study; as [`Archive::relay_search`].
+    pub async fn relay_retrieval(&self, caller: &Caller, asked: Asked) -> Result<Relaying, Refused> {
+        if asked.studies.is_empty() {
+            let (_, entry) = self.begin(caller, RelayedRetrieval(asked)).await?;
+            entry.close(Outcome::Unanswerable);
+            return Err(Refused::Invalid("behind a shield a retrieval names its studies".into()));
+        }
+        let studies = asked.studies.clone();
+        let within = |reach: &Reach| self.is_within(reach, &asked);
+        let accesses = self.perform_foreign_access(caller, RelayedRetrieval(asked.clone()), &studies, within).await?;
+        Ok(Relaying { entry: None, accesses, instances: 0.into(), closed: false })
+    }
+
+    async fn relay<R: Request>(&self, caller: &Caller, request: R, asked: &Asked) -> Result<Relaying, Refused> {
+        let (granted, entry) = self.begin(caller, request).await?;
+        if !self.is_within(granted.scope(), asked) {
+            entry.close(Outcome::Refused);
+            return Err(Refused::NotAllowed);
+        }
+        Ok(Relaying { entry: Some(entry), accesses: Vec::new(), instances: 0.into(), closed: false })
+    }
+
+    /// Whether all that the request can touch is within reach, by what the request itself says.
+    fn is_within(&self, reach: &Reach, asked: &Asked) -> bool {
+        if reach.is_everything() {
+            return true;
+        }
+        // Whose a study is nobody here knows, so a restricted patient's cannot be told.
+        if reach.is_guarded() || asked.studies.is_empty() {
+            return false;
+        }
+        asked.studies.iter().all(|study| {
+            let mut header = DataSet::new();
+            header.put_text(STUDY_INSTANCE_UID, VR::UI, study.as_str());
+            reach.admits(&header, &self.inner.registry.marks_of(study, None))
+        })
+    }
+}
+
+impl Relaying {
+    /// Counts rows or instances that came back.
+    pub fn count(&self, more: u64) {
+        self.instances.fetch_add(more, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// It is over.
+    pub fn close(mut self, ended: Ended) {
+        self.end(match ended {
+            Ended::Done => Outcome::Done,
+            Ended::Failed => Outcome::Failed,
+        });
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        let instances = self.instances.load(std::sync::atomic::Ordering::Relaxed);
+        if let Some(entry) = &self.entry {
+            entry.count(instances);
+            entry.close(outcome);
+        }
+        // Of which study each was is not known when there are several.
+        let counted = if self.accesses.len() == 1 { instances } else { 0 };
+        for access in &self.accesses {
+            access.report(counted, outcome);
+        }
+    }
+}
+
+impl Drop for Relaying {
+    fn drop(&mut self) {
+        self.end(Outcome::Interrupted);
+    }
+}
+
+fn subject(asked: &Asked) -> Subject {
+    let study = match asked.studies.as_slice() {
+        [study] => Some(study.to_string()),
+        _ => None,
+    };
+    Subject {
+        study,
+        patient_id: asked.patient_id.clone(),
+        purpose: Some(PURPOSE.to_owned()),
+        detail: Some(asked.detail.clone()).filter(|detail| !detail.is_empty()),
+        ..Subject::default()
+    }
+}

@@ -1,0 +1,192 @@
+//! The old archive's answer: what of it is handed on.
+//!
+//! A body of a DICOM media type, its media type and nothing else: no header of the old
+//! archive's, no page, no redirect. Its own address in JSON becomes ours.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use leadglass_archive::relay::{Ended, Relaying};
+
+use crate::web::Problem;
+
+/// Media types of DICOMweb, PS3.18 8.7; a multipart's parts are of them too.
+const MEDIA_TYPES: [&str; 9] = [
+    "application/dicom",
+    "application/dicom+json",
+    "application/dicom+xml",
+    "application/octet-stream",
+    "application/json",
+    "application/zip",
+    "application/pdf",
+    "multipart/related",
+    "text/plain",
+];
+
+/// The answer to a request whose old archive's address is `theirs` and whose own is `ours`.
+pub(super) async fn handed_on(
+    answer: Response<Incoming>,
+    relaying: Relaying,
+    (theirs, ours): (&str, &str),
+    most_json: usize,
+) -> Result<Response, Problem> {
+    let status = answer.status();
+    if !is_handed_on(status) {
+        relaying.close(Ended::Failed);
+        return Err(told(status));
+    }
+    let Some(media_type) = media_type(answer.headers().get(header::CONTENT_TYPE), status) else {
+        relaying.close(Ended::Failed);
+        tracing::warn!(door = "shield", "the old archive answered with something that is not DICOMweb");
+        return Err(Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered with something else"));
+    };
+    let is_json = media_type.as_ref().is_some_and(|value| value.as_bytes().windows(4).any(|window| window == b"json"));
+    let body = match is_json {
+        true => json(answer.into_body(), relaying, theirs, ours, most_json).await?,
+        false => Body::new(Recorded { body: answer.into_body(), relaying: Some(relaying) }),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    if let Some(media_type) = media_type {
+        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    }
+    Ok(response)
+}
+
+fn is_handed_on(status: StatusCode) -> bool {
+    // 202 and 409 of a store have a body that says of each object what became of it.
+    matches!(status.as_u16(), 200 | 202 | 204 | 206 | 409)
+}
+
+/// Refusals are told in our own words.
+fn told(status: StatusCode) -> Problem {
+    match status.as_u16() {
+        404 | 410 => Problem::not_found(),
+        400 => Problem::bad_request("the archive behind does not take this request"),
+        406 => Problem::not_acceptable("the archive behind has no form that is accepted"),
+        413 => Problem::too_large("the archive behind finds this too large"),
+        415 => Problem::unsupported_media_type("the archive behind takes no such body"),
+        503 | 429 => Problem::unavailable("the archive behind is busy"),
+        other => {
+            tracing::warn!(door = "shield", status = other, "the old archive did not do as asked");
+            Problem::new(StatusCode::BAD_GATEWAY, "the archive behind did not do as asked")
+        }
+    }
+}
+
+/// The media type, when it is one of DICOMweb's; the inner `None` for an answer without body.
+fn media_type(value: Option<&HeaderValue>, status: StatusCode) -> Option<Option<HeaderValue>> {
+    let Some(value) = value else {
+        return (status == StatusCode::NO_CONTENT).then_some(None);
+    };
+    let text = value.to_str().ok()?;
+    let essence = text.split(';').next()?.trim().to_ascii_lowercase();
+    let media = essence.starts_with("image/") && essence != "image/svg+xml" || essence.starts_with("video/");
+    (media || MEDIA_TYPES.contains(&essence.as_str())).then(|| Some(value.clone()))
+}
+
+/// A JSON body whole, with our address for theirs.
+async fn json(body: Incoming, relaying: Relaying, theirs: &str, ours: &str, most: usize) -> Result<Body, Problem> {
+    let whole = Limited::new(body, most).collect().await;
+    let Ok(whole) = whole else {
+        relaying.close(Ended::Failed);
+        tracing::warn!(
+            door = "shield",
+            most,
+            "the old archive's answer broke off, or is longer than dicomweb.metadata_bytes"
+        );
+        return Err(Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered too much, or not to the end"));
+    };
+    let replaced = replaced(&whole.to_bytes(), theirs.as_bytes(), ours.as_bytes());
+    relaying.close(Ended::Done);
+    Ok(Body::from(replaced))
+}
+
+fn replaced(text: &[u8], theirs: &[u8], ours: &[u8]) -> Vec<u8> {
+    let (mut out, mut from) = (Vec::with_capacity(text.len()), 0);
+    for at in memchr::memmem::find_iter(text, theirs) {
+        out.extend_from_slice(&text[from..at]);
+        out.extend_from_slice(ours);
+        from = at + theirs.len();
+    }
+    out.extend_from_slice(&text[from..]);
+    out
+}
+
+/// A body whose end closes the entry; given up before, the entry says so.
+struct Recorded {
+    body: Incoming,
+    relaying: Option<Relaying>,
+}
+
+impl HttpBody for Recorded {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let ended = match &frame {
+            None => Some(Ended::Done),
+            Some(Err(_)) => Some(Ended::Failed),
+            Some(Ok(_)) if self.body.is_end_stream() => Some(Ended::Done),
+            Some(Ok(_)) => None,
+        };
+        if let Some(ended) = ended
+            && let Some(relaying) = self.relaying.take()
+        {
+            relaying.close(ended);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dicomweb_is_handed_on() {
+        let of = |text: &'static str| media_type(Some(&HeaderValue::from_static(text)), StatusCode::OK).is_some();
+        for good in [
+            "application/dicom+json",
+            "multipart/related; type=\"application/dicom\"; boundary=x",
+            "image/jpeg",
+            "Application/DICOM",
+            "video/mp4",
+        ] {
+            assert!(of(good), "{good}");
+        }
+        for bad in ["text/html", "image/svg+xml", "application/javascript", "text/html; x=application/dicom", ""] {
+            assert!(!of(bad), "{bad}");
+        }
+        assert!(media_type(None, StatusCode::OK).is_none());
+        assert!(media_type(None, StatusCode::NO_CONTENT).is_some());
+        for status in [301, 302, 307, 308, 401, 403, 500] {
+            assert!(!is_handed_on(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+
+    #[test]
+    fn their_address_becomes_ours() {
+        let text = br#"{"a":"http://127.0.0.1:8042/dicom-web/studies/1","b":"http://127.0.0.1:8042/dicom-web/x"}"#;
+        let out = replaced(text, b"http://127.0.0.1:8042/dicom-web", b"https://edge:8443/dicom-web");
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.matches("https://edge:8443/dicom-web/").count(), 2);
+        assert!(!out.contains("8042"));
+    }
+}

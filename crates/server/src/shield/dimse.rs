@@ -1,0 +1,323 @@
+//! DICOM through a shield: a client's association in front, one with the old archive behind.
+//!
+//! C-ECHO is answered here. C-FIND, C-GET and C-STORE are decided and recorded, then carried
+//! message by message.
+
+use std::time::Duration;
+
+use leadglass_archive::relay::{Asked, Ended, Relaying};
+use leadglass_archive::{Caller, Refused};
+use leadglass_dicom::attribute::Level;
+use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, Uid};
+use leadglass_dimse::acceptor::Requested;
+use leadglass_dimse::association::{AbortSource, Message};
+use leadglass_dimse::message::{self, Command, CommandSet, StatusDetail};
+use leadglass_dimse::negotiation::{
+    Acceptance, AssociateRequest, ContextResult, PresentationContext, ProposedContext, Rejection,
+};
+use leadglass_dimse::status::Status;
+use leadglass_dimse::{Association, AssociationError};
+
+use super::{Shield, store};
+use crate::edge::relay::{self, RelayError};
+use crate::listen::Stream;
+use crate::listen::quick::Quick;
+use crate::scp::{Entity, Service, identifier, revoked};
+
+const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
+/// Characters of a request's words in the trail.
+const MOST_WORDS: usize = 1024;
+
+/// Two associations and who is in front.
+pub(super) struct Session {
+    pub(super) entity: Entity,
+    pub(super) caller: Caller,
+    pub(super) front: Association<Stream>,
+    /// `None` once the old archive has ended it.
+    pub(super) behind: Option<Association<Quick>>,
+}
+
+/// Serves an association of a client that was admitted: `ours` is what its rights allow.
+pub(crate) async fn serve(
+    entity: Entity,
+    shield: &Shield,
+    caller: Caller,
+    requested: Requested<Stream>,
+    ours: Acceptance,
+) {
+    let passed = passed(&entity, requested.request(), &ours);
+    let behind = match passed.contexts.is_empty() {
+        true => None,
+        false => match shield.associate(passed, &entity.limits()).await {
+            Ok(behind) => Some(behind),
+            Err(error) => {
+                tracing::warn!(door = "shield", %error, "the old archive does not associate");
+                let _ = requested.reject(Rejection::TemporaryCongestion).await;
+                return;
+            }
+        },
+    };
+    let acceptance = acceptance(&entity, requested.request(), ours, behind.as_ref());
+    match requested.accept(acceptance).await {
+        Ok(front) => Session { entity, caller, front, behind }.run().await,
+        Err(error) => tracing::info!(door = "shield", %error, "association not opened"),
+    }
+}
+
+/// What is asked of the old archive: what the client's rights allow, under the same ids.
+fn passed(entity: &Entity, request: &AssociateRequest, ours: &Acceptance) -> AssociateRequest {
+    let allowed = request.contexts.iter().zip(&ours.contexts).filter(|(context, result)| {
+        matches!(result, ContextResult::Accepted(_))
+            && matches!(
+                entity.service(&context.abstract_syntax),
+                Some(Service::Storage | Service::Find(_) | Service::Get(_))
+            )
+    });
+    let contexts: Vec<ProposedContext> = allowed
+        .map(|(context, _)| ProposedContext {
+            transfer_syntaxes: entity.taken(&context.abstract_syntax, &context.transfer_syntaxes),
+            ..context.clone()
+        })
+        .collect();
+    let of_ours = |uid: &Uid| contexts.iter().any(|context| context.abstract_syntax == *uid);
+    AssociateRequest {
+        roles: ours.roles.iter().filter(|role| of_ours(&role.sop_class)).cloned().collect(),
+        extended: request.extended.iter().filter(|item| of_ours(&item.sop_class)).cloned().collect(),
+        contexts,
+        ..AssociateRequest::new(request.calling_ae.clone(), request.called_ae.clone())
+    }
+}
+
+/// What both allow.
+fn acceptance(
+    entity: &Entity,
+    request: &AssociateRequest,
+    ours: Acceptance,
+    behind: Option<&Association<Quick>>,
+) -> Acceptance {
+    let both = |(context, own): (&ProposedContext, ContextResult)| {
+        if !matches!(own, ContextResult::Accepted(_)) {
+            return own;
+        }
+        match entity.service(&context.abstract_syntax) {
+            Some(Service::Verification | Service::Move(_)) => own,
+            Some(Service::Commitment) | None => ContextResult::AbstractSyntaxNotSupported,
+            Some(_) => match behind.and_then(|behind| behind.context(context.id)) {
+                Some(accepted) => ContextResult::Accepted(accepted.transfer_syntax.clone()),
+                None => ContextResult::TransferSyntaxesNotSupported,
+            },
+        }
+    };
+    Acceptance {
+        contexts: request.contexts.iter().zip(ours.contexts).map(both).collect(),
+        roles: behind.map(|behind| behind.roles().to_vec()).unwrap_or_default(),
+        extended: behind.map(|behind| behind.extended().to_vec()).unwrap_or_default(),
+        user_identity_response: ours.user_identity_response,
+    }
+}
+
+/// Why a session ended.
+enum End {
+    Released,
+    Stopped,
+    Failed(AssociationError),
+}
+
+impl From<AssociationError> for End {
+    fn from(error: AssociationError) -> End {
+        End::Failed(error)
+    }
+}
+
+impl Session {
+    async fn run(mut self) {
+        let end = loop {
+            if let Err(end) = self.next().await {
+                break end;
+            }
+        };
+        let Session { front, behind, .. } = self;
+        if let Some(behind) = behind {
+            let _ = tokio::time::timeout(Duration::from_secs(5), behind.release()).await;
+        }
+        match end {
+            End::Released => {}
+            End::Stopped => front.abort(AbortSource::ServiceUser).await,
+            End::Failed(error) => {
+                tracing::info!(door = "shield", %error, "association ended");
+                front.abort(AbortSource::ServiceUser).await;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<(), End> {
+        let (stop, caller, host) = (self.entity.stop().clone(), self.caller.clone(), self.entity.host().clone());
+        let revoked = revoked(&host, &caller);
+        tokio::pin!(revoked);
+        let message = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(End::Stopped),
+            () = &mut revoked => return Err(End::Stopped),
+            received = self.front.receive() => received?.ok_or(End::Released)?,
+        };
+        if !host.archive.is_current(&caller) {
+            return Err(End::Stopped);
+        }
+        tokio::select! {
+            () = &mut revoked => Err(End::Stopped),
+            handled = self.handle(message) => Ok(handled?),
+        }
+    }
+
+    async fn handle(&mut self, message: Message) -> Result<(), AssociationError> {
+        let Some(context) = self.front.context(message.context_id).cloned() else {
+            return Err(AssociationError::PeerMisbehaved("a message on a context that was not accepted"));
+        };
+        let service = self.entity.service(&context.abstract_syntax);
+        match (Command::try_from(&message.command), service) {
+            (Ok(Command::CEchoRequest(request)), Some(Service::Verification)) => {
+                self.front.send(context.id, &request.response(Status::SUCCESS).into(), None).await
+            }
+            (Ok(Command::CStoreRequest(request)), Some(Service::Storage)) => {
+                store::store(self, &context, &message, &request).await
+            }
+            (Ok(Command::CFindRequest(_)), Some(Service::Find(_)))
+            | (Ok(Command::CGetRequest(_)), Some(Service::Get(_))) => self.ask(&context, &message).await,
+            (Ok(Command::CMoveRequest(_)), Some(Service::Move(_))) => {
+                let why = "behind a shield objects are retrieved by C-GET or DICOMweb, not by C-MOVE";
+                self.refuse(&message, Status::MOVE_DESTINATION_UNKNOWN, why).await
+            }
+            (Ok(Command::CCancelRequest(_)), _) => Ok(()),
+            (Ok(_), _) => self.refuse(&message, Status::SOP_CLASS_NOT_SUPPORTED, "").await,
+            (Err(_), _) => self.refuse(&message, Status::MISTYPED_ARGUMENT, "").await,
+        }
+    }
+
+    /// A query or a retrieval.
+    async fn ask(&mut self, context: &PresentationContext, message: &Message) -> Result<(), AssociationError> {
+        let limit = self.entity.host().config.limits.identifier_bytes;
+        let bytes = self.front.receive_data_set(limit).await?;
+        let Ok(identifier) = identifier::read(&bytes, &context.transfer_syntax, limit) else {
+            return self.refuse(message, Status::CANNOT_UNDERSTAND, "no identifier").await;
+        };
+        let Some(asked) = asked(&identifier) else {
+            return self.refuse(message, Status::DATA_SET_DOES_NOT_MATCH, "a Study Instance UID that is none").await;
+        };
+        let archive = self.entity.host().archive.clone();
+        let granted = match self.entity.service(&context.abstract_syntax) {
+            Some(Service::Get(_)) => archive.relay_retrieval(&self.caller, asked).await,
+            _ => archive.relay_search(&self.caller, asked).await,
+        };
+        let relaying = match granted {
+            Ok(relaying) => relaying,
+            Err(refused) => return self.refuse(message, status_of(&refused), "").await,
+        };
+        self.carry(message, &bytes, relaying).await
+    }
+
+    async fn carry(
+        &mut self,
+        message: &Message,
+        identifier: &[u8],
+        relaying: Relaying,
+    ) -> Result<(), AssociationError> {
+        let Some(behind) = self.behind.as_mut() else {
+            relaying.close(Ended::Failed);
+            return self.refuse(message, Status::OUT_OF_RESOURCES, "the old archive ended the association").await;
+        };
+        match relay::operation(&mut self.front, behind, message, Some(identifier)).await {
+            Ok(carried) => {
+                relaying.count(carried.matches.max(carried.instances));
+                let status = Status(carried.status);
+                relaying.close(if status.is_done() { Ended::Done } else { Ended::Failed });
+                Ok(())
+            }
+            // Dropped, the entry says that it was interrupted.
+            Err(RelayError::Front(error)) => Err(error),
+            Err(RelayError::Behind(error)) => {
+                relaying.close(Ended::Failed);
+                self.lost(&error).await;
+                self.refuse(message, Status::CANNOT_UNDERSTAND, "the old archive ended the association").await
+            }
+        }
+    }
+
+    /// The association behind is of no more use.
+    pub(super) async fn lost(&mut self, error: &AssociationError) {
+        tracing::warn!(door = "shield", %error, "the old archive ended the association");
+        if let Some(behind) = self.behind.take() {
+            behind.abort(AbortSource::ServiceUser).await;
+        }
+    }
+
+    /// Refuses a request; what was not read of its data set is skipped.
+    pub(super) async fn refuse(
+        &mut self,
+        message: &Message,
+        status: Status,
+        why: &str,
+    ) -> Result<(), AssociationError> {
+        while self.front.next_data_chunk().await?.is_some() {}
+        let detail = if why.is_empty() { StatusDetail::none() } else { StatusDetail::comment(why) };
+        let response: Option<CommandSet> = message::refusal(&message.command, status, &detail);
+        match response {
+            Some(response) => self.front.send(message.context_id, &response, None).await,
+            None => Err(AssociationError::PeerMisbehaved("a command that asks for nothing")),
+        }
+    }
+}
+
+/// What an identifier asks for: the studies it is bound to, and the rest in words. `None`
+/// when what it gives as Study Instance UIDs are none: an old archive may read that as all.
+fn asked(identifier: &DataSet) -> Option<Asked> {
+    let uids = identifier.texts(Level::Study.unique_key());
+    let studies = uids.iter().filter(|uid| !uid.is_empty()).map(|uid| StudyInstanceUid::parse(uid));
+    let studies = studies.collect::<Result<Vec<_>, _>>().ok()?;
+    let exact = |value: &&str| !value.is_empty() && !value.contains(['*', '?', '\\']);
+    let mut detail = String::new();
+    for (tag, _) in identifier.iter() {
+        let values = identifier.texts(tag).join("\\");
+        if !values.is_empty() && detail.len() < MOST_WORDS {
+            let divider = if detail.is_empty() { "" } else { "; " };
+            detail.push_str(&format!("{divider}{tag}={values}"));
+        }
+    }
+    Some(Asked {
+        studies,
+        patient_id: identifier.text(PATIENT_ID).filter(exact).map(str::to_owned),
+        detail: detail.chars().take(MOST_WORDS).collect(),
+    })
+}
+
+/// With which status a refusal ends.
+pub(super) fn status_of(refused: &Refused) -> Status {
+    match refused {
+        Refused::NotAllowed | Refused::NotFound => Status::NOT_AUTHORIZED,
+        Refused::Invalid(_) => Status::DATA_SET_DOES_NOT_MATCH,
+        Refused::Braked { .. } | Refused::OutOfResources(_) | Refused::ReadOnly(_) => Status::OUT_OF_RESOURCES,
+        Refused::Damaged(_) | Refused::Broken(_) => Status::PROCESSING_FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leadglass_dicom::{VR, Value};
+
+    #[test]
+    fn a_request_is_bound_to_exact_studies_only() {
+        let study = Level::Study.unique_key();
+        let of = |value: Value| {
+            let mut identifier = DataSet::new();
+            identifier.put(study, VR::UI, value);
+            identifier.put_text(PATIENT_ID, VR::LO, "P*");
+            asked(&identifier)
+        };
+        let bound = of(Value::Text(vec!["1.2".into(), "1.3".into()])).unwrap();
+        assert_eq!((bound.studies.len(), bound.patient_id), (2, None));
+        assert!(of(Value::Empty).unwrap().studies.is_empty());
+        for wrong in ["*", "1.2*", "1..2", "x"] {
+            assert!(of(Value::Text(vec![wrong.into()])).is_none(), "{wrong}");
+        }
+    }
+}
