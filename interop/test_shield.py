@@ -96,7 +96,7 @@ def test_dicomweb_reads_as_a_viewer_makes_them_work_with_a_token_and_are_on_the_
     metadata = session.get(f"{shield.dicomweb}/studies/{study}/metadata", headers=JSON).text
     assert f"127.0.0.1:{web_wire.port}" not in metadata, "the old archive's own address is not given out"
     entries = shield.trail()
-    of = lambda operation: [entry for entry in entries if entry["operation"] == operation and entry["caller"].startswith("viewer")]  # noqa: E731
+    of = lambda operation: [entry for entry in entries if entry.get("operation") == operation and entry["caller"].startswith("viewer")]  # noqa: E731
     assert any(f"{PLANTED_ID}-7" == entry.get("patient_id") for entry in of("search"))
     assert any(entry.get("study") == study for entry in of("retrieve"))
 
@@ -134,10 +134,10 @@ def test_c_find_c_get_and_c_store_work_with_a_certificate_and_are_on_the_trail(s
     assert len([row for _, row in association.send_c_find(keys, FIND) if row is not None]) == 1
     association.release()
     entries = [entry for entry in shield.trail() if entry["caller"] == "STATION"]
-    operations = {entry["operation"] for entry in entries}
+    operations = {entry.get("operation") for entry in entries}
     assert {"search", "retrieve", "store"} <= operations
-    assert any(entry.get("study") == str(rows[0].StudyInstanceUID) for entry in entries if entry["operation"] == "retrieve")
-    assert any(entry.get("patient_id") == "SENT-THROUGH" for entry in entries if entry["operation"] == "store")
+    assert any(entry.get("study") == str(rows[0].StudyInstanceUID) for entry in entries if entry.get("operation") == "retrieve")
+    assert any(entry.get("patient_id") == "SENT-THROUGH" for entry in entries if entry.get("operation") == "store")
 
 
 def with_meta(ds):
@@ -204,7 +204,7 @@ def test_what_the_old_archive_says_in_its_own_words_is_not_handed_on(stand):
 
 def test_everything_planted_is_still_there(stand):
     shield, *_ = stand
-    rows = shield.session().get(f"{shield.dicomweb}/studies?PatientName={PLANTED}&limit=1000", headers=JSON).json()
+    rows = shield.session().get(f"{shield.dicomweb}/studies?PatientName=PLANTED*&limit=1000", headers=JSON).json()
     assert len(rows) >= STUDIES
 
 
