@@ -164,7 +164,7 @@ def capture(interface, port, folder):
     if not shutil.which("tcpdump") or os.geteuid() != 0:
         return None
     path = Path(folder) / "wire.pcap"
-    process = subprocess.Popen(["tcpdump", "-i", interface, "-U", "-s", "0", "-w", str(path), "tcp", "port", str(port)],
+    process = subprocess.Popen(["tcpdump", "-Z", "root", "-i", interface, "-U", "-s", "0", "-w", str(path), "tcp", "port", str(port)],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if not wait_until(lambda: process.poll() is not None or path.exists() and path.stat().st_size >= 24, 10) or process.poll() is not None:
         process.kill()
