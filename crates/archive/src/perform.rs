@@ -11,8 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use leadglass_dicom::StudyInstanceUid;
 
 use crate::access::decide::{Granted, GrantedScope, Request, decide};
-use crate::brake::Taken;
 use crate::access::{Caller, Reach};
+use crate::brake::Taken;
 use crate::change::Change;
 use crate::index::KnownInstance;
 use crate::trail::{Access, Entry, OpenEntry, Outcome, Subject};
