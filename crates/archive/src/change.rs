@@ -20,6 +20,7 @@ use crate::deidentify::Project;
 /// One change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "made one at a time, and written at once")]
 pub(crate) enum Change {
     /// A peer added, or one replaced under its title.
     PeerAdded {

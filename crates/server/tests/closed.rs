@@ -54,6 +54,9 @@ impl Dice {
     }
 }
 
+/// A key and values that are taken.
+type Key = (&'static str, [u64; 3]);
+
 /// A configuration as somebody could write it: a value here and there, within what is taken.
 fn configuration(dice: &mut Dice) -> String {
     let mut text = String::from("[listen]\n");
@@ -72,7 +75,7 @@ fn configuration(dice: &mut Dice) -> String {
     if dice.one_in(3) {
         text.push_str("names = [\"archive.example\", \"192.0.2.9\"]\n");
     }
-    let sections: [(&str, &[(&str, [u64; 3])]); 4] = [
+    let sections: [(&str, &[Key]); 4] = [
         (
             "limits",
             &[
@@ -324,7 +327,7 @@ fn leak(asked: &str, answer: &[u8]) -> Option<String> {
     }
     let route = asked.split_once("GET ").map(|(_, route)| route)?;
     let is_open = OPEN_TO_ALL.iter().any(|open| route == *open || open.len() > 1 && route.starts_with(open));
-    (text.starts_with("HTTP/1.1 2") && !is_open).then(|| format!("{}", text.lines().next().unwrap_or_default()))
+    (text.starts_with("HTTP/1.1 2") && !is_open).then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@
 //! Reads text, builds nothing. Deliberately absent: whether the named tests pass; running
 //! them says that.
 
-#![expect(clippy::unwrap_used, reason = "test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_read_with_and_without_colons() {
-        assert_eq!(fingerprint(&"aB:".repeat(32).trim_end_matches(':')).unwrap(), [0xAB; 32]);
+        assert_eq!(fingerprint("aB:".repeat(32).trim_end_matches(':')).unwrap(), [0xAB; 32]);
         assert!(fingerprint("").is_err() && fingerprint(&"ab".repeat(31)).is_err());
     }
 }

@@ -59,6 +59,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Subcommand, Debug)]
+#[expect(clippy::large_enum_variant, reason = "parsed once")]
 pub enum Command {
     /// Run the archive.
     Serve(serve::Serve),

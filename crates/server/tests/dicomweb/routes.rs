@@ -122,7 +122,7 @@ fn read_routes(text: &str, routes: &mut BTreeMap<String, Vec<Method>>) {
             continue;
         }
         let methods = known.iter().filter(|(name, _)| call.contains(name)).map(|(_, method)| method.clone());
-        routes.entry(path.to_owned()).or_insert_with(Vec::new).extend(methods);
+        routes.entry(path.to_owned()).or_default().extend(methods);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The DICOM door from outside: our own service users against a whole archive.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod harness;
 
