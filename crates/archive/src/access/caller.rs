@@ -122,7 +122,7 @@ impl Caller {
     /// How the brake counts it; not at all when it is the host.
     pub(crate) fn kind(&self) -> Option<Kind> {
         let proofs = &self.known.proofs;
-        if self.user().is_some() {
+        if self.has_session() {
             return Some(Kind::Person);
         }
         if proofs.iter().any(|proof| matches!(proof, Proof::Peer { .. })) {
