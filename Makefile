@@ -18,12 +18,12 @@ unit:
 
 interop:
 	scripts/setup.sh build interop
-	$(CARGO) build --locked --package leadglass --package leadglass-exposure --examples --bins
+	$(CARGO) build --locked --package leadglass --package leadglass-verify --package leadglass-exposure --examples --bins
 	.venv/bin/python -m pytest interop -q $(ARGS)
 
 test-full: unit ## the slow judges too: power cuts, 2 GB objects, more kills
 	scripts/setup.sh build interop
-	$(CARGO) build --locked --package leadglass --package leadglass-exposure --examples --bins
+	$(CARGO) build --locked --package leadglass --package leadglass-verify --package leadglass-exposure --examples --bins
 	LEADGLASS_FULL=1 .venv/bin/python -m pytest interop -q $(ARGS)
 
 lint: ## format, clippy, dependency rules
