@@ -479,8 +479,8 @@ impl State {
         match Role::named(role) {
             Some(role) => !role.is_limited_by_scope(),
             None => self.roles.get(role).is_some_and(|role| {
-                let plain = Role::Reader.operations().iter().chain(Role::Sender.operations());
-                !role.operations.iter().all(|operation| plain.clone().any(|plain| plain == operation))
+                let plain = Role::Reader.operations().chain(Role::Sender.operations());
+                !role.operations.iter().all(|operation| plain.clone().any(|plain| plain == *operation))
             }),
         }
     }

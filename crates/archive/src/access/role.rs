@@ -63,110 +63,69 @@ use Operation::{
     SignOut, Store, Verify, WithdrawInvitation, WriteHostSecret,
 };
 
-/// The policy.
-const POLICY: &[(Role, &[Operation])] = &[
+/// What runs the archive: an administrator's, and the host's operator's.
+const ADMINISTRATION: &[Operation] = &[
+    Store,
+    Search,
+    Retrieve,
+    RetrieveDeidentified,
+    MakeProject,
+    ListProjects,
+    Commit,
+    FindDestination,
+    AddPeer,
+    RevokePeer,
+    ListPeers,
+    InvitePeer,
+    WithdrawInvitation,
+    ListInvitations,
+    CreateToken,
+    RevokeToken,
+    ListTokens,
+    AddUser,
+    ChangeUser,
+    ResetUser,
+    EndSessions,
+    ListUsers,
+    DefineRole,
+    ListRoles,
+    Mark,
+    ReadMarks,
+    Explain,
+    EndGrant,
+    ListGrants,
+    ReadReviews,
+    CloseReview,
+    SetEnvelope,
+    ListEnvelopes,
+    ReleaseBrake,
+    ReadStatistics,
+    ReadTrail,
+    ReadQuarantine,
+    Verify,
+];
+
+/// The policy: each role with the lists of what it may do.
+const POLICY: &[(Role, &[&[Operation]])] = &[
     (
         Role::Host,
         &[
-            Store,
-            Search,
-            Retrieve,
-            RetrieveDeidentified,
-            MakeProject,
-            ListProjects,
-            Commit,
-            FindDestination,
-            IssueSetupCode,
-            AddPeer,
-            RevokePeer,
-            ListPeers,
-            InvitePeer,
-            WithdrawInvitation,
-            ListInvitations,
-            CreateToken,
-            RevokeToken,
-            ListTokens,
-            AddUser,
-            ChangeUser,
-            ResetUser,
-            EndSessions,
-            ListUsers,
-            DefineRole,
-            ListRoles,
-            Mark,
-            ReadMarks,
-            Explain,
-            EndGrant,
-            ListGrants,
-            ReadReviews,
-            CloseReview,
-            SetEnvelope,
-            ListEnvelopes,
-            ReleaseBrake,
-            ReadHostSecret,
-            WriteHostSecret,
-            ReadStatistics,
-            ReadTrail,
-            Operation::DeliverTrail,
-            Operation::EraseFromTrail,
-            ReadQuarantine,
-            Verify,
+            ADMINISTRATION,
+            &[IssueSetupCode, ReadHostSecret, WriteHostSecret, Operation::DeliverTrail, Operation::EraseFromTrail],
         ],
     ),
-    (Role::Setup, &[CompleteSetup]),
-    (Role::SigningIn, &[SignIn]),
-    (Role::Person, &[SignOut, ReadAccount, ChangeAccount]),
-    (
-        Role::Administrator,
-        &[
-            Store,
-            Search,
-            Retrieve,
-            RetrieveDeidentified,
-            MakeProject,
-            ListProjects,
-            Commit,
-            FindDestination,
-            AddPeer,
-            RevokePeer,
-            ListPeers,
-            InvitePeer,
-            WithdrawInvitation,
-            ListInvitations,
-            CreateToken,
-            RevokeToken,
-            ListTokens,
-            AddUser,
-            ChangeUser,
-            ResetUser,
-            EndSessions,
-            ListUsers,
-            DefineRole,
-            ListRoles,
-            Mark,
-            ReadMarks,
-            Explain,
-            EndGrant,
-            ListGrants,
-            ReadReviews,
-            CloseReview,
-            SetEnvelope,
-            ListEnvelopes,
-            ReleaseBrake,
-            ReadStatistics,
-            ReadTrail,
-            ReadQuarantine,
-            Verify,
-        ],
-    ),
-    (Role::Reader, &[Search, Retrieve, Commit, FindDestination, Share]),
-    (Role::Emergency, &[BreakGlass]),
-    (Role::Viewer, &[Search, Retrieve]),
-    (Role::Researcher, &[RetrieveDeidentified]),
-    (Role::Sender, &[Store, Commit]),
+    (Role::Setup, &[&[CompleteSetup]]),
+    (Role::SigningIn, &[&[SignIn]]),
+    (Role::Person, &[&[SignOut, ReadAccount, ChangeAccount]]),
+    (Role::Administrator, &[ADMINISTRATION]),
+    (Role::Reader, &[&[Search, Retrieve, Commit, FindDestination, Share]]),
+    (Role::Emergency, &[&[BreakGlass]]),
+    (Role::Viewer, &[&[Search, Retrieve]]),
+    (Role::Researcher, &[&[RetrieveDeidentified]]),
+    (Role::Sender, &[&[Store, Commit]]),
     (
         Role::Auditor,
-        &[
+        &[&[
             ListPeers,
             ListInvitations,
             ListTokens,
@@ -178,11 +137,11 @@ const POLICY: &[(Role, &[Operation])] = &[
             ReadTrail,
             ReadQuarantine,
             Verify,
-        ],
+        ]],
     ),
     (
         Role::PrivacyOfficer,
-        &[
+        &[&[
             EndGrant,
             ListGrants,
             ReadReviews,
@@ -202,15 +161,15 @@ const POLICY: &[(Role, &[Operation])] = &[
             ReadTrail,
             ReadQuarantine,
             Verify,
-        ],
+        ]],
     ),
-    (Role::Monitor, &[ReadStatistics]),
-    (Role::Invited, &[Enrol]),
-    (Role::Peer, &[RenewPeer]),
-    (Role::PeerStore, &[Store]),
-    (Role::PeerFind, &[Search]),
-    (Role::PeerRetrieve, &[Retrieve, FindDestination]),
-    (Role::PeerCommit, &[Commit, FindDestination]),
+    (Role::Monitor, &[&[ReadStatistics]]),
+    (Role::Invited, &[&[Enrol]]),
+    (Role::Peer, &[&[RenewPeer]]),
+    (Role::PeerStore, &[&[Store]]),
+    (Role::PeerFind, &[&[Search]]),
+    (Role::PeerRetrieve, &[&[Retrieve, FindDestination]]),
+    (Role::PeerCommit, &[&[Commit, FindDestination]]),
 ];
 
 /// Roles a token can carry.
@@ -234,12 +193,12 @@ impl Role {
 
     /// Whether the role may do that through one door or another.
     pub(crate) fn holds(self, operation: Operation) -> bool {
-        self.operations().contains(&operation)
+        self.operations().any(|held| held == operation)
     }
 
     /// Whether the role may do that through that door.
     pub fn may(self, operation: Operation, door: Door) -> bool {
-        operation.doors().contains(&door) && self.operations().contains(&operation)
+        operation.doors().contains(&door) && self.operations().any(|held| held == operation)
     }
 
     /// Whether a scope is of use to it: whether all it may do is done with instances. A role
@@ -279,8 +238,9 @@ impl Role {
     }
 
     /// All that it may do, through one door or another.
-    pub(crate) fn operations(self) -> &'static [Operation] {
-        POLICY.iter().find(|(role, _)| *role == self).map_or(&[], |(_, operations)| *operations)
+    pub(crate) fn operations(self) -> impl Iterator<Item = Operation> + Clone {
+        let lists = POLICY.iter().find(|(role, _)| *role == self).map_or(&[][..], |(_, lists)| *lists);
+        lists.iter().flat_map(|list| list.iter().copied())
     }
 }
 
