@@ -13,7 +13,7 @@ from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c
 from dicomanonymizer.simpledicomanonymizer import anonymize_dataset, initialize_actions
 from pydicom.datadict import dictionary_VR
 
-from leadglass import ROOT, manifest
+from leadglass import ROOT, Archive, manifest
 from test_corpus import Object
 
 DATA = ROOT / "crates" / "dicom" / "data"
@@ -44,15 +44,24 @@ def objects():
 
 
 @pytest.fixture(scope="module")
-def stored(empty_archive, objects):
-    session = empty_archive.session()
+def house(tmp_path_factory):
+    """An archive of these judges' own: what another one stores would come back with what they stored."""
+    archive = Archive(tmp_path_factory.mktemp("deidentify") / "data").start()
+    yield archive
+    archive.stop()
+    archive.remove()
+
+
+@pytest.fixture(scope="module")
+def stored(house, objects):
+    session = house.session()
     studies = collections.defaultdict(list)
     for item in objects:
         part10 = item.file.read_bytes()
         if part10[128:132] != b"DICM":
             continue
         body = (b"--b\r\nContent-Type: application/dicom\r\n\r\n" + part10 + b"\r\n--b--\r\n")
-        answer = session.post(f"{empty_archive.dicomweb}/studies", data=body, headers={
+        answer = session.post(f"{house.dicomweb}/studies", data=body, headers={
             "Content-Type": 'multipart/related; type="application/dicom"; boundary=b', "Accept": "application/dicom+json"})
         if answer.status_code == 200:
             studies[item.study].append(item)
@@ -60,20 +69,20 @@ def stored(empty_archive, objects):
 
 
 @pytest.fixture(scope="module")
-def project(empty_archive):
+def project(house):
     """The Basic Profile, with the option that lets reports through."""
     profile = {"options": ["clean-structured-content"]}
-    made = empty_archive.session().post(f"{empty_archive.https}/admin/v1/projects", json={"name": "judged", "profile": profile})
+    made = house.session().post(f"{house.https}/admin/v1/projects", json={"name": "judged", "profile": profile})
     assert made.status_code == 201, made.text
     return "judged"
 
 
 @pytest.fixture(scope="module")
-def deidentified(empty_archive, stored, project):
+def deidentified(house, stored, project):
     """What came of each study: data sets by their new SOP Instance UID, and the answers."""
-    session, came = empty_archive.session(), {}
+    session, came = house.session(), {}
     for study in stored:
-        answer = session.get(f"{empty_archive.dicomweb}/studies/{study}?deidentify={project}",
+        answer = session.get(f"{house.dicomweb}/studies/{study}?deidentify={project}",
                              headers={"Accept": "application/zip; transfer-syntax=*"})
         assert answer.status_code in (200, 422), (study, answer.status_code, answer.text[:500])
         data_sets = []
@@ -245,37 +254,37 @@ def test_their_table_is_in_ours():
     assert not missing and not other, (missing, other)
 
 
-def test_a_researcher_sees_nothing_else(empty_archive, stored, deidentified, project):
-    token = json.loads(empty_archive.cli("token", "create", "lab", "--role", "researcher", "--ready-file",
-                                         empty_archive.ready_file, "--json").stdout)["token"]
-    session = empty_archive.session(token)
+def test_a_researcher_sees_nothing_else(house, stored, deidentified, project):
+    token = json.loads(house.cli("token", "create", "lab", "--role", "researcher", "--ready-file",
+                                         house.ready_file, "--json").stdout)["token"]
+    session = house.session(token)
     study = next(study for study, (answer, _) in deidentified.items() if answer.status_code == 200)
-    url = f"{empty_archive.dicomweb}/studies/{study}"
+    url = f"{house.dicomweb}/studies/{study}"
     assert session.get(f"{url}?deidentify={project}", headers={"Accept": "*/*"}).status_code in (200, 406)
     for path in ("", "/metadata", "/series", "/instances", "/rendered", "?deidentify=other", "?deidentify="):
         assert session.get(url + path).status_code in (403, 404, 406), path
-    assert session.get(f"{empty_archive.dicomweb}/studies").status_code in (403, 404)
+    assert session.get(f"{house.dicomweb}/studies").status_code in (403, 404)
     assert session.get(f"{url}/metadata?deidentify={project}").status_code == 406
-    assert session.get(f"{empty_archive.https}/admin/v1/projects").status_code in (403, 404)
+    assert session.get(f"{house.https}/admin/v1/projects").status_code in (403, 404)
 
 
-def test_the_command_line(empty_archive, stored, deidentified, tmp_path):
-    ready = ["--ready-file", empty_archive.ready_file]
+def test_the_command_line(house, stored, deidentified, tmp_path):
+    ready = ["--ready-file", house.ready_file]
     profile = tmp_path / "profile.toml"
     profile.write_text('options = ["retain-modified-dates", "clean-descriptors"]\n')
-    empty_archive.cli("project", "new", "by-hand", "--profile", profile, *ready)
-    assert "by-hand" in empty_archive.cli("project", "list", *ready).stdout
-    assert empty_archive.cli("project", "new", "by-hand", *ready, check=False).returncode == 1
+    house.cli("project", "new", "by-hand", "--profile", profile, *ready)
+    assert "by-hand" in house.cli("project", "list", *ready).stdout
+    assert house.cli("project", "new", "by-hand", *ready, check=False).returncode == 1
     study = next(study for study, (answer, _) in deidentified.items()
                  if answer.status_code == 200 and "Warning" not in answer.headers)
-    dry = json.loads(empty_archive.cli("export", "--study", study, "--deidentify", "by-hand", "--dry-run", "--json", *ready).stdout)
+    dry = json.loads(house.cli("export", "--study", study, "--deidentify", "by-hand", "--dry-run", "--json", *ready).stdout)
     assert dry["vouched_for"] == dry["instances"] and any(row["keyword"] == "PatientName" for row in dry["attributes"])
     out = tmp_path / "out.zip"
-    empty_archive.cli("export", "--study", study, "--deidentify", "by-hand", "--out", out, *ready)
+    house.cli("export", "--study", study, "--deidentify", "by-hand", "--out", out, *ready)
     with zipfile.ZipFile(out) as archive:
         data_set = pydicom.dcmread(io.BytesIO(archive.read(archive.namelist()[0])))
     assert data_set.LongitudinalTemporalInformationModified == "MODIFIED"
     refused = next((study for study, (answer, _) in deidentified.items() if answer.status_code == 422), None)
     if refused:
-        done = empty_archive.cli("export", "--study", refused, "--deidentify", "by-hand", "--dry-run", *ready, check=False)
+        done = house.cli("export", "--study", refused, "--deidentify", "by-hand", "--dry-run", *ready, check=False)
         assert done.returncode == 3, done.stdout + done.stderr

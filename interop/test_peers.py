@@ -27,7 +27,10 @@ from leadglass import wait_until
 
 VERIFICATION = [build_context("1.2.840.10008.1.1")]
 FIND = [build_context("1.2.840.10008.5.1.4.1.2.2.1")]
-NOW = datetime.datetime.now(datetime.UTC)
+
+
+def now():
+    return datetime.datetime.now(datetime.UTC)
 
 
 def files(folder, name, key, certificate):
@@ -45,8 +48,8 @@ def made(folder, name, key=None, days=(-1, 30), issuer=None, extensions=()):
     builder = (x509.CertificateBuilder().subject_name(subject)
                .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer[0])]) if issuer else subject)
                .public_key(key.public_key()).serial_number(x509.random_serial_number())
-               .not_valid_before(NOW + datetime.timedelta(days=days[0]))
-               .not_valid_after(NOW + datetime.timedelta(days=days[1])))
+               .not_valid_before(now() + datetime.timedelta(days=days[0]))
+               .not_valid_after(now() + datetime.timedelta(days=days[1])))
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     return files(folder, name, key, builder.sign(issuer[1] if issuer else key, hashes.SHA256()))
@@ -275,7 +278,7 @@ SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 def assertion(key, certificate, identifier="_1", audience="urn:archive", group="doctors", minutes=5, signature="rsa-sha256"):
     signxml = pytest.importorskip("signxml")
     from lxml import etree
-    stamp = lambda offset: (NOW + datetime.timedelta(minutes=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = lambda offset: (now() + datetime.timedelta(minutes=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
     root = etree.fromstring(
         f'<saml:Assertion xmlns:saml="{SAML}" ID="{identifier}" Version="2.0" IssueInstant="{stamp(-1)}">'
         f"<saml:Issuer>https://idp.example</saml:Issuer><saml:Subject><saml:NameID>ada</saml:NameID>"

@@ -1,6 +1,7 @@
 """pynetdicom: user identity, extended negotiation, cancel, C-GET roles, storage commitment."""
 
 import io
+import json
 
 import pydicom
 import pytest
@@ -48,8 +49,8 @@ def test_identity_type_2_is_verified(archive):
     assert not established(association)
     association = archive.associate(VERIFICATION, ext_neg=[identity(2, b"demo", archive.token.encode() + b"x")])
     assert not established(association)
-    name = archive.session().get(archive.https + "/admin/v1/tokens").json()[0]["name"]
-    right = [identity(2, name.encode(), archive.token.encode(), response=True)]
+    made = archive.cli("token", "create", "identity2", "--role", "reader", "--ready-file", archive.ready_file, "--json")
+    right = [identity(2, b"identity2", json.loads(made.stdout)["token"].encode(), response=True)]
     assert established(archive.associate(VERIFICATION, ext_neg=right))
 
 
