@@ -68,6 +68,45 @@ async fn the_setup_code_makes_one_administrator_once() {
     assert!(test.archive().authenticate(at(Door::Admin), Credential::ApiToken(token)).await.is_ok());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_strangers_who_race_make_no_account() {
+    let test = TestArchive::new();
+    let host = test.host().await;
+    let code = test.archive().new_setup_code(&host).await.unwrap();
+    let strangers = (0..100).map(|number| {
+        let archive = test.archive().clone();
+        tokio::spawn(async move {
+            let guess = format!("lgs_{number:A>43}");
+            match archive.authenticate(at(Door::Admin), Credential::SetupCode(guess)).await {
+                Ok(caller) => archive.complete_setup(&caller, "Eve").await.is_ok(),
+                Err(_) => false,
+            }
+        })
+    });
+    for stranger in strangers.collect::<Vec<_>>() {
+        assert!(!stranger.await.unwrap());
+    }
+    assert!(!test.archive().is_set_up());
+    assert!(
+        test.archive().authenticate(at(Door::Admin), Credential::SetupCode(code)).await.is_err(),
+        "so many tries end the code"
+    );
+    let code = test.archive().new_setup_code(&host).await.unwrap();
+    let owner = test.archive().authenticate(at(Door::Admin), Credential::SetupCode(code)).await.unwrap();
+    assert!(test.archive().complete_setup(&owner, "Ada").await.is_ok(), "who has the machine has the archive");
+}
+
+#[tokio::test]
+async fn a_thousand_setup_codes_are_all_different() {
+    let test = TestArchive::new();
+    let host = test.host().await;
+    let mut codes = std::collections::HashSet::new();
+    for _ in 0..1_000 {
+        codes.insert(test.archive().new_setup_code(&host).await.unwrap());
+    }
+    assert_eq!(codes.len(), 1_000);
+}
+
 #[tokio::test]
 async fn a_setup_code_dies_after_thirty_minutes_and_after_five_wrong_tries() {
     let test = TestArchive::new();
