@@ -156,6 +156,9 @@ impl Archive {
             let request = granted.request();
             let name = checked_name(&request.name)?;
             let role: Role = request.role.parse().map_err(|error| Refused::Invalid(format!("{error}")))?;
+            if role == Role::Emergency {
+                return Err(Refused::Invalid("an emergency is a person's who is there: no token has that role".into()));
+            }
             if request.lifetime.is_zero() || request.lifetime > LONGEST_LIFETIME {
                 return Err(Refused::Invalid("a token lives at least a moment and at most five years".into()));
             }

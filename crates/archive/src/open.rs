@@ -193,7 +193,7 @@ fn remove_index(data_dir: &Path) -> Result<(), OpenError> {
 
 fn registry(index: &Index, settings: &Settings) -> Result<Registry, OpenError> {
     let damaged = |error: &dyn std::fmt::Display| OpenError::Damaged(error.to_string());
-    let registry = Registry::new(&settings.people, settings.clock.now());
+    let registry = Registry::new(&settings.people);
     for &kind in kind::ALL {
         for (name, document) in index.registry_list(kind).map_err(|error| damaged(&error))? {
             registry.learn(&Fact { kind, name, document }).map_err(|error| damaged(&error))?;

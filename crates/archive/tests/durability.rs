@@ -78,6 +78,31 @@ async fn damaged_attributes_are_left_out_of_their_study() {
 }
 
 #[tokio::test]
+async fn what_is_damaged_for_ever_is_summarized_once() {
+    let test = TestArchive::new();
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    for number in 1..=5 {
+        test.store(&administrator, &Sample::new(1, 1, number)).await.unwrap();
+    }
+    let test = test.meddled(|data_dir| flip_attributes(&data_dir.join("log/00000001.seg"), 1)).await;
+    let administrator = test.caller("administrator", Door::DicomWeb).await;
+    let segment = test.data_dir().join("log/00000001.seg");
+    let summaries = || {
+        let bytes = std::fs::read(&segment).unwrap();
+        bytes.windows(10).filter(|bytes| *bytes == b"LGRECORD\x01\x05").count()
+    };
+    let mut written = Vec::new();
+    for _ in 0..4 {
+        let selection = Selection { studies: vec![Sample::new(1, 1, 1).study_uid()], ..Selection::default() };
+        let retrieval = test.archive().retrieve(&administrator, selection, Purpose::Viewing).await.unwrap();
+        assert_eq!(retrieval.all_metadata().await.unwrap().iter().flatten().count(), 4);
+        drop(test.trail().await);
+        written.push(summaries());
+    }
+    assert_eq!(written, [1; 4]);
+}
+
+#[tokio::test]
 async fn a_flipped_bit_is_refused_and_named_and_hurts_nothing_else() {
     let test = TestArchive::new();
     let modality = test.peer("CT1", &[Verb::Store]).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use leadglass_archive::access::people::{NewSession, SignIn};
-use leadglass_archive::access::{Marked, Marks, Restriction, Right};
+use leadglass_archive::access::{Marked, Marks, Restriction, Right, Scope};
 use leadglass_archive::administer::{Alarm, Ground, NewUser};
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::Purpose;
@@ -149,6 +149,11 @@ async fn a_study_is_shared_by_whoever_reaches_it_and_for_a_time() {
     assert!(matches!(share(3, "eve", 1).await, Err(Refused::NotFound)), "out of the sharer's reach");
     assert!(matches!(share(1, "nobody", 1).await, Err(Refused::NotFound)));
     assert!(matches!(share(1, "eve", 31 * 24).await, Err(Refused::Invalid(_))));
+    let scope = Scope { patient_ids: vec!["PAT-1".into()], ..Scope::default() };
+    let program = archive.create_token_of(&host, Some("ada"), "script", "reader", 60 * MINUTE, scope).await.unwrap();
+    let program = archive.authenticate(source(Door::Admin), Credential::ApiToken(program)).await.unwrap();
+    let shared = archive.share(&program, &study(1), "eve", 60 * MINUTE).await;
+    assert!(matches!(shared, Err(Refused::NotAllowed)), "a program shares nothing in its owner's name");
     share(1, "eve", 2).await.unwrap();
     assert_eq!((opens(&test, &eve, 1).await, opens(&test, &eve, 2).await), (true, false));
     let staff = Marks { restrictions: [Restriction::Staff].into(), ..Marks::default() };

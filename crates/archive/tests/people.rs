@@ -261,7 +261,15 @@ async fn a_session_ends_by_idleness_by_its_time_and_by_whoever_ends_it() {
     assert!(!archive.is_current(&second), "at once");
     assert!(matches!(archive.account(&second).await, Err(Refused::NotAllowed)));
 
+    let old = session(&test, "ada").await;
+    test.pass(14 * MINUTE).await;
     let kept = session(&test, "ada").await;
+    test.pass(2 * MINUTE).await;
+    let test = test.reopened().await;
+    let archive = test.archive();
+    assert!(try_caller(&test, &old.secret, Door::Admin).await.is_none(), "a restart makes no session young");
+    assert!(try_caller(&test, &kept.secret, Door::Admin).await.is_some());
+    let host = test.host().await;
     let viewer = UserChange { rights: Some(vec![right("viewer")]), ..UserChange::default() };
     archive.change_user(&host, "ada", viewer).await.unwrap();
     assert!(try_caller(&test, &kept.secret, Door::Admin).await.is_none(), "other rights, other session");
@@ -307,6 +315,8 @@ async fn a_token_never_allows_what_its_owner_may_not_do() {
     archive.change_user(&host, "ada", gone).await.unwrap();
     assert!(!archive.is_current(&viewing));
     assert!(archive.authenticate(at(Door::DicomWeb), Credential::ApiToken(secret)).await.is_err());
+    let alarm = archive.create_token_of(&host, None, "siren", "emergency", 60 * MINUTE, everything.clone()).await;
+    assert!(matches!(alarm, Err(Refused::Invalid(_))), "no program takes a patient");
     let nobody = archive.create_token_of(&host, Some("eve"), "x", "viewer", 60 * MINUTE, everything).await;
     assert!(matches!(nobody, Err(Refused::Invalid(_))));
 }

@@ -27,9 +27,9 @@ pub(crate) struct Registry {
     state: RwLock<State>,
     /// Counts changes.
     version: AtomicU64,
-    /// When sessions were used last; those that are not here, when the archive was opened.
+    /// When sessions were used last. A restart forgets it: then it is when they began, so that
+    /// nobody who was away is let in again by it.
     used: Mutex<HashMap<String, SystemTime>>,
-    opened: SystemTime,
     idle: Duration,
 }
 
@@ -68,15 +68,9 @@ struct Held<T> {
 
 impl Registry {
     /// Nobody, yet.
-    pub(crate) fn new(people: &PeopleSettings, now: SystemTime) -> Registry {
+    pub(crate) fn new(people: &PeopleSettings) -> Registry {
         let state = State { second_factor_for_all: people.second_factor_for_all, ..State::default() };
-        Registry {
-            state: RwLock::new(state),
-            version: AtomicU64::new(0),
-            used: Mutex::default(),
-            opened: now,
-            idle: people.idle,
-        }
+        Registry { state: RwLock::new(state), version: AtomicU64::new(0), used: Mutex::default(), idle: people.idle }
     }
 
     /// Takes one fact in, replacing the one of its kind and name.
@@ -249,7 +243,7 @@ impl Registry {
 
     fn rights_in(&self, state: &State, proof: &Proof, now: SystemTime) -> Option<Arc<[Right]>> {
         if let Proof::Session { digest, .. } = proof {
-            let used = self.used.lock().get(digest).copied().unwrap_or(self.opened);
+            let used = self.used.lock().get(digest).copied()?;
             if now.duration_since(used).is_ok_and(|idle| idle >= self.idle) {
                 return None;
             }
@@ -268,7 +262,7 @@ impl Registry {
         }
         for session in &sessions.sessions {
             state.session_of.insert(session.digest.clone(), sessions.user.clone());
-            used.entry(session.digest.clone()).or_insert(session.began.max(self.opened));
+            used.entry(session.digest.clone()).or_insert(session.began);
         }
     }
 

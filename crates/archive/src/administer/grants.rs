@@ -115,7 +115,7 @@ impl Archive {
             if lifetime.is_zero() || *lifetime > LONGEST_SHARE {
                 return Err(Refused::Invalid("a study is shared for 30 days at most".into()));
             }
-            let by = caller.user().ok_or(Refused::NotAllowed)?.to_owned();
+            let by = caller.user().filter(|_| caller.has_session()).ok_or(Refused::NotAllowed)?.to_owned();
             let user = self.inner.registry.user(with).filter(|user| user.disabled.is_none());
             let user = user.ok_or(Refused::NotFound)?;
             if user.name == by {

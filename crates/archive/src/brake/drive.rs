@@ -11,7 +11,7 @@ const DAY_NS: i64 = 24 * HOUR_NS;
 const KNOWN_NS: i64 = 30 * DAY_NS;
 /// Most patients that are remembered as known to one caller.
 const MOST_KNOWN: usize = 50_000;
-/// Whoever confirmed who they are may take this many times as much, for an hour.
+/// Whoever confirmed who they are may take this many times as much, for an hour, once a day.
 const CONFIRMED: u64 = 2;
 
 /// A patient, as the brake counts them: a keyed hash.
@@ -85,8 +85,8 @@ pub(super) struct Drive {
     known: HashMap<PatientKey, i64>,
     /// When it was told of last.
     told_ns: Option<i64>,
-    /// Until when more is allowed because the caller said again who they are.
-    confirmed_ns: i64,
+    /// When more was allowed last because the caller said again who they are.
+    confirmed_ns: Option<i64>,
 }
 
 impl Drive {
@@ -104,7 +104,7 @@ impl Drive {
 
     /// Counts what is taken when it is within the envelope.
     pub(super) fn take(&mut self, taking: &Taking, envelope: &Envelope, kind: Kind, now_ns: i64) -> Verdict {
-        let times = if now_ns < self.confirmed_ns { CONFIRMED } else { 1 };
+        let times = if self.was_confirmed(HOUR_NS, now_ns) { CONFIRMED } else { 1 };
         match self.beyond(taking, envelope, times, now_ns) {
             None => {
                 self.count(taking, now_ns);
@@ -116,7 +116,8 @@ impl Drive {
                     self.told_ns = Some(now_ns);
                 }
                 let wait_s = u64::try_from(wait_ns.max(0) / 1_000_000_000).unwrap_or(0) + 1;
-                Verdict::Beyond { limit, wait_s, step_up: kind == Kind::Person && times == 1, is_news }
+                let helps = limit != Limit::Hours && !self.was_confirmed(DAY_NS, now_ns);
+                Verdict::Beyond { limit, wait_s, step_up: kind == Kind::Person && helps, is_news }
             }
         }
     }
@@ -131,11 +132,17 @@ impl Drive {
         }
     }
 
-    /// The caller said again who they are.
+    /// The caller, who was held lately, said again who they are. It helps once a day: whoever
+    /// signs in again and again takes no more for it.
     pub(super) fn confirm(&mut self, now_ns: i64) {
-        if self.told_ns.is_some_and(|told_ns| now_ns - told_ns < HOUR_NS) {
-            self.confirmed_ns = now_ns.saturating_add(HOUR_NS);
+        let was_held = self.told_ns.is_some_and(|told_ns| now_ns - told_ns < HOUR_NS);
+        if was_held && !self.was_confirmed(DAY_NS, now_ns) {
+            self.confirmed_ns = Some(now_ns);
         }
+    }
+
+    fn was_confirmed(&self, within_ns: i64, now_ns: i64) -> bool {
+        self.confirmed_ns.is_some_and(|at| now_ns - at < within_ns)
     }
 
     /// Begins anew, but for what is known.
@@ -149,11 +156,12 @@ impl Drive {
             && self.listed.is_over(HOUR_NS, now_ns)
             && self.new.is_over(DAY_NS, now_ns)
             && self.bytes.back().is_none_or(|(at, _)| now_ns - at >= HOUR_NS)
+            && !self.was_confirmed(DAY_NS, now_ns)
     }
 
     /// The first limit that the taking would pass, and how long until it may not.
     fn beyond(&mut self, taking: &Taking, envelope: &Envelope, times: u64, now_ns: i64) -> Option<(Limit, i64)> {
-        if let Some(hours) = envelope.hours.filter(|_| times == 1) {
+        if let Some(hours) = envelope.hours {
             let moment = time::OffsetDateTime::from_unix_timestamp_nanos(now_ns.into()).ok()?;
             if !hours.hold(moment) {
                 return Some((Limit::Hours, HOUR_NS));
@@ -281,6 +289,33 @@ mod tests {
         assert!(matches!(take(&mut drive, 6), Verdict::Beyond { step_up: false, .. }));
         drive.release();
         assert_eq!(take(&mut drive, 0), Verdict::Within);
+    }
+
+    #[test]
+    fn saying_again_who_one_is_helps_once_a_day_and_never_at_night() {
+        let hours = Some(super::super::envelope::Hours { from: 0, to: 4, utc_offset_minutes: 0 });
+        let envelope = Envelope { hours, ..ENVELOPE };
+        let mut drive = Drive::default();
+        let until_held = |drive: &mut Drive, now_ns| {
+            for taken in 0.. {
+                let known = Taking { bytes: 150, ..Taking::default() };
+                if let Verdict::Beyond { step_up, .. } = drive.take(&known, &envelope, Kind::Person, now_ns) {
+                    return (taken, step_up);
+                }
+            }
+            unreachable!()
+        };
+        assert_eq!(until_held(&mut drive, 0), (6, true));
+        drive.confirm(1);
+        assert_eq!(until_held(&mut drive, 2), (7, false), "twice as much in all");
+        drive.confirm(HOUR_NS);
+        assert_eq!(until_held(&mut drive, 2 * HOUR_NS), (6, false), "not again on that day");
+        drive.confirm(2 * HOUR_NS);
+        assert_eq!(until_held(&mut drive, 2 * HOUR_NS), (0, false));
+        assert_eq!(until_held(&mut drive, DAY_NS + HOUR_NS), (6, true), "the next day it does");
+        drive.confirm(DAY_NS + 2 * HOUR_NS - 1);
+        let night = drive.take(&open(1), &envelope, Kind::Person, DAY_NS + 5 * HOUR_NS);
+        assert!(matches!(night, Verdict::Beyond { limit: Limit::Hours, step_up: false, .. }), "{night:?}");
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl StoreEntries {
         }
     }
 
+    /// What is stored from now on has entries of its own.
+    pub(super) fn part(&mut self) {
+        self.windows.clear();
+    }
+
     /// The batch failed: nothing of it is known any more.
     pub(super) fn failed(&mut self) {
         self.pending.clear();

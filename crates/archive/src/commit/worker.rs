@@ -21,7 +21,7 @@ use crate::log::{Appended, Checkpoint, Kind, Log, LogError, Part};
 use crate::perform::nanoseconds;
 use crate::seal::Keyring;
 use crate::store::StoreOutcome;
-use crate::trail::identity::record_of;
+use crate::trail::identity::{leave_out_erased, record_of};
 use crate::trail::{Entry, Outcome};
 
 /// Quarantined objects remembered, so that one sent again and again fills no disk.
@@ -144,6 +144,9 @@ impl Worker {
     }
 
     fn take_change(&mut self, change: &Change, batch: &mut Batch) -> Result<(), Refused> {
+        if matches!(change, Change::TrailErased { .. }) {
+            self.stores.part();
+        }
         let facts = change.facts().map_err(broken)?;
         let plain = change.encode().map_err(broken)?;
         let record = small_record(Kind::Change, &self.parts.keyring.change_key(), &plain).map_err(broken)?;
@@ -151,7 +154,8 @@ impl Worker {
         Ok(())
     }
 
-    fn take_entry(&mut self, entry: Entry, batch: &mut Batch) -> Result<usize, Refused> {
+    fn take_entry(&mut self, mut entry: Entry, batch: &mut Batch) -> Result<usize, Refused> {
+        leave_out_erased(&self.parts.keyring, &mut entry);
         let (record, identity) = record_of(&self.parts.keyring, &entry).map_err(broken)?;
         Ok(batch.add(record, Effect::Trail(Box::new(entry), identity)))
     }

@@ -76,6 +76,21 @@ impl Index {
         })
     }
 
+    /// How many instances of that series are kept.
+    pub(crate) fn instances_of_series(
+        &self,
+        study: &StudyInstanceUid,
+        series: &SeriesInstanceUid,
+    ) -> Result<u64, IndexError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT coalesce(sum(e.instances), 0) FROM series e JOIN study s ON s.id = e.study
+                 WHERE e.series_instance_uid = $1 AND s.study_instance_uid = $2",
+            )?;
+            Ok(unsigned(statement.query_row(params![series.as_str(), study.as_str()], |row| row.get(0))?))
+        })
+    }
+
     /// Whether that study is here, and nothing of it in scope.
     pub fn is_foreign(&self, study: &StudyInstanceUid, scope: &GrantedScope) -> Result<bool, IndexError> {
         let mut sql = Sql::default();

@@ -71,7 +71,8 @@ fn of_series(
     }
     let summary = inner.index.series_summary(&first.study, &first.series).map_err(|error| index_failed(&error))?;
     // A summary that cannot be read is a view lost, nothing more.
-    let summarized = summary.and_then(|summary| summarized(inner, &summary)).unwrap_or_default();
+    let read = summary.as_ref().and_then(|summary| Some((summary.instances, summarized(inner, summary)?)));
+    let (of, summarized) = read.unwrap_or_default();
     let missing = series.iter().filter(|known| !summarized.contains_key(known.sop_instance.as_str())).count();
     for known in series {
         match summarized.get(known.sop_instance.as_str()) {
@@ -79,7 +80,9 @@ fn of_series(
             None => all.push(of_one_whole(inner, scope, known)?),
         }
     }
-    if missing > 0 {
+    // A summary of the whole series lacks what is damaged, and would lack it again.
+    let is_stale = || Ok(of < inner.index.instances_of_series(&first.study, &first.series)?);
+    if missing > 0 && is_stale().map_err(|error| index_failed(&error))? {
         summarize(inner, &first.study, &first.series)?;
     }
     Ok(())

@@ -57,6 +57,8 @@ struct State {
     keys: HashMap<KeyId, [u8; WRAPPED]>,
     /// Keys that seal what the trail says of somebody, by the tag of who that is.
     subjects: HashMap<SubjectTag, KeyId>,
+    /// Subjects whose keys were destroyed since it was opened, and the last record before that.
+    destroyed: HashMap<SubjectTag, u64>,
     secrets: HashMap<String, Vec<u8>>,
     /// Entries not yet written.
     pending: Vec<u8>,
@@ -140,18 +142,27 @@ impl Keyring {
     }
 
     /// Destroys the key of that subject, durable when this returns; says which it was. What
-    /// the trail says of the subject from then on is sealed with another.
-    pub fn destroy_subject(&self, tag: SubjectTag) -> Result<Option<KeyId>, KeyError> {
+    /// the trail says of the subject from then on is sealed with another. `last` is the last
+    /// record that can have been sealed with it.
+    pub fn destroy_subject(&self, tag: SubjectTag, last: u64) -> Result<Option<KeyId>, KeyError> {
         let mut state = self.state.lock();
         state.check()?;
         let Some(id) = state.subjects.remove(&tag) else { return Ok(None) };
+        state.destroyed.insert(tag, last);
         let removed = state.keys.remove(&id);
         let rewritten = state.rewrite(&self.path);
         if rewritten.is_err() && !state.poisoned {
             state.subjects.insert(tag, id);
+            state.destroyed.remove(&tag);
             removed.map(|sealed| state.keys.insert(id, sealed));
         }
         rewritten.map(|()| Some(id))
+    }
+
+    /// Whether the key of that subject was destroyed, since this keyring was opened, after that
+    /// record was written.
+    pub fn was_destroyed(&self, tag: SubjectTag, after: u64) -> bool {
+        self.state.lock().destroyed.get(&tag).is_some_and(|last| after <= *last)
     }
 
     /// Makes the keys created so far durable (one fdatasync, none when nothing is pending).
@@ -321,8 +332,10 @@ impl Keyring {
             Ok::<_, KeyError>((KeyId::from_bytes(*id), data_key(key).ok_or_else(damaged)?))
         };
         let (trail, change, index, checkpoint) = (own(TRAIL)?, own(CHANGE)?, own(INDEX)?.1, own(CHECKPOINT)?.1);
+        let destroyed = HashMap::new();
+        let pending = Vec::new();
         let state =
-            State { master, stretch, wrap, file, end, keys, subjects, secrets, pending: Vec::new(), poisoned: false };
+            State { master, stretch, wrap, file, end, keys, subjects, destroyed, secrets, pending, poisoned: false };
         Ok(Keyring { path, state: Mutex::new(state), trail, change, index, checkpoint })
     }
 

@@ -20,14 +20,14 @@ use std::ops::ControlFlow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::identity::identity_key;
-use crate::access::decide::Granted;
+use crate::access::decide::{Granted, GrantedScope};
 use crate::index::{TrailQuery, TrailRow};
 use crate::log::{Checkpoint, Hash, Proofs, RecordView};
 use crate::review::TrailRequest;
-use crate::seal::{Keyring, blob_key};
+use crate::seal::{KeyError, Keyring, blob_key};
 use crate::{Archive, Caller, Inner, Refused, blocking, index_failed, log_failed};
 
 /// Most entries in one bundle.
@@ -52,23 +52,8 @@ impl Archive {
     ) -> Result<String, Refused> {
         let query = TrailQuery { limit: query.limit.min(MOST), ..query };
         self.perform(caller, TrailRequest { query, bundle: true }, async |granted: &Granted<TrailRequest>| {
-            let archive = self.clone();
-            let (query, scope) = (granted.request().query.clone(), granted.scope().clone());
-            let rows = blocking(move || {
-                let mut rows: Vec<TrailRow> = Vec::new();
-                let mut query = query;
-                let mut left = query.limit;
-                while left > 0 {
-                    query.limit = left.min(PAGE);
-                    let page = archive.inner.index.trail(&query, &scope).map_err(|error| index_failed(&error))?;
-                    let Some(last) = page.last() else { break };
-                    query.after = Some((last.time_ns, last.entry));
-                    left = left.saturating_sub(PAGE);
-                    rows.extend(page);
-                }
-                Ok::<_, Refused>(rows)
-            })
-            .await??;
+            let (inner, query, scope) = (self.inner.clone(), granted.request().query.clone(), granted.scope().clone());
+            let rows = blocking(move || found(&inner, query, &scope)).await??;
             let since = self.older(since)?;
             let checkpoint = self.inner.committer.checkpoint().await?;
             if let Some(longer) = since.iter().find(|older| older.size > checkpoint.size) {
@@ -94,7 +79,24 @@ impl Archive {
     }
 }
 
-/// Walks the log once and writes everything down.
+/// The entries asked for. Only which they are, and of which records, is the index's to say.
+fn found(inner: &Inner, mut query: TrailQuery, scope: &GrantedScope) -> Result<Vec<TrailRow>, Refused> {
+    let mut rows: Vec<TrailRow> = Vec::new();
+    let mut left = query.limit;
+    while left > 0 {
+        query.limit = left.min(PAGE);
+        let page = inner.index.trail(&query, scope).map_err(|error| index_failed(&error))?;
+        let Some(last) = page.last() else { break };
+        query.after = Some((last.time_ns, last.entry));
+        left = left.saturating_sub(PAGE);
+        rows.extend(page);
+    }
+    Ok(rows)
+}
+
+/// Walks the log once and writes everything down. What an entry says is what its last record
+/// said when it was opened here, not what the index said before or says by now: the bundle is
+/// of one point, whatever is closed or erased meanwhile.
 fn written(inner: &Inner, rows: &[TrailRow], checkpoint: &Checkpoint, since: &[Checkpoint]) -> Result<String, Refused> {
     let wanted: BTreeSet<u64> = rows.iter().flat_map(sequences).filter(|number| *number <= checkpoint.size).collect();
     let older = since.iter().map(|older| older.size);
@@ -109,7 +111,7 @@ fn written(inner: &Inner, rows: &[TrailRow], checkpoint: &Checkpoint, since: &[C
         proofs.push(record.header.leaf);
         if wanted.contains(&sequence) {
             match shown(&inner.keyring, &record) {
-                Ok(value) => drop(records.insert(sequence, value)),
+                Ok(shown) => drop(records.insert(sequence, shown)),
                 Err(refused) => failed = Some(refused),
             }
         }
@@ -132,15 +134,17 @@ fn written(inner: &Inner, rows: &[TrailRow], checkpoint: &Checkpoint, since: &[C
         lines.push(json!({ "consistent_with": older.note, "proof": hashes(&proof) }));
     }
     for row in rows {
-        let entry: Value = serde_json::from_str(&row.detail).unwrap_or_default();
-        let records: Vec<Value> = sequences(row)
-            .filter_map(|sequence| {
-                let mut record = records.get(&sequence)?.clone();
-                record["proof"] = hashes(&proofs.inclusion(sequence - 1)?);
-                Some(record)
-            })
-            .collect();
-        lines.push(json!({ "entry": entry, "number": row.entry, "records": records }));
+        // An entry none of whose records can be read is shown without proof, and seen to be.
+        let mut entry: Value = serde_json::from_str(&row.detail).unwrap_or_default();
+        let mut proven = Vec::new();
+        for sequence in sequences(row) {
+            let Some((shown, proof)) = records.get(&sequence).zip(proofs.inclusion(sequence - 1)) else { continue };
+            entry = Value::Object(shown.says.clone());
+            let mut record = shown.record.clone();
+            record["proof"] = hashes(&proof);
+            proven.push(record);
+        }
+        lines.push(json!({ "entry": entry, "number": row.entry, "records": proven }));
     }
     Ok(lines.iter().map(|line| format!("{line}\n")).collect())
 }
@@ -150,38 +154,72 @@ fn sequences(row: &TrailRow) -> impl Iterator<Item = u64> + use<> {
     std::iter::once(row.entry).chain(row.closed_by).filter(|sequence| *sequence > 0)
 }
 
-/// A record as it is on disk, with the key of each part that is not erased.
-fn shown(keyring: &Keyring, record: &RecordView<'_>) -> Result<Value, Refused> {
+/// A record as it goes into the bundle, and what it says there.
+struct Shown {
+    record: Value,
+    says: Map<String, Value>,
+}
+
+/// A record as it is on disk, with the key of each part that is not erased, and what those
+/// parts say: of each key there is one look, so that both tell the same.
+fn shown(keyring: &Keyring, record: &RecordView<'_>) -> Result<Shown, Refused> {
     let broken = |error: &dyn std::fmt::Display| Refused::Broken(error.to_string());
-    let (mut parts, mut keys) = (Vec::new(), Vec::new());
+    let (mut parts, mut keys, mut says) = (Vec::new(), Vec::new(), Map::new());
     let mut identity = None;
     for number in 0..record.header.parts.len() {
         let sealed = record.part(number).map_err(|error| log_failed(&error))?;
-        let key = match number {
-            0 => Some(keyring.key(record.header.key).map_err(|error| broken(&error))?),
-            _ => identity
-                .filter(|id| keyring.has_key(*id))
-                .map(|id| keyring.key(id))
-                .transpose()
-                .map_err(|error| broken(&error))?,
+        let id = if number == 0 { Some(record.header.key) } else { identity };
+        let key = match id.map(|id| keyring.key(id)) {
+            None => None,
+            Some(Err(KeyError::NoSuchKey(_))) if number > 0 => None,
+            Some(key) => Some(key.map_err(|error| broken(&error))?),
         };
-        if let Some(key) = &key
-            && number == 0
-        {
-            identity = identity_key(&record.open_part(0, key).map_err(|error| log_failed(&error))?);
+        if let Some(key) = &key {
+            let plain = record.open_part(number, key).map_err(|error| log_failed(&error))?;
+            if number == 0 {
+                identity = identity_key(&plain);
+            }
+            says.extend(serde_json::from_slice::<Map<String, Value>>(&plain).map_err(|error| broken(&error))?);
         }
         let key = key.map(|key| blob_key(&key, &sealed)).transpose().map_err(|error| broken(&error))?;
         keys.push(key.map(|key| STANDARD.encode(key)));
         parts.push(STANDARD.encode(&sealed));
     }
-    Ok(json!({
+    says.remove("identity");
+    let record = json!({
         "sequence": record.header.sequence,
         "header": STANDARD.encode(record.header_bytes()),
         "parts": parts,
         "keys": keys,
-    }))
+    });
+    Ok(Shown { record, says })
 }
 
 fn hashes(proof: &[Hash]) -> Value {
     proof.iter().map(|hash| STANDARD.encode(hash)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Scope;
+    use crate::testing::{Sample, TestArchive};
+
+    #[tokio::test]
+    async fn what_is_erased_while_a_bundle_is_made_leaves_it_whole() {
+        let test = TestArchive::new();
+        let host = test.host().await;
+        for patient in 1..=2 {
+            test.store(&host, &Sample::new(patient, 1, 1)).await.unwrap();
+        }
+        let inner = &test.archive().inner;
+        let everything = GrantedScope::for_test(Scope::everything());
+        let rows = found(inner, TrailQuery { limit: 1000, ..TrailQuery::default() }, &everything).unwrap();
+        assert!(rows.iter().any(|row| row.patient_id.as_deref() == Some("PAT-2")));
+        assert!(test.archive().erase_from_trail(&host, "PAT-2").await.unwrap());
+        let checkpoint = inner.committer.checkpoint().await.unwrap();
+        let bundle = written(inner, &rows, &checkpoint, &[]).unwrap();
+        let checked = leadglass_verify::check(&bundle, None, None).unwrap();
+        assert!(checked.erased > 0 && !bundle.contains("PAT-2") && bundle.contains("PAT-1"), "{checked:?}");
+    }
 }

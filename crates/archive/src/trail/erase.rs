@@ -39,7 +39,8 @@ impl Archive {
         self.perform_change(caller, request, async |granted| {
             self.inner.accesses.forget(patient_id);
             let (keyring, tag) = (self.inner.keyring.clone(), granted.request().tag);
-            let destroyed = blocking(move || keyring.destroy_subject(tag)).await?;
+            let last = self.inner.log.last_sequence();
+            let destroyed = blocking(move || keyring.destroy_subject(tag, last)).await?;
             let destroyed = destroyed.map_err(|error| Refused::Broken(error.to_string()))?;
             // When an earlier try got no further than the key, the index may still tell.
             let key = destroyed.unwrap_or(KeyId::NONE).to_string();
@@ -57,4 +58,36 @@ pub(crate) fn erased(fact: &Fact) -> Option<(KeyId, Option<String>)> {
     }
     let patient_id = Some(fact.document.clone()).filter(|patient_id| !patient_id.is_empty());
     Some((key_id(&fact.name).unwrap_or(KeyId::NONE), patient_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Selection;
+    use crate::retrieve::Purpose;
+    use crate::testing::{Sample, TestArchive};
+
+    #[tokio::test]
+    async fn what_is_closed_after_an_erasure_names_nobody_again() {
+        let test = TestArchive::new();
+        let host = test.host().await;
+        let sample = Sample::new(2, 1, 1);
+        test.store(&host, &sample).await.unwrap();
+        let selection = Selection { studies: vec![sample.study_uid()], ..Selection::default() };
+        let retrieval = test.archive().retrieve(&host, selection, Purpose::Viewing).await.unwrap();
+        retrieval.frame(&retrieval.instances()[0], 1).await.unwrap();
+        drop(retrieval);
+        let inner = &test.archive().inner;
+        // The end of the look is taken out to be written, and the erasure comes first.
+        let late = inner.accesses.close_over(None);
+        assert!(late.iter().any(|entry| entry.subject.patient_id.as_deref() == Some("PAT-2")));
+        assert!(test.archive().erase_from_trail(&host, "PAT-2").await.unwrap());
+        late.into_iter().for_each(|entry| inner.trail.note(entry));
+        let rows = test.trail().await;
+        let looked: Vec<_> = rows.iter().filter(|row| row.action == "retrieve").collect();
+        assert!(looked.iter().all(|row| row.closed_by.is_some() && row.count == 1), "{looked:?}");
+        assert!(!rows.iter().any(|row| row.detail.contains("PAT-2")), "{rows:?}");
+        // Whoever stores for the same patient from then on is on record as ever.
+        test.store(&host, &Sample::new(2, 1, 2)).await.unwrap();
+        assert!(test.trail().await.iter().any(|row| row.action == "store" && row.patient_id.is_some()));
+    }
 }

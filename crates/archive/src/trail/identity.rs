@@ -85,6 +85,17 @@ pub(crate) enum IdentityError {
     Malformed(#[from] serde_json::Error),
 }
 
+/// Takes out whom an entry is about when that was erased after the entry it closes was written:
+/// what ends late must not bring it back.
+pub(crate) fn leave_out_erased(keyring: &Keyring, entry: &mut Entry) {
+    let Some(closes) = entry.closes else { return };
+    let tag = whose(entry).map(|whose| keyring.subject_tag(whose.text().as_bytes()));
+    if tag.is_some_and(|tag| keyring.was_destroyed(tag, closes)) {
+        let Subject { count, purpose, .. } = std::mem::take(&mut entry.subject);
+        entry.subject = Subject { count, purpose, ..Subject::default() };
+    }
+}
+
 /// The record of an entry, and the key of its identifying part. A subject met for the first time gets a key, which the committer
 /// makes durable before the record.
 pub(crate) fn record_of(keyring: &Keyring, entry: &Entry) -> Result<(NewRecord, Option<KeyId>), IdentityError> {

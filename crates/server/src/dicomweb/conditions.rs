@@ -64,7 +64,7 @@ impl EntityTag {
             headers.insert(header::ETAG, tag);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding, authorization"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding, authorization, cookie"));
     }
 
     fn is_among(&self, headers: &HeaderMap, name: http::HeaderName, weak: bool) -> bool {

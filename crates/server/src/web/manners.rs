@@ -66,6 +66,7 @@ async fn accompany(State(study_names): State<StudyNames>, request: Request, next
     let (mut parts, body) = request.into_parts();
     let study = named_study(&mut parts).await;
     let request = Request::from_parts(parts, body);
+    let is_browsers = request.headers().contains_key(header::COOKIE);
     let line = Line {
         id: request_id(),
         method: method_name(request.method()),
@@ -82,6 +83,10 @@ async fn accompany(State(study_names): State<StudyNames>, request: Request, next
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // A browser's cache is on the disk of a machine that others sit at.
+    if is_browsers {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&line.id) {
@@ -233,6 +238,24 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_browser_gets_is_kept_by_no_cache() {
+        let answer = async |cookie: Option<&str>| {
+            let marked = async || [(header::CACHE_CONTROL, "private, no-cache")];
+            let router: Router = Router::new()
+                .route("/", axum::routing::get(marked))
+                .layer(axum::middleware::from_fn_with_state(StudyNames::new(b"secret"), accompany));
+            let mut request = Request::builder().uri("/");
+            if let Some(cookie) = cookie {
+                request = request.header(header::COOKIE, cookie);
+            }
+            let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            response.headers().get(header::CACHE_CONTROL).cloned().unwrap()
+        };
+        assert_eq!(answer(None).await, "private, no-cache");
+        assert_eq!(answer(Some("__Host-leadglass-session=x")).await, "no-store");
+    }
 
     #[test]
     fn a_method_a_client_invents_is_no_series_of_the_metrics() {

@@ -36,8 +36,7 @@ const OPEN: [&str; 18] = [
     "/account",
 ];
 
-const ROLES: [&str; 8] =
-    ["monitor", "viewer", "reader", "sender", "emergency", "auditor", "privacy-officer", "administrator"];
+const ROLES: [&str; 7] = ["monitor", "viewer", "reader", "sender", "auditor", "privacy-officer", "administrator"];
 
 /// DICOMweb's routes, which the sources put together from pieces; those without pieces are
 /// compared with the sources.

@@ -125,11 +125,12 @@ fn a_subject_has_one_key_until_it_is_destroyed_and_then_another() {
     assert_eq!(ring.subject_tag(b"patient ada"), ada);
     let (again, same) = ring.subject_key(ada).unwrap();
     assert_eq!((again, same.secret()), (id, key.secret()));
-    assert_eq!(ring.destroy_subject(ada).unwrap(), Some(id));
+    assert_eq!(ring.destroy_subject(ada, 7).unwrap(), Some(id));
+    assert!(ring.was_destroyed(ada, 7) && !ring.was_destroyed(ada, 8));
     drop(ring);
     let ring = open().unwrap();
     assert!(!ring.has_key(id) && ring.has_key(other));
-    assert_eq!(ring.destroy_subject(ada).unwrap(), None);
+    assert_eq!(ring.destroy_subject(ada, 9).unwrap(), None);
     assert_ne!(ring.subject_key(ada).unwrap().0, id);
 }
 
