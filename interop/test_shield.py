@@ -26,14 +26,16 @@ JSON = {"Accept": "application/dicom+json"}
 class Shield(Archive):
     """The shield's own doors, spoken to as an archive's."""
 
-    def __init__(self, folder, dicom_port, http_port):
+    doors = {"https": "127.0.0.1:0", "dicom": "127.0.0.1:0"}
+
+    def __init__(self, folder, dicom_port, http_port, host="127.0.0.1"):
         self.data_dir = Path(folder) / "shield"
         self.edge = Edge(folder, 1, "UNUSED", folder, [],
-                         shield={"dicom": f"127.0.0.1:{dicom_port}", "ae_title": "ORTHANC",
-                                 "dicomweb": f"http://127.0.0.1:{http_port}/dicom-web"})
+                         shield={"dicom": f"{host}:{dicom_port}", "ae_title": "ORTHANC",
+                                 "dicomweb": f"http://{host}:{http_port}/dicom-web"})
         text = self.edge.config.read_text()
         serve = (f'[serve.data]\ndir = {json.dumps(str(self.data_dir))}\nsegment_bytes = 16777216\n'
-                 '[serve.listen]\nhttps = "127.0.0.1:0"\ndicom = "127.0.0.1:0"\n')
+                 f'[serve.listen]\nhttps = "{self.doors["https"]}"\ndicom = "{self.doors["dicom"]}"\n')
         self.edge.config.write_text(text + serve)
         self.log = open(Path(folder) / "edge.log", "ab")
         self.process = subprocess.Popen([str(BINARY), "edge", "run", "--config", str(self.edge.config), "--json"],

@@ -28,6 +28,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let rows: u64 = arguments.next().and_then(|rows| rows.parse().ok()).unwrap_or(1_000_000);
     let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
     let path = folder.join("trail-bench.db");
     for name in ["trail-bench.db", "trail-bench.db-wal", "trail-bench.db-shm"] {
         let _ = std::fs::remove_file(folder.join(name));

@@ -113,7 +113,7 @@ impl Host {
         let archive = opened.map_err(|error| StartError::io("open the archive")(io::Error::other(error)))??;
         archive.trust(config.identities.federation()?);
         let operator = archive.authenticate(Source { address: None, door: Door::Host }, Credential::Host).await?;
-        let tls = Arc::new(Tls::open(&archive, &operator, config.listen.names.clone(), clock.clone()).await?);
+        let tls = Arc::new(Tls::open(&archive, &operator, config.listen.certificate_names(), clock.clone()).await?);
         let ae_title = ae_title(&archive, &operator, &config).await?;
         let key = host_random::<32>(&archive, &operator, LOG_SECRET).await?;
         let providers = Providers::of(&config.oidc, clock.clone());
