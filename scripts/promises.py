@@ -11,6 +11,7 @@ the sources says that, too. Ends with 1 when a row failed.
 """
 
 import datetime
+import fcntl
 import json
 import os
 import re
@@ -258,6 +259,17 @@ def run(commands):
     return result | {"day": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}", "commit": commit}
 
 
+def kept_results():
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def keep(name, result):
+    """Some rows take an hour: others may be run and kept meanwhile."""
+    with open(__file__) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        RESULTS.write_text(json.dumps(kept_results() | {name: result}, indent=1, sort_keys=True) + "\n")
+
+
 def told(result):
     if result is None:
         return "**not run**"
@@ -288,16 +300,15 @@ def main():
     ids = [promise[0] for promise in PROMISES]
     if unknown := [name for name in asked if name not in (*ids, "all")]:
         sys.exit(f"promises: no such row: {', '.join(unknown)}\n{__doc__}")
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     known, failed = sources(), False
     for name, promise, _, commands in PROMISES:
         kept, _ = runnable(commands, known)
         if (name in asked or "all" in asked) and kept:
             print(f"{name} {promise}", flush=True)
-            results[name] = run(kept)
-            failed |= not results[name]["ok"]
-            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    page(results, known)
+            result = run(kept)
+            failed |= not result["ok"]
+            keep(name, result)
+    page(kept_results(), known)
     return 1 if failed else 0
 
 
