@@ -186,8 +186,12 @@ impl Archive {
         futures::future::try_join_all(begun).await
     }
 
-    /// Decides; a refusal is durable in the trail when this returns it.
+    /// Decides; a refusal is durable in the trail when this returns it. While the trail cannot
+    /// be written nothing is granted, though an entry that is there already would cover it.
     pub(crate) async fn decided<R: Request>(&self, caller: &Caller, request: R) -> Result<Granted<R>, Refused> {
+        if let Some(reason) = self.inner.committer.read_only() {
+            return Err(Refused::ReadOnly(reason));
+        }
         let subject = request.subject();
         #[expect(clippy::disallowed_methods, reason = "the one place that decides")]
         match decide(&self.inner.registry, caller, request, self.inner.clock.now()) {

@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use leadglass_archive::access::{Marked, Marks, Scope};
-use leadglass_archive::administer::Alarm;
+use leadglass_archive::administer::{Alarm, Verb};
 use leadglass_archive::brake::{Envelope, Hours};
 use leadglass_archive::retrieve::Purpose;
 use leadglass_archive::search::Search;
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_archive::{Caller, Door, Refused, Selection};
-use leadglass_dicom::query::{Query, QueryOptions, Root};
+use leadglass_dicom::deidentify::Profile;
+use leadglass_dicom::query::{Include, Query, QueryOptions, Root};
 use leadglass_dicom::{DataSet, Tag, VR};
 
 /// What a token may open within an hour when nothing was set or learnt.
@@ -167,6 +168,97 @@ async fn a_canary_sings_and_whoever_touched_it_hears_nothing() {
     let review = test.archive().reviews(&host).await.unwrap().remove(0);
     assert_eq!((review.alarm, review.patient_id.as_deref()), (Alarm::Canary, Some("PAT-3")));
     assert!(test.trail().await.iter().any(|row| row.action == "canary-touched"));
+    // Instances of one patient are one patient, however many rows; what is repeated is one review.
+    for number in 2..=9 {
+        test.store(&host, &Sample { side: 2, ..Sample::new(3, 1, number) }).await.unwrap();
+    }
+    let lister = test.caller("reader", Door::DicomWeb).await;
+    let sung = async |caller: &Caller| {
+        tokio::task::yield_now().await;
+        test.pass(Duration::from_secs(1)).await;
+        let reviews = test.archive().reviews(&host).await.unwrap();
+        reviews.into_iter().filter(|review| review.caller == caller.name()).collect::<Vec<_>>()
+    };
+    for _ in 0..25 {
+        assert_eq!(list(&test, &lister, instances("PAT-3", Include::Listed(Vec::new()))).await.unwrap(), 9);
+        sung(&lister).await;
+    }
+    let told = sung(&lister).await;
+    assert_eq!((told.len(), told[0].detail.as_str()), (1, "a canary patient was touched, 10 times that day"));
+    let alerts =
+        test.trail().await.iter().filter(|row| row.action == "canary-touched" && row.caller == lister.name()).count();
+    assert_eq!(alerts, 2, "the first and the tenth");
+    let officer = test.caller("privacy-officer", Door::Admin).await;
+    test.archive().close_review(&officer, &told[0].id, "looked at and found in order").await.unwrap();
+    list(&test, &lister, studies("PAT-3")).await.unwrap();
+    assert_eq!(sung(&lister).await.len(), 2, "what is closed is closed");
+}
+
+fn instances(patient_id: &str, include: Include) -> Search {
+    let mut identifier = DataSet::new();
+    identifier.put_text(Tag(0x0008, 0x0052), VR::CS, "IMAGE");
+    identifier.put_text(Tag(0x0010, 0x0020), VR::LO, patient_id);
+    let options = QueryOptions { relational: true, ..QueryOptions::default() };
+    let mut query = Query::from_identifier(Root::Patient, &options, &identifier).unwrap();
+    query.include = include;
+    Search { query, limit: None, offset: 0 }
+}
+
+#[tokio::test]
+async fn attributes_of_instances_are_no_list_of_names() {
+    let test = archive_of(8).await;
+    let (archive, host) = (test.archive(), test.host().await);
+    let finder = test.peer("FIND1", &[Verb::Find]).await;
+    assert_eq!(list(&test, &finder, instances("PAT-1", Include::Listed(Vec::new()))).await.unwrap(), 1);
+    let all = list(&test, &finder, instances("PAT-1", Include::All)).await;
+    assert!(matches!(all, Err(Refused::NotAllowed)), "whoever may not fetch gets no attributes");
+    let reader = test.caller("reader", Door::DicomWeb).await;
+    archive.set_envelope(&host, reader.name(), Some(tiny())).await.unwrap();
+    for attributes in [Include::All, Include::Listed(vec![vec![Tag(0x0028, 0x0004)]])] {
+        for study in 1..=5 {
+            let search = instances(&format!("PAT-{study}"), attributes.clone());
+            assert_eq!(list(&test, &reader, search).await.unwrap(), 1);
+        }
+        let more = list(&test, &reader, instances("PAT-6", attributes)).await;
+        assert!(matches!(more, Err(Refused::Braked { .. })), "they are opened");
+    }
+    assert_eq!(list(&test, &reader, studies("PAT-6")).await.unwrap(), 1, "names are still listed");
+    assert!(test.trail().await.iter().any(|row| row.action == "search" && row.detail.contains("all attributes")));
+}
+
+#[tokio::test]
+async fn a_restart_forgets_neither_rows_nor_what_left_without_names() {
+    let test = archive_of(30).await;
+    let host = test.host().await;
+    let archive = test.archive();
+    let (lister, researcher) =
+        (test.caller("reader", Door::DicomWeb).await, test.caller("researcher", Door::DicomWeb).await);
+    archive.make_project(&host, "p", Profile::default()).await.unwrap();
+    let nameless = Sample { side: 2, patient_id: String::new(), ..Sample::new(40, 1, 1) };
+    test.store(&host, &nameless).await.unwrap();
+    for caller in [&lister, &researcher] {
+        archive.set_envelope(&host, caller.name(), Some(tiny())).await.unwrap();
+    }
+    for study in 1..=19 {
+        list(&test, &lister, studies(&format!("PAT-{study}"))).await.unwrap();
+    }
+    let one = |study: String| Selection { studies: vec![study.parse().unwrap()], ..Selection::default() };
+    let uids = (1..=4).map(|study| small(study).study).chain([nameless.study.clone()]);
+    for study in uids {
+        drop(archive.retrieve_deidentified(&researcher, "p", one(study)).await.unwrap());
+    }
+    let more = |test: &TestArchive| {
+        let (archive, lister, researcher) = (test.archive().clone(), lister.clone(), researcher.clone());
+        async move {
+            let mut matches = archive.search(&lister, studies("PAT-2*")).await.unwrap();
+            let rows = matches.next_page().await.map(drop);
+            let fetched = archive.retrieve_deidentified(&researcher, "p", one(small(9).study)).await.map(drop);
+            (rows, fetched)
+        }
+    };
+    assert!(matches!(more(&test).await, (Err(Refused::Braked { .. }), Err(Refused::Braked { .. }))));
+    let test = test.reopened().await;
+    assert!(matches!(more(&test).await, (Err(Refused::Braked { .. }), Err(Refused::Braked { .. }))));
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ fn samples() -> Vec<Sample> {
 async fn archive_of(kept: impl Fn(&Sample) -> bool) -> TestArchive {
     let test = TestArchive::new();
     let administrator = test.caller("administrator", Door::DicomWeb).await;
+    test.peer("WORK1", &[Verb::Find]).await;
     for sample in samples().iter().filter(|sample| kept(sample)) {
         test.store(&administrator, sample).await.unwrap();
     }
@@ -141,6 +142,34 @@ async fn what_is_out_of_scope_answers_as_what_is_not_there() {
         let peer = only.peer(&ae, &verbs).await;
         assert_eq!(seen, all_there_is(&only, &reader, &peer).await, "{scope}");
     }
+}
+
+#[tokio::test]
+async fn nothing_goes_to_a_peer_that_it_may_not_have() {
+    let test = archive_of(|_| true).await;
+    let archive = test.archive();
+    let host = test.host().await;
+    test.scoped_peer("RESEARCH", &[Verb::Find], of_modality("MR")).await;
+    let verbs = [Verb::Find, Verb::Retrieve];
+    let cleared = Scope { cleared: vec![Restriction::Vip], ..Scope::everything() };
+    let work = test.scoped_peer("WORK2", &verbs, cleared).await;
+    let moved = async |ae: &str| {
+        let studies = samples().iter().map(Sample::study_uid).collect();
+        let selection = Selection { studies, ..Selection::default() };
+        let retrieval = archive.retrieve(&work, selection, Purpose::ToPeer(ae.into())).await;
+        retrieval.map(|retrieval| retrieval.instances().len())
+    };
+    assert_eq!((moved("WORK2").await.unwrap(), moved("RESEARCH").await.unwrap()), (5, 1));
+    assert!(matches!(moved("NOBODY").await, Err(Refused::NotFound)));
+    let vip = Marks { restrictions: [Restriction::Vip].into(), ..Marks::default() };
+    archive.mark(&host, Marked::study(&samples()[0].study_uid()), vip).await.unwrap();
+    assert_eq!(moved("WORK2").await.unwrap(), 5);
+    assert!(
+        matches!(moved("RESEARCH").await, Err(Refused::NotFound)),
+        "whoever sends is cleared, whoever gets it is not"
+    );
+    archive.revoke_peer(&host, &AeTitle::parse("WORK2").unwrap()).await.unwrap();
+    assert!(moved("WORK2").await.is_err());
 }
 
 #[tokio::test]

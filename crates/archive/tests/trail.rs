@@ -222,7 +222,12 @@ async fn nothing_is_handed_out_when_the_trail_cannot_be_written() {
     let administrator = test.caller("administrator", Door::DicomWeb).await;
     let sample = Sample::new(1, 1, 1);
     test.store(&administrator, &sample).await.unwrap();
+    // A look that is on record does not open the way for another.
+    let look = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await.unwrap();
     test.fail_writes();
+    let again = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await;
+    assert!(matches!(again, Err(Refused::ReadOnly(_))));
+    drop(look);
     assert!(matches!(test.read(&administrator, &sample).await, Err(Refused::ReadOnly(_))));
     assert!(matches!(test.archive().search(&administrator, by_name("Doe*")).await, Err(Refused::ReadOnly(_))));
     assert!(matches!(test.archive().tokens(&test.host().await).await, Err(Refused::ReadOnly(_))));
@@ -251,6 +256,21 @@ async fn looking_at_a_study_is_one_entry_with_its_counts() {
     let retrieval = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await.unwrap();
     drop(retrieval);
     assert_eq!(looks(&test.trail().await).len(), 2, "five minutes on it is another look");
+    // However slowly somebody reads: what comes later is on record by itself, and each is counted.
+    let slow = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await.unwrap();
+    slow.frame(&slow.instances()[0], 1).await.unwrap();
+    test.pass(Duration::from_secs(3600)).await;
+    let later = test.archive().retrieve(&administrator, of_study(&sample), Purpose::Viewing).await.unwrap();
+    let begun =
+        |trail: &[leadglass_archive::index::TrailRow]| trail.iter().filter(|row| row.outcome == "begun").count();
+    assert_eq!(begun(&test.trail().await), 2, "the slow one has not ended, the later one has begun");
+    later.frame(&later.instances()[0], 1).await.unwrap();
+    later.frame(&later.instances()[0], 2).await.unwrap();
+    drop((slow, later));
+    test.pass(Duration::from_secs(301)).await;
+    let mut counts: Vec<u64> = looks(&test.trail().await).into_iter().map(|(_, count)| count).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 2, 30], "newest last: the look at nothing shares the slow one's");
 }
 
 #[tokio::test]

@@ -24,6 +24,16 @@ pub(crate) trait Request {
         false
     }
 
+    /// What else is done by it, which has to be allowed as well and is, as far as both reach.
+    fn beside(&self) -> Option<Operation> {
+        None
+    }
+
+    /// The title of the peer that gets what is found: nothing that it may not have itself.
+    fn destination(&self) -> Option<&str> {
+        None
+    }
+
     /// What it is about, for the trail.
     fn subject(&self) -> Subject {
         Subject::default()
@@ -34,13 +44,21 @@ pub(crate) trait Request {
 ///
 /// Allowed is what everything that the caller proved (a peer; a user on it) brings a right to,
 /// through the door it stands at, as long as all that was shown still holds. The rights are
-/// those of now, not those of when the caller was recognized.
+/// those of now, not those of when the caller was recognized. What goes to a peer is also
+/// within that peer's own scope.
 pub(crate) fn decide<R: Request>(
     registry: &Registry,
     caller: &Caller,
     request: R,
     now: SystemTime,
 ) -> Result<Granted<R>, Refused> {
-    let reach = registry.reach(caller.proofs(), R::OPERATION, caller.door(), now);
-    Ok(Granted::new(request, reach.ok_or(Refused::NotAllowed)?))
+    let allowed = |operation| registry.reach(caller.proofs(), operation, caller.door(), now).ok_or(Refused::NotAllowed);
+    let mut reach = allowed(R::OPERATION)?;
+    if let Some(beside) = request.beside() {
+        reach = reach.and(&allowed(beside)?);
+    }
+    if let Some(ae) = request.destination() {
+        reach = reach.to(registry.scope_of_peer(ae).ok_or(Refused::NotFound)?);
+    }
+    Ok(Granted::new(request, reach))
 }

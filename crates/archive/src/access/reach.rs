@@ -29,6 +29,19 @@ impl Reach {
         Reach { sides: vec![vec![Arc::new(scope)]], guarded: false }
     }
 
+    /// What is within both.
+    pub(crate) fn and(mut self, other: &Reach) -> Reach {
+        self.sides.extend(other.sides.iter().cloned());
+        self.guarded |= other.guarded;
+        self
+    }
+
+    /// What is within, and within that scope too: of whom it goes to.
+    pub(crate) fn to(mut self, scope: Arc<Scope>) -> Reach {
+        self.sides.push(vec![scope]);
+        self
+    }
+
     /// All there is, for views of the log that are made for nobody.
     pub(crate) fn unlimited() -> Reach {
         Reach::within(Scope::unlimited())

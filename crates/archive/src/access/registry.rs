@@ -395,6 +395,12 @@ impl Registry {
         (!sides.is_empty()).then(|| Reach::of(sides, operation.is_guarded() && state.restricted > 0))
     }
 
+    /// What that peer may have, as long as it is one.
+    pub(crate) fn scope_of_peer(&self, ae: &str) -> Option<Arc<Scope>> {
+        let peer = self.peer(ae).filter(|peer| peer.revoked.is_none())?;
+        Some(Arc::new(peer.scope))
+    }
+
     /// What whoever proved that may do through that door, now.
     pub(crate) fn may(&self, proofs: &[Proof], door: Door, now: SystemTime) -> BTreeSet<Operation> {
         let may = |operation: &Operation| self.reach(proofs, *operation, door, now).is_some();

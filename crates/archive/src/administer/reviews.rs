@@ -107,6 +107,11 @@ impl Archive {
             Ok(review) => review,
             Err(error) => return tracing::error!(%error, "a review could not be opened"),
         };
+        self.put_review(review, alert).await;
+    }
+
+    /// Writes a review and the entry of its alert as one.
+    pub(crate) async fn put_review(&self, review: ReviewFact, alert: Alert) {
         let entry = alert.into_entry(self.now_ns());
         if let Err(error) = self.inner.committer.change_of_ours(Change::ReviewSet { review }, entry).await {
             tracing::error!(%error, "a review could not be opened");

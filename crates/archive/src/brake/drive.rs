@@ -90,15 +90,23 @@ pub(super) struct Drive {
 }
 
 impl Drive {
-    /// A drive that knows what was opened before, the newest time of each.
-    pub(super) fn resumed(before: impl IntoIterator<Item = (PatientKey, i64)>, now_ns: i64) -> Drive {
+    /// A drive that knows what was opened before, first and last, and listed.
+    pub(super) fn resumed(
+        opened: impl IntoIterator<Item = (PatientKey, i64, i64)>,
+        listed: impl IntoIterator<Item = (PatientKey, i64)>,
+        now_ns: i64,
+    ) -> Drive {
         let mut drive = Drive::default();
-        for (patient, opened_ns) in before {
-            drive.known.insert(patient, opened_ns);
-            if now_ns - opened_ns < HOUR_NS {
-                drive.opened.last.insert(patient, opened_ns);
+        for (patient, first_ns, last_ns) in opened {
+            drive.known.insert(patient, last_ns);
+            if now_ns - first_ns < DAY_NS {
+                drive.new.last.insert(patient, first_ns);
+            }
+            if now_ns - last_ns < HOUR_NS {
+                drive.opened.last.insert(patient, last_ns);
             }
         }
+        drive.listed.last.extend(listed.into_iter().filter(|(_, at)| now_ns - at < HOUR_NS));
         drive
     }
 
@@ -321,7 +329,8 @@ mod tests {
     #[test]
     fn new_patients_are_counted_over_the_day_and_known_ones_are_not() {
         let day = |hours: i64| hours * HOUR_NS + HOUR_NS;
-        let mut drive = Drive::resumed((100..110).map(|patient| (patient, -HOUR_NS)), 0);
+        let before = (100..110).map(|patient| (patient, -2 * DAY_NS, -HOUR_NS));
+        let mut drive = Drive::resumed(before, [], 0);
         for hours in 0..5 {
             let known = drive.take(&open(100 + hours as u64), &ENVELOPE, Kind::Machine, day(2 * hours));
             let new = drive.take(&open(hours as u64), &ENVELOPE, Kind::Machine, day(2 * hours));
@@ -329,6 +338,20 @@ mod tests {
         }
         assert_eq!(limit(drive.take(&open(50), &ENVELOPE, Kind::Machine, day(12))), Some(Limit::New));
         assert_eq!(drive.take(&open(109), &ENVELOPE, Kind::Machine, day(12)), Verdict::Within);
+    }
+
+    #[test]
+    fn what_was_taken_before_a_restart_counts_after_it() {
+        let now_ns = 10 * DAY_NS;
+        let opened = [(1, now_ns - 5, now_ns - 1), (2, now_ns - HOUR_NS, now_ns - HOUR_NS), (3, 0, now_ns - 2)];
+        let listed = [(1, now_ns - 1), (9, now_ns - HOUR_NS)];
+        let drive = Drive::resumed(opened, listed, now_ns);
+        let keys = |recent: &Recent| {
+            let mut keys: Vec<PatientKey> = recent.last.keys().copied().collect();
+            keys.sort_unstable();
+            keys
+        };
+        assert_eq!((keys(&drive.opened), keys(&drive.new), keys(&drive.listed)), (vec![1, 3], vec![1, 2], vec![1]));
     }
 
     #[test]

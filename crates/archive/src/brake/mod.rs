@@ -6,6 +6,7 @@
 //! is told, and a review waits for an answer. Deliberately absent: a way to switch it off.
 //! The host's operator, who holds the master key, is not counted.
 
+mod canary;
 mod drive;
 mod envelope;
 
@@ -14,9 +15,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use parking_lot::Mutex;
 
-use crate::access::Marked;
 use crate::administer::Alarm;
-use crate::trail::{Alert, Event, Outcome, Subject};
+use crate::index::Past;
+use crate::trail::{Alert, Event, Outcome};
 use crate::{Archive, Caller, Refused, blocking, index_failed};
 
 use drive::{Drive, PatientKey, Taking, Verdict};
@@ -27,14 +28,13 @@ pub(crate) use envelope::{Habit, Kind};
 const HABIT_NS: i64 = 30 * 24 * 3_600_000_000_000;
 /// Most callers that are told apart; idle ones are forgotten first.
 const MOST: usize = 10_000;
-/// A search with at most so many rows was for somebody in particular.
-const PARTICULAR: usize = 5;
 
 /// What callers took lately.
 #[derive(Default)]
 pub(crate) struct Brake {
     hasher: RandomState,
     drives: Mutex<HashMap<String, Known>>,
+    songs: Mutex<canary::Songs>,
 }
 
 /// A caller with the envelope that its habit leaves.
@@ -64,8 +64,8 @@ impl Archive {
         let Some(kind) = caller.kind() else { return Ok(()) };
         let name = caller.identity().to_owned();
         if !self.inner.brake.knows(&name) {
-            let habit = self.habit_of(name.clone()).await?;
-            self.inner.brake.meet(name.clone(), habit, self.now_ns());
+            let past = self.past_of(name.clone()).await?;
+            self.inner.brake.meet(name.clone(), past, self.now_ns());
         }
         let envelope = self.inner.registry.envelope(&name);
         match self.inner.brake.take(&name, kind, envelope, &taken, self.now_ns()) {
@@ -92,26 +92,9 @@ impl Archive {
         self.inner.brake.charge(caller, bytes, self.now_ns());
     }
 
-    /// Patients that nobody has a reason to look at were looked at: told, and let pass, so that
-    /// whoever looks learns nothing.
-    fn watch_canaries(&self, caller: &Caller, taken: &Taken) {
-        let listed = if taken.listed.len() <= PARTICULAR { taken.listed.as_slice() } else { &[] };
-        for patient in taken.opened.iter().chain(listed) {
-            if self.inner.registry.marks(&Marked::Patient(patient.clone())).canary {
-                let subject = Subject { patient_id: Some(patient.clone()), ..Subject::default() };
-                let alert = Alert::of(Event::CanaryTouched).by(caller).about(subject);
-                let (archive, caller, patient) = (self.clone(), caller.clone(), patient.clone());
-                // Nobody waits for it, least of all whoever touched it.
-                tokio::spawn(async move {
-                    archive.raise(Alarm::Canary, &caller, Some(patient), "a canary patient was touched", alert).await;
-                });
-            }
-        }
-    }
-
-    async fn habit_of(&self, name: String) -> Result<(Vec<(String, i64)>, Habit), Refused> {
+    async fn past_of(&self, name: String) -> Result<Past, Refused> {
         let (index, now_ns) = (self.inner.index.clone(), self.now_ns());
-        let read = blocking(move || index.habit_of(&name, now_ns - HABIT_NS, now_ns)).await?;
+        let read = blocking(move || index.past_of(&name, now_ns - HABIT_NS, now_ns)).await?;
         read.map_err(|error| index_failed(&error))
     }
 }
@@ -134,9 +117,10 @@ impl Brake {
         self.drives.lock().contains_key(name)
     }
 
-    fn meet(&self, name: String, (opened, habit): (Vec<(String, i64)>, Habit), now_ns: i64) {
-        let opened = opened.into_iter().map(|(patient, at)| (self.key(&patient), at));
-        let drive = Drive::resumed(opened, now_ns);
+    fn meet(&self, name: String, past: Past, now_ns: i64) {
+        let opened = past.opened.iter().map(|opened| (self.key(&opened.patient), opened.first_ns, opened.last_ns));
+        let listed = past.listed.iter().map(|(patient, at)| (self.key(patient), *at));
+        let (drive, habit) = (Drive::resumed(opened, listed, now_ns), past.habit);
         let mut drives = self.drives.lock();
         if drives.len() >= MOST {
             drives.retain(|_, known| !known.drive.is_idle(now_ns));

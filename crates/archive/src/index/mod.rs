@@ -31,11 +31,12 @@ use zeroize::Zeroizing;
 
 pub use apply::Writer;
 pub use error::IndexError;
+pub(crate) use habit::Past;
 pub use row::{
     Applied, Change, Counts, InstanceRow, KnownInstance, KnownStudy, Location, QuarantineRow, SeriesSummary,
     TrailQuery, TrailRow,
 };
-pub use search::{Cursor, LoadAttributes, Page, SearchPage, needs_attributes};
+pub use search::{Cursor, LoadAttributes, Page, SearchPage, hands_out_attributes, needs_attributes};
 
 use engine::{Engine, Lane};
 

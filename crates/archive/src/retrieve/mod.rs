@@ -93,6 +93,13 @@ impl Request for RetrieveRequest {
         self.purpose == Purpose::Viewing
     }
 
+    fn destination(&self) -> Option<&str> {
+        match &self.purpose {
+            Purpose::ToPeer(ae) => Some(ae),
+            Purpose::ToCaller | Purpose::Viewing => None,
+        }
+    }
+
     fn subject(&self) -> Subject {
         let one = |texts: Vec<String>| (texts.len() == 1).then(|| texts.into_iter().next()).flatten();
         Subject {
@@ -109,7 +116,7 @@ impl Archive {
     /// That they are handed out is durable in the trail when this returns.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] when the caller may see none of them.
+    /// [`Refused::NotFound`] when the caller may see none of them, or whom they go to may not.
     pub async fn retrieve(
         &self,
         caller: &Caller,

@@ -5,13 +5,14 @@ mod words;
 
 use std::sync::Arc;
 
-use leadglass_dicom::query::Query;
+use leadglass_dicom::attribute::Level;
+use leadglass_dicom::query::{Include, Query};
 use leadglass_dicom::{DataSet, Tag};
 
 use crate::access::Granted;
 use crate::access::decide::Request;
 use crate::brake::Taken;
-use crate::index::{Cursor, KnownInstance, Page, SearchPage};
+use crate::index::{Cursor, KnownInstance, Page, SearchPage, hands_out_attributes};
 use crate::retrieve::attributes;
 use crate::trail::{OpenEntry, Outcome, Subject};
 use crate::{Archive, Caller, Inner, Operation, Refused, blocking, index_failed};
@@ -37,8 +38,17 @@ pub struct Search {
 impl Request for Search {
     const OPERATION: Operation = Operation::Search;
 
+    /// All attributes of instances are as much as their metadata.
+    fn beside(&self) -> Option<Operation> {
+        let whole = self.query.level == Level::Instance && matches!(self.query.include, Include::All);
+        whole.then_some(Operation::Retrieve)
+    }
+
     fn subject(&self) -> Subject {
         let mut detail = words::words(&self.query);
+        if self.beside().is_some() {
+            detail.push_str("; all attributes");
+        }
         if let Some(limit) = self.limit {
             detail.push_str(&format!(
                 "; rows {} to {}",
@@ -90,7 +100,9 @@ impl Matches {
         let (archive, granted) = (self.archive.clone(), self.granted.clone());
         let found = blocking(move || rows(&archive.inner, &granted, &page)).await?;
         let found = match found {
-            Ok(found) => self.archive.brake_listing(&self.caller, &found.rows).await.map(|()| found),
+            Ok(found) => {
+                self.archive.brake_listing(&self.caller, self.granted.request(), &found.rows).await.map(|()| found)
+            }
             Err(refused) => Err(refused),
         };
         let found = found.inspect_err(|refused| self.entry.close(Outcome::of::<()>(&Err(refused.clone()))))?;
@@ -128,10 +140,12 @@ impl Archive {
 }
 
 impl Archive {
-    /// Counts the patients that rows tell of; beyond the caller's envelope no row leaves.
-    async fn brake_listing(&self, caller: &Caller, rows: &[DataSet]) -> Result<(), Refused> {
-        let listed = rows.iter().map(told_of).collect();
-        self.brake(caller, Taken { listed, ..Taken::default() }).await
+    /// Counts the patients that rows tell of; beyond the caller's envelope no row leaves. Rows
+    /// with stored attributes of instances open whom they tell of.
+    async fn brake_listing(&self, caller: &Caller, search: &Search, rows: &[DataSet]) -> Result<(), Refused> {
+        let told: Vec<String> = rows.iter().map(told_of).collect();
+        let opened = if hands_out_attributes(&search.query) { told.clone() } else { Vec::new() };
+        self.brake(caller, Taken { opened, listed: told, ..Taken::default() }).await
     }
 }
 

@@ -23,7 +23,14 @@ const WINDOW: Duration = Duration::from_secs(300);
 /// The windows that are open.
 #[derive(Default)]
 pub(crate) struct Accesses {
-    windows: Mutex<HashMap<Key, Arc<Window>>>,
+    windows: Mutex<Windows>,
+}
+
+#[derive(Default)]
+struct Windows {
+    open: HashMap<Key, Arc<Window>>,
+    /// Those that are over and still read under.
+    over: Vec<Arc<Window>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -88,30 +95,33 @@ impl Accesses {
     /// Whether an access that entry describes would be under a window that is open.
     pub(crate) fn is_open(&self, entry: &Entry) -> bool {
         let windows = self.windows.lock();
-        let window = windows.get(&Key::of(entry)).filter(|window| window.sequence.initialized());
+        let window = windows.open.get(&Key::of(entry)).filter(|window| window.sequence.initialized());
         window.is_some_and(|window| is_open(&window.entry.lock().entry, entry.time_ns))
     }
 
     /// Takes out the entries of windows that are over (all of them when `now_ns` is `None`)
     /// and have news.
     pub(crate) fn close_over(&self, now_ns: Option<i64>) -> Vec<Entry> {
-        let mut windows = self.windows.lock();
-        let over = |window: &Window| now_ns.is_none_or(|now_ns| !is_open(&window.entry.lock().entry, now_ns));
+        let is_over = |window: &Window| now_ns.is_none_or(|now_ns| !is_open(&window.entry.lock().entry, now_ns));
         let mut entries = Vec::new();
-        windows.retain(|_, window| {
-            if !over(window) {
+        let mut is_kept = |window: &Arc<Window>| {
+            if !is_over(window) {
                 return true;
             }
             entries.extend(window.news());
             // Who still reads under it reports to it once more: keep it until they have gone.
             Arc::strong_count(window) > 1 && now_ns.is_some()
-        });
+        };
+        let mut windows = self.windows.lock();
+        windows.open.retain(|_, window| is_kept(window));
+        windows.over.retain(is_kept);
         entries
     }
 
     /// Whom open windows are about is no longer to be said.
     pub(crate) fn forget(&self, patient_id: &str) {
-        for window in self.windows.lock().values() {
+        let windows = self.windows.lock();
+        for window in windows.open.values().chain(&windows.over) {
             let subject = &mut window.entry.lock().entry.subject;
             if subject.patient_id.as_deref() == Some(patient_id) {
                 *subject = Subject { count: subject.count, purpose: subject.purpose.take(), ..Subject::default() };
@@ -128,9 +138,11 @@ impl Accesses {
             Arc::new(Window { sequence: OnceCell::new(), entry: Mutex::new(Counted { entry, changed: false }) })
         };
         let mut windows = self.windows.lock();
-        let window = windows.entry(key).or_insert_with(fresh);
-        if !is_open(&window.entry.lock().entry, entry.time_ns) && Arc::strong_count(window) == 1 {
-            *window = fresh();
+        let Windows { open, over } = &mut *windows;
+        let window = open.entry(key).or_insert_with(fresh);
+        // However long somebody reads under it: what comes later is an entry of its own.
+        if !is_open(&window.entry.lock().entry, entry.time_ns) {
+            over.push(std::mem::replace(window, fresh()));
         }
         window.clone()
     }

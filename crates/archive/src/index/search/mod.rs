@@ -24,7 +24,7 @@ use condition::alias;
 use plan::Plan;
 use row::Wanted;
 
-pub use row::needs_attributes;
+pub use row::{hands_out_attributes, needs_attributes};
 
 /// Which part of the answer is wanted.
 #[derive(Clone, Debug, Default)]

@@ -33,6 +33,11 @@ pub fn needs_attributes(query: &Query) -> bool {
     keys_need(query) || answers_need(query)
 }
 
+/// Whether what is answered of instances goes beyond what a search is for: their stored attributes.
+pub fn hands_out_attributes(query: &Query) -> bool {
+    query.level == Level::Instance && answers_need(query)
+}
+
 fn keys_need(query: &Query) -> bool {
     query.keys.iter().any(|key| !is_indexed(key))
 }
