@@ -192,6 +192,7 @@ def test_a_repository_that_was_away_gets_everything_once_and_in_order(fresh, tmp
 source = "JUDGED"
 [[trail.deliveries]]
 kind = "syslog"
+arrival = "connection-closed"
 name = "arr"
 to = "127.0.0.1:{repository.port}"
 tls = {authority.toml()}

@@ -122,6 +122,47 @@ async fn every_event_can_be_raised_and_is_told_as_what_it_is() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_handed_on_as_that_and_told() {
+    let test = TestArchive::new();
+    lived(&test).await;
+    let segment = |dir: &std::path::Path| dir.join("log/00000001.seg");
+    let records = |bytes: &[u8]| -> Vec<usize> {
+        bytes.windows(10).enumerate().filter(|(_, at)| at.starts_with(b"LGRECORD")).map(|(at, _)| at).collect()
+    };
+    let test = test
+        .meddled(|dir| {
+            let mut bytes = std::fs::read(segment(dir)).unwrap();
+            let at = records(&bytes);
+            let entry = at.iter().position(|at| bytes[*at..].starts_with(b"LGRECORD\x01\x03")).unwrap();
+            // The last byte of the entry's last part.
+            let used = bytes[at[entry]..at[entry + 1]].iter().rposition(|byte| *byte != 0).unwrap();
+            bytes[at[entry] + used] ^= 1;
+            std::fs::write(segment(dir), bytes).unwrap();
+        })
+        .await;
+    let host = test.host().await;
+    let mut delivery = test.archive().deliver_trail(&host, "entries to a test").await.unwrap();
+    let mut lost = Vec::new();
+    for _ in 0..2 {
+        let batch = delivery.after(0, 10_000).await.unwrap();
+        lost = batch
+            .items
+            .into_iter()
+            .filter_map(|item| match item {
+                Delivered::Entry(number, entry) if entry.act == Event::IntegrityBroken.into() => Some((number, entry)),
+                _ => None,
+            })
+            .collect();
+    }
+    let said = lost[0].1.subject.detail.clone().unwrap();
+    assert!(said.contains("cannot be read"), "{said}");
+    assert!(lost[0].1.is_alert() && lost[0].1.outcome == Outcome::Failed);
+    delivery.end();
+    let told = test.trail().await.iter().filter(|row| row.action == "integrity-broken").count();
+    assert_eq!(told, 1, "once, however often it is asked for");
+}
+
+#[tokio::test]
 async fn what_is_handed_on_is_all_in_order_and_goes_on_where_it_was_left() {
     let test = TestArchive::with(|settings| settings.segment_bytes = 64 << 10);
     lived(&test).await;

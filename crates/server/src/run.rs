@@ -56,6 +56,7 @@ impl Running {
         let Addresses { https, dicom } = keeper.doors.at;
         crate::trail::start(&host, &stop, &tasks);
         host.archive.alert(Alert::of(Event::ApplicationStarted).saying(version()));
+        tell_network(&host, None, Some(keeper.doors.at));
         tasks.spawn(upkeep(host.clone(), stop.clone()));
         tasks.close();
         let keeper = tokio::spawn(keeper.keep(stop.clone()));
@@ -75,6 +76,7 @@ impl Running {
     /// Stops accepting, lets messages and requests in flight finish within
     /// `limits.stop_s`, closes the archive. Says whether all of them did.
     pub async fn stop(self) -> bool {
+        tell_network(&self.host, self.host.posture.shown().open, None);
         self.host.archive.alert(Alert::of(Event::ApplicationStopped).saying(version()));
         self.stop.cancel();
         self.tasks.wait().await;
@@ -82,6 +84,17 @@ impl Running {
         self.host.archive.close().await;
         finished
     }
+}
+
+/// Says that others can reach the archive from now on, or no longer: PS3.15 A.5.3.9.
+fn tell_network(host: &Host, before: Option<Addresses>, after: Option<Addresses>) {
+    let out = |at: Option<Addresses>| at.filter(|at| !at.are_loopback());
+    let (event, at) = match (out(before), out(after)) {
+        (None, Some(at)) => (Event::NetworkAttached, at),
+        (Some(at), None) => (Event::NetworkDetached, at),
+        _ => return,
+    };
+    host.archive.alert(Alert::of(event).saying(format!("HTTPS at {}, DICOM at {}", at.https, at.dicom)));
 }
 
 fn version() -> &'static str {
@@ -199,6 +212,7 @@ impl Keeper {
     async fn moved_to(mut self, at: Addresses, held: Option<Held>) -> Keeper {
         // The same ports: nobody can listen there before the old doors have let go.
         self.doors.shut();
+        let was = self.host.posture.shown().open;
         match self.opened_elsewhere(at).await {
             Ok(doors) => {
                 let before = std::mem::replace(&mut self.doors, doors);
@@ -206,10 +220,12 @@ impl Keeper {
                 tokio::spawn(before.close(within));
                 self.host.posture.opened(Some(self.doors.at), held);
                 crate::cli::serve::moved(&self.host, self.doors.at);
+                tell_network(&self.host, was, Some(self.doors.at));
                 tracing::info!(https = %self.doors.at.https, dicom = %self.doors.at.dicom, "the doors moved");
             }
             Err(error) => {
                 tracing::error!(%error, "the doors are closed: they could not be opened there");
+                tell_network(&self.host, was, None);
                 self.host.posture.opened(None, held);
             }
         }
@@ -281,6 +297,10 @@ async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
         Err(Shut::Exposed(gate::Exposed(findings))) => (findings.clone(), None),
         Err(other) => (Vec::new(), Some(other.to_string())),
     };
+    if !findings.is_empty() {
+        let said = format!("a stranger's look at our doors has {} findings: see `leadglass explain`", findings.len());
+        host.archive.alert(Alert::of(Event::ExposureFound).saying(said));
+    }
     host.posture.looked(OffsetDateTime::from(host.clock.now()), findings, unfinished);
     seen
 }

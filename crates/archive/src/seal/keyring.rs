@@ -109,11 +109,20 @@ impl Keyring {
 
     /// The tag of a subject: keyed, so that the keyring names nobody to who lacks the master key.
     pub fn subject_tag(&self, subject: &[u8]) -> SubjectTag {
+        self.tag(b"leadglass trail subject 1", subject)
+    }
+
+    /// The tag of a note that is kept outside of log and keyring: only we can have made it.
+    pub fn note_tag(&self, note: &[u8]) -> [u8; 16] {
+        self.tag(b"leadglass trail note 1", note)
+    }
+
+    fn tag(&self, kind: &[u8], of: &[u8]) -> [u8; 16] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.trail.1.secret());
         let mut context = hmac::Context::with_key(&key);
-        context.update(b"leadglass trail subject 1");
-        context.update(subject);
-        let mut tag = SubjectTag::default();
+        context.update(kind);
+        context.update(of);
+        let mut tag = [0; 16];
         tag.copy_from_slice(&context.sign().as_ref()[..16]);
         tag
     }

@@ -66,6 +66,25 @@ pub struct ClientTls {
     pub key: Option<PathBuf>,
 }
 
+/// What a syslog server does when it has read everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrival {
+    /// It ends TLS with a close_notify (RFC 5425 4.4): nobody on the way can say that for it.
+    #[default]
+    CloseNotify,
+    /// It closes the connection and no more, as rsyslog does with its GnuTLS driver. Whoever can
+    /// cut connections on the way can then have entries taken for arrived that did not.
+    ConnectionClosed,
+}
+
+impl Arrival {
+    /// Whether nothing was said of it.
+    fn is_default(&self) -> bool {
+        *self == Arrival::default()
+    }
+}
+
 macro_rules! destination {
     ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])+ $(#[serde($($default:tt)+)])? $field:ident: $type:ty,)* }) => {
         $(#[doc = $about])+
@@ -89,6 +108,9 @@ destination! {
         /// MSGID: of DICOM (PS3.15 A.6), or of IHE (ITI-20).
         #[serde(default)]
         message_id: MessageId,
+        /// How the other side says that it has read to the end.
+        #[serde(default, skip_serializing_if = "Arrival::is_default")]
+        arrival: Arrival,
     }
 }
 
@@ -130,6 +152,9 @@ destination! {
         to: String,
         /// TLS.
         tls: ClientTls,
+        /// How the other side says that it has read to the end.
+        #[serde(default, skip_serializing_if = "Arrival::is_default")]
+        arrival: Arrival,
     }
 }
 

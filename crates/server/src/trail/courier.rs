@@ -87,8 +87,9 @@ impl Courier {
     }
 
     async fn begin(&self, said: &str) -> Result<(TrailDelivery, Cursor), Failed> {
-        let cursor = Cursor::read(&self.host.config.data.dir, &self.name)?;
-        Ok((self.host.archive.deliver_trail(self.host.operator(), said).await?, cursor))
+        let delivery = self.host.archive.deliver_trail(self.host.operator(), said).await?;
+        let cursor = Cursor::read(&self.host, &self.name, &delivery)?;
+        Ok((delivery, cursor))
     }
 
     /// Hands on the next things; whether there may be more.
@@ -103,7 +104,7 @@ impl Courier {
         let time = OffsetDateTime::from(self.host.clock.now());
         let now = Now { reporter: &self.reporter, time, sent: cursor.sent };
         let sent = self.sink.hand_on(&batch.items, &now).await?;
-        cursor.moved(batch.upto, cursor.sent + sent)?;
+        cursor.moved(batch.upto, cursor.sent + sent, delivery)?;
         metrics::counter!(SENT, "destination" => name).increment(sent);
         self.succeeded();
         Ok(true)

@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 pub use message::Reporter;
 
+use crate::config::trail::{Arrival, Delivery, Keeper};
 use crate::host::Host;
 use courier::Courier;
 use sink::Sink;
@@ -69,10 +70,30 @@ pub enum Failed {
 pub fn start(host: &Arc<Host>, stop: &CancellationToken, tasks: &TaskTracker) {
     tasks.spawn(clock::watch(host.clone(), stop.clone()));
     let config = &host.config.trail;
+    for name in
+        config.deliveries.iter().filter_map(believes_cuts).chain(config.checkpoints.iter().filter_map(keeps_cuts))
+    {
+        tracing::warn!(destination = name, "arrival = \"connection-closed\": whoever cuts the connection is believed");
+    }
     let deliveries = config.deliveries.iter().map(|delivery| Sink::of_entries(delivery.clone()));
     let keepers = config.checkpoints.iter().map(|keeper| Sink::of_checkpoints(keeper.clone()));
     for sink in deliveries.chain(keepers) {
         tasks.spawn(Courier::new(host.clone(), sink).run(stop.clone()));
+    }
+}
+
+/// The name of a destination that is believed to have read when its connection ends anyhow.
+fn believes_cuts(delivery: &Delivery) -> Option<&str> {
+    match delivery {
+        Delivery::Syslog(to) if to.arrival == Arrival::ConnectionClosed => Some(&to.name),
+        _ => None,
+    }
+}
+
+fn keeps_cuts(keeper: &Keeper) -> Option<&str> {
+    match keeper {
+        Keeper::Syslog(to) if to.arrival == Arrival::ConnectionClosed => Some(&to.name),
+        _ => None,
     }
 }
 

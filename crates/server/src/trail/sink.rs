@@ -140,7 +140,7 @@ async fn entries(delivery: &Delivery, entries: &[(u64, &Entry)], now: &Now<'_>) 
                     message.frame()
                 })
                 .collect();
-            syslog::send(&Towards::new(&to.to, &to.tls)?, &frames).await?;
+            syslog::send(&Towards::new(&to.to, &to.tls)?, &frames, to.arrival).await?;
             Ok(frames.len() as u64)
         }
         Delivery::FhirFile(to) => {
@@ -208,7 +208,7 @@ async fn checkpoints_to(keeper: &Keeper, checkpoints: &[&Checkpoint], now: &Now<
                 })
                 .collect();
             if !frames.is_empty() {
-                syslog::send(&Towards::new(&to.to, &to.tls)?, &frames).await?;
+                syslog::send(&Towards::new(&to.to, &to.tls)?, &frames, to.arrival).await?;
             }
         }
         Keeper::S3(to) => {

@@ -2,15 +2,17 @@
 //!
 //! Syslog answers nothing, so the end of a connection has to: everything is sent on one
 //! connection, our side of it is closed, and what was sent counts as arrived when the other
-//! side, having read to the end, closes its own. When anything else happens all of it is sent
-//! again. Nothing is lost; after a failure something may come twice, with the same sequenceId.
+//! side, having read to the end, ends TLS too. A connection that is only cut says nothing: who
+//! cuts it may have read nothing on. When anything else happens all of it is sent again. Nothing
+//! is lost; after a failure something may come twice, with the same sequenceId.
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Failed;
 use super::tls::Towards;
+use crate::config::trail::Arrival;
 
 /// PRI of audit messages: facility 10, severity 5 (PS3.15 A.6).
 const AUDIT_PRI: u8 = 85;
@@ -52,31 +54,63 @@ impl Message<'_> {
 }
 
 /// Sends frames; `Ok` when the other side has read them all.
-pub async fn send(towards: &Towards, frames: &[Vec<u8>]) -> Result<(), Failed> {
-    let mut stream = towards.connect().await?;
-    let patient = tokio::time::timeout(PATIENCE, async {
-        for frame in frames {
-            stream.write_all(frame).await?;
-        }
-        stream.flush().await?;
-        stream.shutdown().await?;
-        let mut rest = [0; 1024];
-        loop {
-            match stream.read(&mut rest).await {
-                Ok(0) => return Ok(()),
-                // Closed without TLS's own goodbye: it read to the end all the same.
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
-                Ok(_) => {}
-                Err(error) => return Err(error),
+pub async fn send(towards: &Towards, frames: &[Vec<u8>], arrival: Arrival) -> Result<(), Failed> {
+    let stream = towards.connect().await?;
+    tokio::time::timeout(PATIENCE, hand(stream, frames, arrival)).await.map_err(|_| Failed::Silent)?.map_err(Failed::Io)
+}
+
+async fn hand(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    frames: &[Vec<u8>],
+    arrival: Arrival,
+) -> std::io::Result<()> {
+    for frame in frames {
+        stream.write_all(frame).await?;
+    }
+    stream.flush().await?;
+    stream.shutdown().await?;
+    let mut rest = [0; 1024];
+    loop {
+        match stream.read(&mut rest).await {
+            Ok(0) => return Ok(()),
+            // TCP was closed without TLS's goodbye.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof && arrival == Arrival::ConnectionClosed => {
+                return Ok(());
             }
+            Ok(_) => {}
+            Err(error) => return Err(error),
         }
-    });
-    patient.await.map_err(|_| Failed::Silent)?.map_err(Failed::Io)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use tokio::io::ReadBuf;
+
     use super::*;
+
+    /// The reading side of TLS whose connection was cut.
+    struct Cut;
+
+    impl AsyncRead for Cut {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Err(std::io::ErrorKind::UnexpectedEof.into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_cut_connection_took_has_not_arrived() {
+        let frames = [b"1 a".to_vec()];
+        for (arrival, cut) in [(Arrival::CloseNotify, false), (Arrival::ConnectionClosed, true)] {
+            let ended = hand(tokio::io::join(tokio::io::empty(), tokio::io::sink()), &frames, arrival).await;
+            assert!(ended.is_ok());
+            let ended = hand(tokio::io::join(Cut, tokio::io::sink()), &frames, arrival).await;
+            assert_eq!(ended.is_ok(), cut, "{arrival:?}");
+        }
+    }
 
     #[test]
     fn a_frame_counts_octets_and_has_the_header_of_dicom() {
