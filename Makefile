@@ -3,7 +3,7 @@ CARGO ?= cargo
 ARGS ?=
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: run test test-full unit interop lint bench bench-full bench-exposure assess promises fuzz docs clean-data
+.PHONY: run test test-full unit interop lint bench bench-full bench-exposure bench-door assess promises fuzz docs clean-data
 
 run: ## build release, start a closed demo archive with real sample studies; Ctrl-C ends it
 	scripts/setup.sh build
@@ -44,6 +44,11 @@ bench-exposure: ## the exposure audit's rows alone, with nmap beside them -> doc
 	scripts/setup.sh build interop bench
 	$(CARGO) build --release --locked --package leadglass --package leadglass-exposure --bins --examples
 	.venv/bin/python bench/exposure.py $(ARGS)
+
+bench-door: ## what identity, rights, trail and brake cost -> docs/BENCHMARKS-DOOR.md
+	scripts/setup.sh build interop bench
+	$(CARGO) build --release --locked --package leadglass --package leadglass-bench --package leadglass-archive --bins --examples
+	.venv/bin/python bench/door.py $(ARGS)
 
 assess: ## nmap, testssl.sh, openssl and sqlmap at a configured archive -> interop/assessment/
 	scripts/setup.sh build interop assess

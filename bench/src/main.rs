@@ -23,6 +23,8 @@ struct Arguments {
 enum Command {
     /// C-STORE of distinct CT instances.
     Store(dimse::Store),
+    /// C-ECHO on one association.
+    Echo(dimse::Echo),
     /// STOW-RS of distinct CT instances, several in a request.
     Stow(http::Stow),
     /// GET of the URLs in a file, over and over.
@@ -44,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = match Arguments::parse().command {
         Command::Store(store) => runtime.block_on(store.run())?,
+        Command::Echo(echo) => runtime.block_on(echo.run())?,
         Command::Stow(stow) => runtime.block_on(stow.run())?,
         Command::Get(get) => runtime.block_on(get.run())?,
         Command::Files { out, kind } => instance::write_files(&out, &kind)?,

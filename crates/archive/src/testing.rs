@@ -22,7 +22,7 @@ use crate::administer::{Peer, Verb};
 use crate::index::{TrailQuery, TrailRow};
 use crate::retrieve::Purpose;
 use crate::store::{Incoming, StoreRefused, Stored};
-use crate::{Archive, Caller, Credential, Door, KeySource, Refused, Selection, Settings, Source};
+use crate::{Archive, Caller, Credential, Door, KeySource, Operation, Refused, Selection, Settings, Source};
 
 /// What the test's clock says at first: 2026-01-01.
 const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
@@ -164,6 +164,13 @@ impl TestArchive {
         let calling_ae = AeTitle::parse(ae).expect("an AE title");
         let credential = Credential::Peer { certificate_der, calling_ae, user_identity: None };
         self.archive.authenticate(network(Door::Dimse), credential).await.expect("the peer is known")
+    }
+
+    /// Whether the policy lets that caller do that now, through the door they came by.
+    #[must_use]
+    pub fn reaches(&self, caller: &Caller, operation: Operation) -> bool {
+        let registry = &self.archive.inner.registry;
+        registry.reach(caller.proofs(), operation, caller.door(), self.archive.inner.clock.now()).is_some()
     }
 
     /// Stores a sample in explicit little endian, in chunks as a network brings them.
