@@ -27,6 +27,7 @@ pub use envelopes::SetEnvelope;
 pub use grants::{Grant, Ground};
 pub use invitations::{Invitation, NewInvitation};
 pub use overview::Entitled;
+pub(crate) use peers::checked_terms;
 pub use peers::{CertificateEnds, Certified, EarlierCertificate, Peer, Standing, Verb};
 pub use reviews::{Alarm, Closed, Review};
 pub use roles::DefinedRole;

@@ -16,6 +16,7 @@ use crate::access::{Marked, Marks, Right, Role, Scope};
 use crate::administer::{Alarm, Closed, Ground, Peer};
 use crate::brake::Envelope;
 use crate::deidentify::Project;
+use crate::held::Decision;
 
 /// One change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -145,6 +146,18 @@ pub(crate) enum Change {
         /// The project.
         project: Project,
     },
+    /// What is to become of what waits of an unknown sender, or that it has.
+    HeldDecided {
+        /// The decision.
+        held: HeldFact,
+    },
+    /// An unknown sender made a peer, and what waits of it to be taken in.
+    HeldEnrolled {
+        /// The peer.
+        peer: Peer,
+        /// The decision.
+        held: HeldFact,
+    },
     /// A secret of the host made or replaced. The secret itself is in the keyring.
     HostSecretPut {
         /// What it is called.
@@ -231,6 +244,23 @@ pub(crate) struct InvitationFact {
     pub(crate) ended: Option<String>,
 }
 
+/// What was decided last of an unknown sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldFact {
+    /// Which: see [`crate::spool::sender_id`].
+    pub(crate) sender: String,
+    /// Its AE title.
+    pub(crate) ae: String,
+    /// SHA-256 of its certificate (DER), lower-case hex.
+    pub(crate) certificate_sha256: String,
+    /// What becomes of its objects.
+    pub(crate) decision: Decision,
+    /// Of those up to that number; what came after waits on.
+    pub(crate) through: u64,
+    /// Who decided.
+    pub(crate) by: String,
+}
+
 /// A role that the administrators defined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RoleFact {
@@ -293,9 +323,11 @@ pub(crate) mod kind {
     pub(crate) const SESSIONS: &str = "sessions";
     /// A [`Project`](crate::deidentify::Project) under its name.
     pub(crate) const PROJECT: &str = "project";
+    /// A [`HeldFact`](super::HeldFact) under the sender's id.
+    pub(crate) const HELD: &str = "held";
     /// All that have a state.
     pub(crate) const ALL: &[&str] =
-        &[PEER, INVITATION, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT];
+        &[PEER, INVITATION, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT, HELD];
 }
 
 impl Change {
@@ -374,6 +406,11 @@ impl Change {
             Change::ProjectMade { project } => {
                 vec![fact(kind::PROJECT, &project.name, serde_json::to_string(project)?)]
             }
+            Change::HeldDecided { held } => vec![fact(kind::HELD, &held.sender, serde_json::to_string(held)?)],
+            Change::HeldEnrolled { peer, held } => vec![
+                fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?),
+                fact(kind::HELD, &held.sender, serde_json::to_string(held)?),
+            ],
             Change::HostSecretPut { .. } => Vec::new(),
         })
     }

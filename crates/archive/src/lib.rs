@@ -11,6 +11,7 @@ mod change;
 mod commit;
 pub mod deidentify;
 mod digest;
+pub mod held;
 pub mod index;
 mod ingest;
 pub mod log;
@@ -47,6 +48,7 @@ use crate::access::recognized::Visits;
 use crate::access::registry::Registry;
 use crate::brake::Brake;
 use crate::commit::Committer;
+use crate::held::Held;
 use crate::index::{Index, IndexError};
 use crate::ingest::{Memory, StudyKeys};
 use crate::log::{Log, LogError};
@@ -78,6 +80,7 @@ pub(crate) struct Inner {
     federated: Federated,
     visits: Visits,
     people: People,
+    held: Held,
     study_keys: StudyKeys,
     memory: Memory,
     /// Held while a change of access is prepared and committed.

@@ -5,6 +5,7 @@
 //! data_dir/keyring/    wrapped keys        (seal)
 //! data_dir/log/        segments            (log)
 //! data_dir/objects/    large objects       (log)
+//! data_dir/held/       what unknown senders sent: a spool (held)
 //! data_dir/index.db    the view of the log (index); may be deleted, is made again
 //! ```
 
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::access::registry::Registry;
 use crate::change::{Fact, kind};
 use crate::commit::replay::{Replay, replay};
+use crate::held::Held;
 use crate::index::{Index, IndexError, Writer};
 use crate::ingest::StudyKeys;
 use crate::log::{Log, LogOptions, Opened};
@@ -51,6 +53,7 @@ impl Archive {
             )));
         }
         let registry = Arc::new(registry(&index, &settings)?);
+        let held = Held::open(&settings, &registry)?;
         let parts = commit::Parts {
             log: log.clone(),
             index: index.clone(),
@@ -80,6 +83,7 @@ impl Archive {
             federated: Default::default(),
             visits: Default::default(),
             people: Default::default(),
+            held,
             changing: Default::default(),
             lock: parking_lot::Mutex::new(Some(lock)),
         });
@@ -119,6 +123,7 @@ impl Archive {
     /// of the data directory. Afterwards every operation is refused.
     pub async fn close(&self) {
         self.tend(None);
+        self.inner.held.close();
         self.inner.committer.close().await;
         drop(self.inner.lock.lock().take());
     }

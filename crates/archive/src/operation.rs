@@ -39,6 +39,7 @@ impl Operation {
         matches!(
             self,
             Operation::AddPeer
+                | Operation::EnrolHeld
                 | Operation::InvitePeer
                 | Operation::CreateToken
                 | Operation::DefineRole
@@ -76,6 +77,7 @@ impl Operation {
                 | Operation::RetrieveDeidentified
                 | Operation::Share
                 | Operation::Commit
+                | Operation::ReadHeld
         )
     }
 }
@@ -95,6 +97,18 @@ operations! {
     MakeProject "make-project" through [Admin, Host];
     /// Reading the list of projects.
     ListProjects "list-projects" through [Admin, Host];
+    /// C-STORE of an unknown sender: into the approval queue, not into the archive.
+    Hold "hold" through [Dimse];
+    /// Reading which unknown senders wait.
+    ListHeld "list-held" through [Admin, Host];
+    /// Reading what an unknown sender's objects are about.
+    ReadHeld "read-held" through [Admin, Host];
+    /// Taking in what waits of an unknown sender, once.
+    AcceptHeld "accept-held" through [Admin, Host];
+    /// Making an unknown sender a peer, and taking in what waits of it.
+    EnrolHeld "enrol-held" through [Admin, Host];
+    /// Destroying what waits of an unknown sender.
+    DiscardHeld "discard-held" through [Admin, Host];
     /// Storage commitment.
     Commit "commit" through [Dimse, Host];
     /// Making the first administrator.

@@ -7,6 +7,7 @@ use leadglass_dicom::clock::Clock;
 use leadglass_dicom::scan::Limits;
 
 use crate::access::people::PeopleSettings;
+use crate::held::HeldSettings;
 
 /// How and where an archive is opened.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub scan: Limits,
     /// What holds for all people.
     pub people: PeopleSettings,
+    /// Whether, and how much, what unknown senders send waits for approval.
+    pub held: HeldSettings,
     /// The clock of records and expiries.
     pub clock: Arc<dyn Clock>,
 }

@@ -55,6 +55,7 @@ impl TestArchive {
             max_data_set_bytes: 1 << 30,
             scan: leadglass_dicom::scan::Limits::default(),
             people: PeopleSettings::default(),
+            held: crate::held::HeldSettings::default(),
             clock: clock.clone(),
         };
         change(&mut settings);

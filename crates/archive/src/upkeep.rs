@@ -42,6 +42,7 @@ impl Archive {
         over.for_each(|entry| self.inner.trail.note(entry));
         if now_ns.is_some() {
             self.remind();
+            self.tend_held();
         }
         self.inner.committer.tick();
     }

@@ -113,7 +113,9 @@ impl Host {
         let archive = opened.map_err(|error| StartError::io("open the archive")(io::Error::other(error)))??;
         archive.trust(config.identities.federation()?);
         let operator = archive.authenticate(Source { address: None, door: Door::Host }, Credential::Host).await?;
-        let tls = Arc::new(Tls::open(&archive, &operator, config.listen.certificate_names(), clock.clone()).await?);
+        let devices = config.dimse.unknown_senders.believed();
+        let names = config.listen.certificate_names();
+        let tls = Arc::new(Tls::open(&archive, &operator, names, devices, clock.clone()).await?);
         let ae_title = ae_title(&archive, &operator, &config).await?;
         let key = host_random::<32>(&archive, &operator, LOG_SECRET).await?;
         let providers = Providers::of(&config.oidc, clock.clone());
@@ -136,6 +138,7 @@ impl Host {
         };
         write_file(&host.ca_path(), host.tls.ca_pem().as_bytes(), 0o644)?;
         first_run::issue_recovery_kit(&host).await?;
+        host.archive.carry_on_held().await;
         Ok(Arc::new(host))
     }
 
@@ -184,6 +187,7 @@ pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
         max_data_set_bytes: config.limits.data_set_bytes,
         scan: config.scan.limits(config.limits.data_set_bytes),
         people: config.people.settings(!loopback),
+        held: config.dimse.unknown_senders.settings(),
         clock,
     }
 }

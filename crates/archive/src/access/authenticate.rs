@@ -10,6 +10,8 @@ use super::registry::Registry;
 use super::secret::{enrolment_id, secret_digest, sha256_hex};
 use super::{Caller, Credential, Door, Rejected, Source, UserIdentity};
 use crate::Archive;
+use crate::change::HeldFact;
+use crate::held::Decision;
 
 /// Most characters recorded of a name that somebody claims.
 const LONGEST_CLAIM: usize = 64;
@@ -61,12 +63,52 @@ impl Archive {
             Credential::Peer { user_identity, .. } => user_identity.take(),
             _ => None,
         };
-        let (name, mut proofs) = recognize(&self.inner.registry, source, credential, now)?;
+        let stranger = self.stranger(source, &credential, identity.as_ref());
+        let (name, mut proofs) = match recognize(&self.inner.registry, source, credential, now) {
+            Ok(recognized) => recognized,
+            Err(rejected) => return stranger.ok_or(rejected),
+        };
         let Some((user, proven)) = self.person_at(&name, identity, source, now).await? else {
             return Ok((name, proofs));
         };
         proofs.extend(proven);
         Ok((format!("{name} ({user})"), proofs))
+    }
+
+    /// An unknown sender whose objects may wait: the title is nobody's, and the certificate,
+    /// proven in the handshake and signed by an authority that is believed, is nobody's either.
+    /// Nobody has a passphrase or an assertion looked at through it.
+    fn stranger(
+        &self,
+        source: &Source,
+        credential: &Credential,
+        identity: Option<&UserIdentity>,
+    ) -> Option<Recognized> {
+        let Credential::Peer { certificate_der, calling_ae, .. } = credential else { return None };
+        let proves_nothing = matches!(identity, None | Some(UserIdentity::Username(_)));
+        let (ae, certificate_sha256) = (calling_ae.to_string(), sha256_hex(certificate_der));
+        let may_wait = proves_nothing
+            && source.door == Door::Dimse
+            && self.inner.registry.is_unknown_sender(&ae, &certificate_sha256);
+        may_wait.then(|| (format!("unknown sender {ae}"), vec![Proof::Stranger { ae, certificate_sha256 }]))
+    }
+
+    /// Whoever stands for an unknown sender while what waits of it is taken in: what somebody
+    /// decided, on record, is what it shows. Its rights end with the decision.
+    pub(crate) fn standing_in(&self, fact: &HeldFact, address: Option<std::net::IpAddr>) -> Caller {
+        let now = self.inner.clock.now();
+        let source = Source { address, door: Door::Dimse };
+        let ae = fact.ae.clone();
+        let (name, proof) = match fact.decision {
+            Decision::Enrol => (ae.clone(), Proof::Peer { ae, certificate_sha256: fact.certificate_sha256.clone() }),
+            _ => {
+                let name = format!("unknown sender {ae}, accepted by {}", fact.by);
+                (name, Proof::Accepted { sender: fact.sender.clone(), ae })
+            }
+        };
+        let proofs = vec![proof];
+        let may = self.inner.registry.may(&proofs, source.door, now);
+        Caller::new(Known { name, source, proofs, may, since: now })
     }
 
     /// Who is at a peer that is known already; nobody else can have a passphrase tried.

@@ -33,6 +33,10 @@ pub(super) struct Known {
 pub(crate) enum Proof {
     /// A peer's certificate under its title.
     Peer { ae: String, certificate_sha256: String },
+    /// A certificate that is believed, under a title, which together are nobody's.
+    Stranger { ae: String, certificate_sha256: String },
+    /// That somebody accepted what waits of that unknown sender.
+    Accepted { sender: String, ae: String },
     /// A token, by the digest of its secret.
     Token { digest: String },
     /// A person's session, by the digest of its secret.
@@ -64,10 +68,10 @@ impl Caller {
         &self.known.name
     }
 
-    /// The AE title, of a caller that is a DICOM peer.
+    /// The AE title, of a caller that is a DICOM peer, or that nobody knows and wants to be one.
     pub fn ae_title(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {
-            Proof::Peer { ae, .. } => Some(ae.as_str()),
+            Proof::Peer { ae, .. } | Proof::Stranger { ae, .. } | Proof::Accepted { ae, .. } => Some(ae.as_str()),
             _ => None,
         })
     }
@@ -125,7 +129,9 @@ impl Caller {
         if self.has_session() {
             return Some(Kind::Person);
         }
-        if proofs.iter().any(|proof| matches!(proof, Proof::Peer { .. })) {
+        let is_machine =
+            |proof: &Proof| matches!(proof, Proof::Peer { .. } | Proof::Stranger { .. } | Proof::Accepted { .. });
+        if proofs.iter().any(is_machine) {
             return Some(Kind::Machine);
         }
         proofs.iter().any(|proof| matches!(proof, Proof::Token { .. })).then_some(Kind::Program)

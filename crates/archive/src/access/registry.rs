@@ -19,8 +19,9 @@ use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
 use crate::Operation;
 use crate::administer::{Entitled, Ground, Peer, SetEnvelope, Standing, Verb, rfc3339};
 use crate::brake::Envelope;
-use crate::change::{Fact, GrantFact, InvitationFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
+use crate::change::{Fact, GrantFact, HeldFact, InvitationFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 use crate::deidentify::Project;
+use crate::held::Decision;
 
 /// The present state of access.
 pub(crate) struct Registry {
@@ -57,6 +58,10 @@ struct State {
     grants: HashMap<String, Vec<GrantFact>>,
     reviews: HashMap<String, ReviewFact>,
     envelopes: HashMap<String, Envelope>,
+    /// What was decided last of unknown senders.
+    held: HashMap<String, HeldFact>,
+    /// Whether what unknown senders send may wait.
+    holds: bool,
     setup: SetupFact,
 }
 
@@ -76,8 +81,9 @@ impl Registry {
     /// Takes one fact in, replacing the one of its kind and name.
     pub(crate) fn learn(&self, fact: &Fact) -> Result<(), serde_json::Error> {
         let mut state = self.state.write();
-        // Who signs in and out changes nothing of what is open to strangers.
-        if fact.kind != kind::SESSIONS {
+        // Who signs in and out, and what becomes of what waits, changes nothing of what is open
+        // to strangers.
+        if fact.kind != kind::SESSIONS && fact.kind != kind::HELD {
             self.version.fetch_add(1, Ordering::Relaxed);
         }
         let name = fact.name.clone();
@@ -118,6 +124,7 @@ impl Registry {
                 Some(envelope) => drop(state.envelopes.insert(name, envelope)),
                 None => drop(state.envelopes.remove(&name)),
             },
+            kind::HELD => drop(state.held.insert(name, serde_json::from_str(&fact.document)?)),
             kind::PROJECT => drop(state.projects.insert(name, serde_json::from_str(&fact.document)?)),
             kind::MARKS => state.mark(name, serde_json::from_str(&fact.document)?),
             kind::ERASED => {}
@@ -129,6 +136,31 @@ impl Registry {
     /// The peer of that title, revoked or not.
     pub(crate) fn peer(&self, ae: &str) -> Option<Peer> {
         self.state.read().peers.get(ae).map(|peer| peer.fact.clone())
+    }
+
+    /// From now on what unknown senders send may wait.
+    pub(crate) fn hold(&self) {
+        self.state.write().holds = true;
+    }
+
+    /// What was decided last of that unknown sender.
+    pub(crate) fn held(&self, sender: &str) -> Option<HeldFact> {
+        self.state.read().held.get(sender).cloned()
+    }
+
+    /// What was decided last, of all unknown senders of whom something was.
+    pub(crate) fn all_held(&self) -> Vec<HeldFact> {
+        self.state.read().held.values().cloned().collect()
+    }
+
+    /// Whether certificate and title are nobody's, and never were, and such may send.
+    pub(crate) fn is_unknown_sender(&self, ae: &str, certificate_sha256: &str) -> bool {
+        self.state.read().is_unknown_sender(ae, certificate_sha256)
+    }
+
+    /// Whether certificate and title are nobody's, and never were.
+    pub(crate) fn is_nobodys(&self, ae: &str, certificate_sha256: &str) -> bool {
+        self.state.read().is_nobodys(ae, certificate_sha256)
     }
 
     /// What is known of that certificate.
@@ -409,6 +441,16 @@ impl Registry {
 }
 
 impl State {
+    /// Neither the certificate nor the title may be or have been a peer's: whose certificate was
+    /// revoked is no stranger, nor is who takes a peer's title.
+    fn is_unknown_sender(&self, ae: &str, certificate_sha256: &str) -> bool {
+        self.holds && self.is_nobodys(ae, certificate_sha256)
+    }
+
+    fn is_nobodys(&self, ae: &str, certificate_sha256: &str) -> bool {
+        !self.peers.contains_key(ae) && !self.certificates.contains_key(certificate_sha256)
+    }
+
     /// The rights that a proof brings; `None` when it does not hold any longer.
     fn rights(&self, proof: &Proof, now: SystemTime) -> Option<Arc<[Right]>> {
         match proof {
@@ -453,6 +495,13 @@ impl State {
                 let holds =
                     self.setup.digest.as_ref() == Some(digest) && self.setup.expires.is_some_and(|end| now < end);
                 holds.then(|| unlimited(Role::Setup))
+            }
+            Proof::Stranger { ae, certificate_sha256 } => {
+                self.is_unknown_sender(ae, certificate_sha256).then(|| unlimited(Role::UnknownSender))
+            }
+            Proof::Accepted { sender, .. } => {
+                let held = self.held.get(sender);
+                held.is_some_and(|held| held.decision == Decision::Accept).then(|| unlimited(Role::PeerStore))
             }
             Proof::Host => Some(unlimited(Role::Host)),
         }

@@ -49,6 +49,24 @@ request!(AddPeer { peer: Peer } is about this => format!(
     this.peer.scope
 ));
 request!(RevokePeer { ae: String } is about this => this.ae.clone());
+request!(ListHeld);
+request!(AcceptHeld { sender: String, who: String } is about this => format!("{} of {}", this.sender, this.who));
+request!(EnrolHeld { sender: String, peer: Peer } is about this => format!(
+    "{}: {}, certificate {}, verbs {:?}, address {}, scope {}",
+    this.sender,
+    this.peer.ae,
+    this.peer.certificate_sha256,
+    this.peer.verbs,
+    this.peer.address.as_deref().unwrap_or("none"),
+    this.peer.scope
+));
+request!(DiscardHeld { sender: String, who: String, reason: String } is about this => format!(
+    "{} of {}: {}",
+    this.sender,
+    this.who,
+    this.reason
+));
+request!(ReadHeld { sender: String } is about this => this.sender.clone());
 request!(ListPeers);
 request!(InvitePeer { peer: Peer, lifetime: Duration } is about this => format!(
     "{}, verbs {:?}, address {}, scope {}, {} s",

@@ -42,6 +42,8 @@ pub enum Role {
     Monitor,
     /// Whoever holds an invitation: may become the peer it is for, nothing else.
     Invited,
+    /// A sender that nobody knows, under a certificate that is believed: what it sends waits.
+    UnknownSender,
     /// A peer, whatever its verbs: renews its certificate.
     Peer,
     /// A peer's verb `store`.
@@ -55,12 +57,13 @@ pub enum Role {
 }
 
 use Operation::{
-    AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup, CreateToken,
-    DefineRole, EndGrant, EndSessions, Enrol, Explain, FindDestination, InvitePeer, IssueSetupCode, ListEnvelopes,
-    ListGrants, ListInvitations, ListPeers, ListProjects, ListRoles, ListTokens, ListUsers, MakeProject, Mark,
-    ReadAccount, ReadHostSecret, ReadMarks, ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake,
-    RenewPeer, ResetUser, Retrieve, RetrieveDeidentified, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn,
-    SignOut, Store, Verify, WithdrawInvitation, WriteHostSecret,
+    AcceptHeld, AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup,
+    CreateToken, DefineRole, DiscardHeld, EndGrant, EndSessions, Enrol, EnrolHeld, Explain, FindDestination, Hold,
+    InvitePeer, IssueSetupCode, ListEnvelopes, ListGrants, ListHeld, ListInvitations, ListPeers, ListProjects,
+    ListRoles, ListTokens, ListUsers, MakeProject, Mark, ReadAccount, ReadHeld, ReadHostSecret, ReadMarks,
+    ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake, RenewPeer, ResetUser, Retrieve,
+    RetrieveDeidentified, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut, Store, Verify,
+    WithdrawInvitation, WriteHostSecret,
 };
 
 /// What runs the archive: an administrator's, and the host's operator's.
@@ -79,6 +82,11 @@ const ADMINISTRATION: &[Operation] = &[
     InvitePeer,
     WithdrawInvitation,
     ListInvitations,
+    ListHeld,
+    ReadHeld,
+    AcceptHeld,
+    EnrolHeld,
+    DiscardHeld,
     CreateToken,
     RevokeToken,
     ListTokens,
@@ -128,6 +136,7 @@ const POLICY: &[(Role, &[&[Operation]])] = &[
         &[&[
             ListPeers,
             ListInvitations,
+            ListHeld,
             ListTokens,
             ListUsers,
             ListRoles,
@@ -155,6 +164,8 @@ const POLICY: &[(Role, &[&[Operation]])] = &[
             ReadMarks,
             Explain,
             ListPeers,
+            ListHeld,
+            ReadHeld,
             ListTokens,
             ListRoles,
             ReadStatistics,
@@ -165,6 +176,7 @@ const POLICY: &[(Role, &[&[Operation]])] = &[
     ),
     (Role::Monitor, &[&[ReadStatistics]]),
     (Role::Invited, &[&[Enrol]]),
+    (Role::UnknownSender, &[&[Hold]]),
     (Role::Peer, &[&[RenewPeer]]),
     (Role::PeerStore, &[&[Store]]),
     (Role::PeerFind, &[&[Search]]),
@@ -229,6 +241,7 @@ impl Role {
             Role::PrivacyOfficer => "privacy-officer",
             Role::Monitor => "monitor",
             Role::Invited => "invited",
+            Role::UnknownSender => "unknown-sender",
             Role::Peer => "peer",
             Role::PeerStore => "peer-store",
             Role::PeerFind => "peer-find",

@@ -282,7 +282,7 @@ impl Archive {
     }
 
     /// The peer as kept: what certificates it had are remembered as good no longer.
-    pub(super) fn replacing(&self, peer: Peer) -> Result<Peer, Refused> {
+    pub(crate) fn replacing(&self, peer: Peer) -> Result<Peer, Refused> {
         let certificate_sha256 = peer.certificate_sha256.to_ascii_lowercase();
         if !hex::decode(&certificate_sha256).is_ok_and(|digest| digest.len() == 32) {
             return Err(Refused::Invalid("certificate_sha256 has 64 hexadecimal digits".into()));
@@ -295,7 +295,7 @@ impl Archive {
 }
 
 /// Title, verbs, scope, address and texts as kept; of the certificate nothing is checked.
-pub(super) fn checked_terms(peer: Peer) -> Result<Peer, Refused> {
+pub(crate) fn checked_terms(peer: Peer) -> Result<Peer, Refused> {
     let ae = AeTitle::parse(&peer.ae).map_err(|error| Refused::Invalid(error.to_string()))?;
     let address = peer.address.map(|address| checked_address(&address)).transpose()?;
     let text = |text: Option<String>| text.map(|text| checked_name(&text)).transpose();

@@ -47,7 +47,7 @@ impl Arrival {
         let broken = |error: crate::seal::KeyError| SpoolRefused::Broken(error.to_string());
         let mut id = [0; 16];
         random_bytes(&mut id).map_err(broken)?;
-        let (held, key) = shared.keys.current(now).map_err(broken)?;
+        let (held, key) = shared.keys.current(&sheet.sender(), now).map_err(broken)?;
         let begin = file::begin(id, held.id(), &key, &sheet).map_err(|_| SpoolRefused::Broken("the seal".into()))?;
         let head = file::Head { id, key: held.id(), sheet_bytes: 0 };
         let sealer = Sealer::new(&key, head.data_set_context()).map_err(broken)?;
@@ -79,6 +79,11 @@ impl Arrival {
         }
         let pieces = sealer.take();
         self.write(pieces).await
+    }
+
+    /// Who the instance is, once enough of it has come.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.scanner.as_ref()?.identity()
     }
 
     /// Ends the object: scanned whole, and durable, when this returns its number.

@@ -31,6 +31,40 @@ pub struct Sheet {
     pub transfer_syntax: String,
     /// When its first byte came, nanoseconds since 1970-01-01 UTC; set by the spool.
     pub received_ns: i64,
+    /// What its sender showed, where senders are told apart by more than the title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
+}
+
+/// What a sender showed that nobody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// SHA-256 of its certificate (DER), lower-case hex.
+    pub certificate_sha256: String,
+    /// The subject of the certificate, for people; printable.
+    pub subject: String,
+    /// When the certificate ends, seconds since 1970-01-01 UTC, when that is known.
+    pub expires_s: Option<i64>,
+    /// The address it came from.
+    pub address: Option<std::net::IpAddr>,
+}
+
+impl Sheet {
+    /// Whose object it is: certificate and title, or nobody in particular. Objects of one
+    /// sender share keys, and with no other.
+    pub fn sender(&self) -> String {
+        match &self.shown {
+            Some(shown) => sender_id(&shown.certificate_sha256, &self.calling_ae),
+            None => String::new(),
+        }
+    }
+}
+
+/// What a sender is called: 16 hexadecimal digits made of certificate and title.
+pub fn sender_id(certificate_sha256: &str, calling_ae: &str) -> String {
+    let mut digest = crate::access::secret::sha256_hex(format!("{certificate_sha256} {calling_ae}").as_bytes());
+    digest.truncate(16);
+    digest
 }
 
 /// Why an object was set apart.

@@ -23,6 +23,7 @@ pub(super) struct Harbour {
 
 enum Order {
     Keep { draft: Draft, sheet: Arc<Sheet>, key: HeldKey, told: oneshot::Sender<Result<u64, SpoolRefused>> },
+    Close { sender: String, told: oneshot::Sender<u64> },
     Refresh { told: oneshot::Sender<()> },
 }
 
@@ -39,6 +40,15 @@ impl Harbour {
         let stopped = || SpoolRefused::Broken("the spool's thread stopped".into());
         self.sender.send(Order::Keep { draft, sheet, key, told }).map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// See [`super::Spool::close_sender`]. Between two objects that come to rest, so that each
+    /// is of before or of after.
+    pub(super) async fn close(&self, sender: String) -> Result<u64, SpoolRefused> {
+        let (told, answer) = oneshot::channel();
+        let stopped = || SpoolRefused::Broken("the spool's thread stopped".into());
+        self.sender.send(Order::Close { sender, told }).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())
     }
 
     pub(super) async fn refresh(&self) {
@@ -61,14 +71,19 @@ struct Named {
 fn run(shared: &Arc<Shared>, orders: &Receiver<Order>) {
     while let Ok(first) = orders.recv() {
         let mut named = Vec::new();
-        let mut refreshes = Vec::new();
+        let (mut refreshes, mut closes) = (Vec::new(), Vec::new());
         for order in std::iter::once(first).chain(orders.try_iter().take(BATCH)) {
             match order {
                 Order::Keep { draft, sheet, key, told } => named.extend(name(shared, draft, sheet, key, told)),
                 Order::Refresh { told } => refreshes.push(told),
+                Order::Close { sender, told } => closes.push((sender, told)),
             }
         }
         settle(shared, named);
+        for (sender, told) in closes {
+            let last = shared.close(&sender);
+            let _ = told.send(last);
+        }
         if !refreshes.is_empty() {
             refresh(shared);
         }
@@ -87,6 +102,10 @@ fn name(
 ) -> Option<Named> {
     if shared.poisoned.load(Ordering::Acquire) {
         let _ = told.send(Err(SpoolRefused::Poisoned));
+        return None;
+    }
+    if !shared.keys.is_open(key.id()) {
+        let _ = told.send(Err(SpoolRefused::Full("what its sender has here is being discarded: send it again")));
         return None;
     }
     let number = {
@@ -118,7 +137,7 @@ fn settle(shared: &Shared, named: Vec<Named>) {
     }
     for Named { number, draft, sheet, key, told } in named {
         let bytes = draft.keep();
-        shared.state.lock().waiting.insert(number, Waits { sheet, bytes, _key: key });
+        shared.state.lock().waiting.insert(number, Waits::new(sheet, bytes, key));
         // Even when the sender has gone meanwhile: the object is here and will be sent on.
         let _ = told.send(Ok(number));
     }

@@ -44,6 +44,11 @@ impl SpoolDirectory {
         SpoolDirectory(data_dir.join("spool"))
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.is_dir()
+    }
+
     /// Makes it where it is not, mode 0700, durable.
     pub(super) fn make(data_dir: &Path) -> Result<SpoolDirectory, OpenError> {
         let directory = SpoolDirectory::of(data_dir);
@@ -237,6 +242,16 @@ impl SpoolDirectory {
     fn io(&self, what: &str, source: std::io::Error) -> OpenError {
         OpenError::Io { what: format!("{what} {}", self.0.display()), source }
     }
+}
+
+/// Makes a directory, mode 0700, where it is not; durable in the one that holds it.
+pub(super) fn make_directory(path: &Path) -> Result<(), OpenError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().mode(0o700).create(path);
+    let synced = made.and_then(|()| path.parent().map_or(Ok(()), sync));
+    synced.map_err(|source| OpenError::Io { what: format!("cannot make {}", path.display()), source })
 }
 
 fn sync(directory: &Path) -> std::io::Result<()> {

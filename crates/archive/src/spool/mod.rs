@@ -12,6 +12,8 @@
 //! ```
 //! An object is acknowledged once its file, its key and its name would survive a power cut.
 //! It is forgotten when it was sent on, and the key that sealed it once nothing else needs it.
+//! The archive keeps one too, for what unknown senders sent ([`crate::held`]), whose senders are
+//! told apart: each has keys of its own, so that what one sent can be destroyed.
 //! Deliberately absent: who may spool and where objects go, which is the edge's matter; the
 //! index, the log and the trail, which an edge without a shield does not have.
 
@@ -37,7 +39,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use arrival::Arrival;
-pub use file::Sheet;
+pub use file::{Sheet, Shown, sender_id};
 pub use look::{Listed, SpoolDirectory};
 pub use reader::SpoolReader;
 
@@ -108,7 +110,8 @@ struct Shared {
     poisoned: AtomicBool,
     /// Changes when something arrives or comes back.
     arrived: watch::Sender<()>,
-    _lock: File,
+    /// None when whoever opened it holds one that covers it.
+    _lock: Option<File>,
 }
 
 /// What is known of the files.
@@ -123,8 +126,10 @@ struct State {
 /// One object's file.
 struct Waits {
     sheet: Arc<Sheet>,
+    /// [`Sheet::sender`].
+    sender: Arc<str>,
     bytes: u64,
-    _key: HeldKey,
+    key: HeldKey,
 }
 
 /// An object that waits.
@@ -134,6 +139,10 @@ pub struct Waiting {
     pub number: u64,
     /// What is known of it.
     pub sheet: Arc<Sheet>,
+    /// Whose it is: [`Sheet::sender`].
+    pub sender: Arc<str>,
+    /// Bytes of its file.
+    pub bytes: u64,
 }
 
 /// How full a spool is.
@@ -155,6 +164,21 @@ impl Spool {
     /// Another process has it open, the master key is not there or another, a file is damaged.
     pub fn open(settings: SpoolSettings) -> Result<Spool, OpenError> {
         let lock = crate::open::locked(&settings.data_dir)?;
+        Spool::opened(settings, Some(lock))
+    }
+
+    /// Opens one whose data directory lies within another that this process has locked, and
+    /// gives numbers above `after`. Blocks on disk.
+    pub(crate) fn open_within(settings: SpoolSettings, after: u64) -> Result<Spool, OpenError> {
+        look::make_directory(&settings.data_dir)?;
+        let spool = Spool::opened(settings, None)?;
+        let mut state = spool.shared.state.lock();
+        state.last = state.last.max(after);
+        drop(state);
+        Ok(spool)
+    }
+
+    fn opened(settings: SpoolSettings, lock: Option<File>) -> Result<Spool, OpenError> {
         let directory = SpoolDirectory::make(&settings.data_dir)?;
         let listing = directory.listing()?;
         if !listing.is_empty() {
@@ -168,7 +192,7 @@ impl Spool {
         let mut used = 0;
         for (number, kind) in listing {
             let (sheet, key, bytes) = directory.head(number, kind, &keyring)?;
-            let waits = Waits { sheet: Arc::new(sheet), bytes, _key: keys.held(key) };
+            let waits = Waits::new(Arc::new(sheet), bytes, keys.held(key));
             used += bytes;
             state.last = state.last.max(number);
             state.of(kind).insert(number, waits);
@@ -202,7 +226,77 @@ impl Spool {
     pub fn waiting(&self, calling_ae: &AeTitle, most: usize) -> Vec<Waiting> {
         let state = self.shared.state.lock();
         let of_it = state.waiting.iter().filter(|(_, waits)| waits.sheet.calling_ae == calling_ae.as_str());
-        of_it.take(most).map(|(number, waits)| Waiting { number: *number, sheet: waits.sheet.clone() }).collect()
+        of_it.take(most).map(|(number, waits)| waits.listed(*number)).collect()
+    }
+
+    /// All objects that wait, in order of arrival.
+    pub fn all_waiting(&self) -> Vec<Waiting> {
+        self.shared.state.lock().waiting.iter().map(|(number, waits)| waits.listed(*number)).collect()
+    }
+
+    /// All objects that wait of one sender ([`Sheet::sender`]), up to that number, in order of
+    /// arrival.
+    pub fn waiting_of(&self, sender: &str, through: u64) -> Vec<Waiting> {
+        let state = self.shared.state.lock();
+        let of_it = state.waiting.range(..=through).filter(|(_, waits)| *waits.sender == *sender);
+        of_it.map(|(number, waits)| waits.listed(*number)).collect()
+    }
+
+    /// Bytes of the file of an object that waits.
+    pub fn bytes_of(&self, number: u64) -> Option<u64> {
+        self.shared.state.lock().waiting.get(&number).map(|waits| waits.bytes)
+    }
+
+    /// The highest number given so far.
+    pub fn last(&self) -> u64 {
+        self.shared.state.lock().last
+    }
+
+    /// Draws a line under what came of a sender: what it has on its way in is not kept, what
+    /// comes after gets another key. Says the highest number before the line.
+    ///
+    /// # Errors
+    /// [`SpoolRefused::Broken`].
+    pub async fn close_sender(&self, sender: &str) -> Result<u64, SpoolRefused> {
+        self.harbour.close(sender.to_owned()).await
+    }
+
+    /// Destroys what waits of a sender up to that number, and the keys that a line drawn before
+    /// ([`Spool::close_sender`]) left without use. Durable when this returns how many went.
+    ///
+    /// # Errors
+    /// [`SpoolRefused::Broken`]; some may be gone then, and a second try goes on.
+    pub async fn destroy(&self, sender: &str, through: u64) -> Result<u64, SpoolRefused> {
+        let (shared, sender) = (self.shared.clone(), sender.to_owned());
+        off_the_runtime(move || shared.destroy(&sender, through)).await
+    }
+
+    /// What was forgotten of a sender is so for good, and what comes of it from now on gets
+    /// another key.
+    ///
+    /// # Errors
+    /// [`SpoolRefused::Broken`].
+    pub async fn settle_sender(&self, sender: &str) -> Result<(), SpoolRefused> {
+        let (shared, sender) = (self.shared.clone(), sender.to_owned());
+        off_the_runtime(move || shared.settle(&sender)).await
+    }
+
+    /// As [`Spool::read`], on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Spool::read`].
+    pub fn read_blocking(&self, number: u64) -> Result<SpoolReader, SpoolRefused> {
+        SpoolReader::open(&self.shared, number)
+    }
+
+    /// As [`Spool::forget`] of each of these, durable, and with [`Spool::settle_sender`], on a
+    /// thread that may block.
+    ///
+    /// # Errors
+    /// [`SpoolRefused::Broken`].
+    pub fn forget_blocking(&self, sender: &str, numbers: &[u64]) -> Result<(), SpoolRefused> {
+        numbers.iter().try_for_each(|number| self.shared.forget(*number))?;
+        self.shared.settle(sender)
     }
 
     /// Calling AE titles of which something waits.
@@ -261,6 +355,16 @@ impl Spool {
     }
 }
 
+impl Waits {
+    fn new(sheet: Arc<Sheet>, bytes: u64, key: HeldKey) -> Waits {
+        Waits { sender: sheet.sender().into(), sheet, bytes, key }
+    }
+
+    fn listed(&self, number: u64) -> Waiting {
+        Waiting { number, sheet: self.sheet.clone(), sender: self.sender.clone(), bytes: self.bytes }
+    }
+}
+
 impl State {
     fn of(&mut self, kind: look::FileKind) -> &mut BTreeMap<u64, Waits> {
         match kind {
@@ -308,6 +412,36 @@ impl Shared {
             self.give_back(waits.bytes);
         }
         Ok(())
+    }
+
+    fn close(&self, sender: &str) -> u64 {
+        let state = self.state.lock();
+        let of_it = state.waiting.values().filter(|waits| *waits.sender == *sender);
+        self.keys.close(sender, of_it.map(|waits| waits.key.id()));
+        state.last
+    }
+
+    fn destroy(&self, sender: &str, through: u64) -> Result<u64, SpoolRefused> {
+        let over: Vec<u64> = {
+            let state = self.state.lock();
+            let of_it = state.waiting.range(..=through).filter(|(_, waits)| *waits.sender == *sender);
+            of_it.map(|(number, _)| *number).collect()
+        };
+        over.iter().try_for_each(|number| self.forget(*number))?;
+        self.directory().sync().map_err(|error| SpoolRefused::Broken(error.to_string()))?;
+        let needed = {
+            let state = self.state.lock();
+            state.waiting.values().chain(state.apart.values()).map(|waits| waits.key.id()).collect()
+        };
+        let destroyed = self.keys.destroy_closed(sender, &needed).and_then(|()| self.keys.retire());
+        destroyed.map_err(|error| SpoolRefused::Broken(error.to_string()))?;
+        Ok(over.len() as u64)
+    }
+
+    fn settle(&self, sender: &str) -> Result<(), SpoolRefused> {
+        self.directory().sync().map_err(|error| SpoolRefused::Broken(error.to_string()))?;
+        self.keys.renew(sender);
+        self.keys.retire().map_err(|error| SpoolRefused::Broken(error.to_string()))
     }
 
     fn set_apart(&self, number: u64, reason: &str) -> Result<(), SpoolRefused> {

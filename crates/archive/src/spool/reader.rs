@@ -70,6 +70,19 @@ impl SpoolReader {
         self.position += plain.len() as u64;
         Ok(Some(plain.into()))
     }
+
+    /// As [`SpoolReader::next`], on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`SpoolReader::next`].
+    pub fn next_blocking(&mut self) -> Result<Option<Bytes>, SpoolRefused> {
+        if self.position >= self.bytes() {
+            return Ok(None);
+        }
+        let plain = self.sealed.read(self.position)?;
+        self.position += plain.len() as u64;
+        Ok(Some(plain.into()))
+    }
 }
 
 impl Sealed {

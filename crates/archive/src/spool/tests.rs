@@ -44,6 +44,7 @@ fn sheet(instance: &str, calling: &str) -> Sheet {
         sop_instance: instance.into(),
         transfer_syntax: EXPLICIT.into(),
         received_ns: 0,
+        shown: None,
     }
 }
 

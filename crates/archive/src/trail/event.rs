@@ -223,6 +223,10 @@ events! {
     IntegrityBroken "integrity-broken": SecurityAlert Execute "110135" "Object Security Attributes Changed";
     /// The audit of our own doors found something.
     ExposureFound "exposure-found": SecurityAlert Execute "110128" "Network Configuration";
+    /// An unknown sender sent something, which waits for approval.
+    SenderWaits "sender-waits": SecurityAlert Execute "110126" "Node Authentication";
+    /// Something is about to leave the approval queue, or left it: accepted, discarded, expired.
+    HeldEnds "held-ends": SecurityAlert Execute "110135" "Object Security Attributes Changed";
     /// Somebody searched, through a door that is not the archive's own (the edge's shield).
     Queried "queried": Query Execute "" "";
     /// A transfer began there.

@@ -9,6 +9,7 @@ pub mod enrol;
 mod enrolments;
 mod grants;
 pub mod health;
+mod held;
 mod peers;
 mod projects;
 mod review;
@@ -35,6 +36,11 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
         .route("/admin/v1/enrolments", get(enrolments::list).post(enrolments::create))
         .route("/admin/v1/enrolments/{id}", delete(enrolments::withdraw))
+        .route("/admin/v1/held", get(held::list))
+        .route("/admin/v1/held/{sender}", get(held::show))
+        .route("/admin/v1/held/{sender}/accept", post(held::accept))
+        .route("/admin/v1/held/{sender}/enrol", post(held::enrol))
+        .route("/admin/v1/held/{sender}/discard", post(held::discard))
         .route("/admin/v1/projects", get(projects::list).post(projects::make))
         .route("/admin/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/v1/tokens/{name}", delete(tokens::revoke))

@@ -18,6 +18,7 @@ pub mod exposure;
 pub mod find;
 pub mod get;
 pub mod grant;
+pub mod held;
 pub mod import;
 pub mod mark;
 pub mod output;
@@ -69,6 +70,8 @@ pub enum Command {
     Setup(setup::Setup),
     /// Enrol, list and revoke DICOM peers.
     Peer(peer::Peer),
+    /// What unknown senders sent and waits: look, accept, enrol its sender, discard.
+    Held(held::Held),
     /// Make this device a peer of an archive, or renew its certificate.
     Enrol(enrol::Enrol),
     /// Add, list, change, disable, reset and sign out users.
@@ -131,6 +134,7 @@ impl Command {
             Command::Demo(command) => command.run(output).await,
             Command::Setup(command) => command.run(output).await,
             Command::Peer(command) => command.run(output).await,
+            Command::Held(command) => command.run(output).await,
             Command::Enrol(command) => command.run(output).await,
             Command::User(command) => command.run(output).await,
             Command::Token(command) => command.run(output).await,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::section::section;
+use super::unknown_senders::UnknownSenders;
 
 section! {
     /// The DICOM door: who may associate is not configured here but enrolled with
@@ -37,6 +38,8 @@ section! {
         pub commitment_retry_s: u64 = 60,
         /// How often a storage commitment report is tried before it is given up.
         pub commitment_attempts: u32 = 10,
+        /// A section of its own, see there.
+        pub unknown_senders: UnknownSenders = UnknownSenders::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::section::Section;
-use super::{Data, DicomWeb, Dimse, Identities, Limits, Listen, Log, People, Scan, Trail};
+use super::{Data, DicomWeb, Dimse, Identities, Limits, Listen, Log, People, Scan, Trail, UnknownSenders};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
@@ -68,6 +68,7 @@ fn sections() -> Vec<Described> {
         described::<Limits>("limits"),
         described::<Scan>("scan"),
         described::<Dimse>("dimse"),
+        described::<UnknownSenders>("dimse.unknown_senders"),
         described::<Identities>("identities"),
         described::<DicomWeb>("dicomweb"),
         described::<Trail>("trail"),
@@ -80,7 +81,10 @@ fn sections() -> Vec<Described> {
 pub(crate) fn described<S: Section>(name: &'static str) -> Described {
     let defaults = toml::Value::try_from(S::default()).unwrap_or(toml::Value::Boolean(false));
     let default = |key| defaults.get(key).map(ToString::to_string).unwrap_or_default();
-    let fields = S::FIELDS.iter().map(|f| DescribedField { name: f.name, doc: f.doc, default: default(f.name) });
+    // A section within a section is described by itself.
+    let is_key = |f: &&super::section::Field| !defaults.get(f.name).is_some_and(toml::Value::is_table);
+    let fields =
+        S::FIELDS.iter().filter(is_key).map(|f| DescribedField { name: f.name, doc: f.doc, default: default(f.name) });
     Described { name, about: S::ABOUT, fields: fields.collect() }
 }
 

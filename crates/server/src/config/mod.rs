@@ -16,6 +16,7 @@ pub mod people;
 pub mod scan;
 pub mod section;
 pub mod trail;
+pub mod unknown_senders;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub use oidc::Oidc;
 pub use people::People;
 pub use scan::Scan;
 pub use trail::Trail;
+pub use unknown_senders::UnknownSenders;
 
 /// Everything that can be set. Loaded once in `main`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -198,6 +200,12 @@ impl Config {
             ("dimse.connect_s", dimse.connect_s, 1..=300),
             ("dimse.commitment_retry_s", dimse.commitment_retry_s, 1..=86_400),
             ("dimse.commitment_attempts", dimse.commitment_attempts.into(), 1..=1000),
+            ("dimse.unknown_senders.days", dimse.unknown_senders.days.into(), 2..=3650),
+            ("dimse.unknown_senders.senders", dimse.unknown_senders.senders.into(), 1..=1000),
+            ("dimse.unknown_senders.objects_per_sender", dimse.unknown_senders.objects_per_sender.into(), 1..=100_000),
+            ("dimse.unknown_senders.bytes_per_sender", dimse.unknown_senders.bytes_per_sender, 1 << 20..=1 << 44),
+            ("dimse.unknown_senders.objects", dimse.unknown_senders.objects.into(), 1..=100_000),
+            ("dimse.unknown_senders.bytes", dimse.unknown_senders.bytes, 1 << 20..=1 << 44),
             ("dicomweb.requests", web.requests as u64, 1..=65_536),
             ("dicomweb.requests_per_caller", web.requests_per_caller as u64, 1..=65_536),
             ("dicomweb.results", web.results, 1..=1_000_000),
@@ -251,9 +259,19 @@ mod tests {
 
     #[test]
     fn no_key_is_a_switch() {
+        fn switches(path: &str, value: &toml::Value) -> Vec<String> {
+            match value {
+                toml::Value::Boolean(_) => vec![path.to_owned()],
+                toml::Value::Table(table) => {
+                    table.iter().flat_map(|(key, value)| switches(&format!("{path}.{key}"), value)).collect()
+                }
+                _ => Vec::new(),
+            }
+        }
         let tree = toml::Value::try_from(Config::default()).unwrap();
-        let sections = tree.as_table().unwrap();
-        let switches = sections.values().flat_map(|s| s.as_table().unwrap().values()).filter(|v| v.is_bool());
-        assert_eq!(switches.count(), 0, "what weakens is not a boolean");
+        // It opens a waiting room, and nothing out of which anybody could read: whom it lets
+        // wait shows a certificate that is believed, and what waits is sealed, found by no
+        // search and taken in by nobody but a person with a name.
+        assert_eq!(switches("", &tree), [".dimse.unknown_senders.quarantine"], "what weakens is not a boolean");
     }
 }

@@ -67,6 +67,7 @@ fn begin(
         sop_instance: request.affected_sop_instance.to_string(),
         transfer_syntax: context.transfer_syntax.to_string(),
         received_ns: 0,
+        shown: None,
     };
     session.shared.spool.begin(sheet).map_err(|refused| told(session, &refused))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use leadglass_archive::access::UserIdentity;
 use leadglass_archive::operation::Operation;
+use leadglass_archive::spool::Shown;
 use leadglass_archive::{Caller, Credential, Door, Source};
 use leadglass_dicom::Uid;
 use leadglass_dicom::query::QueryOptions;
@@ -12,8 +13,13 @@ use leadglass_dimse::negotiation::{
     UserIdentityItem,
 };
 
+use crate::tls::verify::fingerprint;
+
 use super::sop_class::{Service, SopClasses, is_plain, is_storable};
 use crate::host::Host;
+
+/// Most characters kept of the subject of a certificate.
+const LONGEST_SUBJECT: usize = 256;
 
 /// What the connection itself tells.
 pub struct Connection {
@@ -33,6 +39,8 @@ pub struct Admitted {
     pub acceptance: Acceptance,
     /// What was agreed for queries, by SOP class.
     pub options: HashMap<Uid, QueryOptions>,
+    /// What was shown, when the caller is nobody we know: its objects wait for approval.
+    pub shown: Option<Shown>,
 }
 
 /// Decides on a request. The reasons of a refusal are in the trail, not in the answer.
@@ -49,6 +57,7 @@ pub async fn admit(
         return Err(Rejection::NoReasonGiven);
     }
     let source = Source { address: Some(connection.address), door: Door::Dimse };
+    let shown = shown(&connection);
     let credential = Credential::Peer {
         certificate_der: connection.certificate_der,
         calling_ae: request.calling_ae.clone(),
@@ -63,7 +72,24 @@ pub async fn admit(
     }
     let negotiation = Negotiation { classes, caller: &caller, request };
     let (acceptance, options) = (negotiation.acceptance(), negotiation.options());
-    Ok(Admitted { caller, acceptance, options })
+    let shown = caller.may(Operation::Hold).then_some(shown);
+    if shown.is_some() && host.shield.is_some() {
+        // Nothing waits here for another archive.
+        return Err(Rejection::CallingAeNotRecognized);
+    }
+    Ok(Admitted { caller, acceptance, options, shown })
+}
+
+/// The certificate, as a person who decides reads of it.
+fn shown(connection: &Connection) -> Shown {
+    let parsed = x509_parser::parse_x509_certificate(&connection.certificate_der).ok().map(|(_, parsed)| parsed);
+    let subject = parsed.as_ref().map(|parsed| parsed.subject().to_string()).unwrap_or_default();
+    Shown {
+        certificate_sha256: hex::encode(fingerprint(&connection.certificate_der)),
+        subject: subject.chars().filter(|c| !c.is_control()).take(LONGEST_SUBJECT).collect(),
+        expires_s: parsed.map(|parsed| parsed.validity().not_after.timestamp()),
+        address: Some(connection.address),
+    }
 }
 
 fn user_identity(item: &UserIdentityItem) -> UserIdentity {
@@ -119,14 +145,18 @@ impl Negotiation<'_> {
         };
         match service.operation() {
             None => true,
-            Some(operation) => self.caller.may(operation) || service == Service::Storage && receives(),
+            Some(operation) => {
+                let waits = service == Service::Storage && self.caller.may(Operation::Hold);
+                self.caller.may(operation) || waits || service == Service::Storage && receives()
+            }
         }
     }
 
     /// The requestor may be SCP of Storage, to receive by C-GET; elsewhere it is SCU alone.
     fn role(&self, role: &RoleSelection) -> Option<RoleSelection> {
         let service = self.classes.service(&role.sop_class)?;
-        let as_scu = service.operation().is_none_or(|operation| self.caller.may(operation));
+        let waits = service == Service::Storage && self.caller.may(Operation::Hold);
+        let as_scu = waits || service.operation().is_none_or(|operation| self.caller.may(operation));
         let as_scp = service == Service::Storage && self.caller.may(Operation::Retrieve);
         let sop_class = role.sop_class.clone();
         Some(RoleSelection { sop_class, scu: role.scu && as_scu, scp: role.scp && as_scp })

@@ -5,6 +5,7 @@
 
 mod admission;
 mod commitment;
+mod held;
 pub(crate) mod identifier;
 mod outbound;
 mod query;
@@ -127,7 +128,7 @@ pub async fn serve(entity: Entity, visitor: Visitor) {
         Some(open) => Ok((admitted, open)),
         None => Err(Rejection::LocalLimitExceeded),
     });
-    let (Admitted { caller, acceptance, options }, _open) = match admitted {
+    let (Admitted { caller, acceptance, options, shown }, _open) = match admitted {
         Ok(admitted) => admitted,
         Err(rejection) => {
             tracing::info!(address = %address.ip(), ?rejection, "association rejected");
@@ -139,7 +140,9 @@ pub async fn serve(entity: Entity, visitor: Visitor) {
         return crate::shield::serve(entity.clone(), &shield, caller, requested, acceptance).await;
     }
     match requested.accept(acceptance).await {
-        Ok(association) => Session::new(entity.clone(), caller, calling_ae, association, options).run().await,
+        Ok(association) => {
+            Session::new(entity.clone(), caller, calling_ae, association, options).of_stranger(shown).run().await
+        }
         Err(error) => tracing::info!(address = %address.ip(), %error, "association not opened"),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use leadglass_archive::Caller;
+use leadglass_archive::spool::Shown;
 use leadglass_dicom::query::QueryOptions;
 use leadglass_dicom::{AeTitle, Uid};
 use leadglass_dimse::association::{AbortSource, Message};
@@ -14,7 +15,7 @@ use leadglass_dimse::{Association, AssociationError};
 
 use super::commitment::Reports;
 use super::sop_class::Service;
-use super::{Entity, commitment, query, retrieve, storage, verification};
+use super::{Entity, commitment, held, query, retrieve, storage, verification};
 use crate::listen::Stream;
 
 /// How often it is looked whether the caller is still who it was. A revocation ends the
@@ -33,6 +34,8 @@ pub struct Session {
     pub association: Association<Stream>,
     /// Storage commitment reports on their way to this caller.
     pub reports: Reports,
+    /// What the caller showed, when it is nobody we know.
+    pub shown: Option<Shown>,
     options: HashMap<Uid, QueryOptions>,
 }
 
@@ -59,7 +62,12 @@ impl Session {
         association: Association<Stream>,
         options: HashMap<Uid, QueryOptions>,
     ) -> Session {
-        Session { entity, caller, calling_ae, association, reports: Reports::new(), options }
+        Session { entity, caller, calling_ae, association, reports: Reports::new(), shown: None, options }
+    }
+
+    /// The same with a caller that nobody knows: its objects wait.
+    pub fn of_stranger(self, shown: Option<Shown>) -> Session {
+        Session { shown, ..self }
     }
 
     /// What was agreed for queries of that SOP class.
@@ -119,6 +127,9 @@ impl Session {
         match (Command::try_from(&message.command), service) {
             (Ok(Command::CEchoRequest(request)), Some(Service::Verification)) => {
                 verification::echo(self, context.id, &request).await
+            }
+            (Ok(Command::CStoreRequest(request)), Some(Service::Storage)) if self.shown.is_some() => {
+                held::hold(self, &context, &request).await
             }
             (Ok(Command::CStoreRequest(request)), Some(Service::Storage)) => {
                 storage::store(self, &context, &request).await

@@ -70,7 +70,7 @@ async fn receive(
 }
 
 /// Reads the rest of a refused object: a peer that still sends does not read our answer.
-async fn drain(session: &mut Session) -> Result<(), AssociationError> {
+pub(super) async fn drain(session: &mut Session) -> Result<(), AssociationError> {
     while session.association.next_data_chunk().await?.is_some() {}
     Ok(())
 }
@@ -88,9 +88,16 @@ fn status_of(outcome: &Result<Stored, StoreRefused>) -> (Status, StatusDetail) {
                 StatusDetail::comment("other content under this SOP Instance UID: quarantined"),
             ),
         },
-        Err(StoreRefused::CannotUnderstand(why)) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
-        Err(StoreRefused::DoesNotMatch(why)) => (Status::DATA_SET_DOES_NOT_MATCH, StatusDetail::comment(why)),
-        Err(StoreRefused::Refused(refused)) => match refused {
+        Err(refused) => status_of_refusal(refused),
+    }
+}
+
+/// The same for what is not taken, into archive or approval queue.
+pub(super) fn status_of_refusal(refused: &StoreRefused) -> (Status, StatusDetail) {
+    match refused {
+        StoreRefused::CannotUnderstand(why) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
+        StoreRefused::DoesNotMatch(why) => (Status::DATA_SET_DOES_NOT_MATCH, StatusDetail::comment(why)),
+        StoreRefused::Refused(refused) => match refused {
             Refused::NotAllowed | Refused::NotFound => (Status::NOT_AUTHORIZED, StatusDetail::none()),
             Refused::Invalid(why) => (Status::CANNOT_UNDERSTAND, StatusDetail::comment(why)),
             Refused::Braked { .. } | Refused::OutOfResources(_) => {

@@ -23,6 +23,8 @@ use parking_lot::RwLock;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use authority::{Authority, Identity};
 use bundle::PeerBundle;
@@ -60,6 +62,14 @@ pub enum TlsError {
     /// rustls refuses.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// Authorities of devices cannot be read.
+    #[error("cannot read the authorities in {path}: {reason}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The authority's certificate cannot be written to the data directory.
     #[error("cannot write {path}")]
     Write {
@@ -108,11 +118,13 @@ impl ResolvesServerCert for Current {
 
 impl Tls {
     /// Takes authority and server certificate from the archive's secrets, making them when
-    /// absent and renewing the latter when due.
+    /// absent and renewing the latter when due. `devices` are files (PEM) of authorities whose
+    /// certificates get a handshake on the DICOM door; whoever shows one is nobody yet.
     pub async fn open(
         archive: &Archive,
         host: &Caller,
         names: Vec<String>,
+        devices: &[PathBuf],
         clock: Arc<dyn Clock>,
     ) -> Result<Tls, TlsError> {
         let now = clock.now();
@@ -127,8 +139,9 @@ impl Tls {
         let current = Arc::new(Current { identity: RwLock::new(identity), key: RwLock::new(key) });
         let asked = archive.clone();
         let standing: AskStanding = Arc::new(move |fingerprint| asked.standing(&hex::encode(fingerprint)));
-        let dicom = dicom_config(&authority, standing, &current)?;
-        let mut renewal = ServerConfig::clone(&dicom);
+        let devices = authorities(devices)?;
+        let dicom = dicom_config(&authority, &devices, standing.clone(), &current)?;
+        let mut renewal = ServerConfig::clone(&*dicom_config(&authority, &[], standing, &current)?);
         renewal.alpn_protocols = vec![RENEWAL_ALPN.to_vec()];
         let https = https_config(&current)?;
         let tls = Tls { authority, current, names, clock, dicom, https, renewal: Arc::new(renewal) };
@@ -239,13 +252,32 @@ fn believing(
     Ok(builder.with_root_certificates(roots))
 }
 
+/// The certificates in these files.
+fn authorities(files: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let mut all = Vec::new();
+    for path in files {
+        let unreadable = |reason: String| TlsError::Authorities { path: path.clone(), reason };
+        let read = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
+        let before = all.len();
+        for certificate in read {
+            all.push(certificate.map_err(|error| unreadable(error.to_string()))?);
+        }
+        if all.len() == before {
+            return Err(unreadable("there is no certificate in it".into()));
+        }
+    }
+    Ok(all)
+}
+
 fn dicom_config(
     authority: &Authority,
+    devices: &[CertificateDer<'static>],
     standing: AskStanding,
     current: &Arc<Current>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
+    devices.iter().try_for_each(|device| roots.add(device.clone()))?;
     let verifier = CallerVerifier::new(Arc::new(roots), standing, provider())?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(VERSIONS)?

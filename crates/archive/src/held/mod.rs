@@ -1,0 +1,163 @@
+//! The approval queue: what unknown senders sent, neither accepted nor lost.
+//!
+//! A sender whose certificate is believed, but which with its title is nobody's, may have its
+//! objects wait, when that is configured. They lie in a [`spool`](crate::spool) of their own
+//! below the data directory, with a keyring of its own and keys of each sender's own: the log
+//! has no record of them but in the trail, and the index has none at all, so that no search,
+//! retrieval, count or export can come upon them. Somebody accepts what waits of a sender once,
+//! makes it a peer, or discards it; what nobody decides on expires.
+//!
+//! A decision is a record of the log, made before it is carried out, and carried out again after
+//! a crash until it is. Deliberately absent: any way of an object into the archive but
+//! [`Archive::store`](crate::Archive::store).
+
+mod carry;
+mod decide;
+mod expire;
+mod hold;
+mod room;
+mod view;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+pub use decide::{Enrolment, TakenIn};
+pub use hold::{Arriving, Hold};
+pub use view::{HeldObject, HeldSender};
+
+use crate::Refused;
+use crate::access::registry::Registry;
+use crate::settings::{OpenError, Settings};
+use crate::spool::{Spool, SpoolDirectory, SpoolRefused, SpoolSettings};
+use room::Rooms;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether, and how much, waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSettings {
+    /// Whether what unknown senders send waits; they are refused otherwise. What waits
+    /// already does so either way.
+    pub admits: bool,
+    /// How long an object waits before it expires.
+    pub expires: Duration,
+    /// Most senders of whom something waits.
+    pub senders: u64,
+    /// Most objects of one sender.
+    pub objects_per_sender: u64,
+    /// Most bytes of one sender's objects.
+    pub bytes_per_sender: u64,
+    /// Most objects.
+    pub objects: u64,
+    /// Most bytes, as sealed.
+    pub bytes: u64,
+}
+
+impl Default for HeldSettings {
+    fn default() -> HeldSettings {
+        HeldSettings {
+            admits: false,
+            expires: 30 * DAY,
+            senders: 32,
+            objects_per_sender: 5_000,
+            bytes_per_sender: 8 << 30,
+            objects: 20_000,
+            bytes: 32 << 30,
+        }
+    }
+}
+
+/// What is decided of what waits of a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// It is taken in; its sender stays unknown.
+    Accept,
+    /// Its sender is a peer from now on, and it is taken in as that peer's.
+    Enrol,
+    /// It is destroyed.
+    Discard,
+    /// The last decision was carried out.
+    CarriedOut,
+}
+
+/// The queue of an archive.
+pub(crate) struct Held {
+    settings: HeldSettings,
+    /// None as long as nothing waits and nothing may.
+    spool: Option<Spool>,
+    rooms: Rooms,
+    /// Held while decisions are carried out.
+    carrying: tokio::sync::Mutex<()>,
+    /// When expiries were looked at last.
+    looked: Mutex<Option<SystemTime>>,
+    closed: AtomicBool,
+}
+
+impl Held {
+    /// The queue of that data directory; none is made where nothing may wait. Blocks on disk.
+    pub(crate) fn open(settings: &Settings, registry: &Registry) -> Result<Held, OpenError> {
+        let data_dir = settings.data_dir.join("held");
+        let is_there = SpoolDirectory::of(&data_dir).is_there();
+        let limits = settings.held.clone();
+        let spool = (limits.admits || is_there).then(|| {
+            let scan =
+                leadglass_dicom::scan::Limits { data_set_bytes: settings.max_data_set_bytes, ..settings.scan.clone() };
+            let settings = SpoolSettings {
+                data_dir,
+                key_source: settings.key_source.clone(),
+                max_bytes: limits.bytes,
+                reserve_bytes: settings.reserve_bytes,
+                scan,
+                clock: settings.clock.clone(),
+            };
+            // Numbers that a decision was about are never given again.
+            let after = registry.all_held().iter().map(|held| held.through).max().unwrap_or_default();
+            Spool::open_within(settings, after)
+        });
+        let spool = spool.transpose()?;
+        let rooms = Rooms::new(&limits);
+        for waiting in spool.iter().flat_map(Spool::all_waiting) {
+            rooms.count(&waiting.sender, waiting.bytes, waiting.sheet.received_ns);
+        }
+        if limits.admits {
+            registry.hold();
+        }
+        Ok(Held {
+            settings: limits,
+            spool,
+            rooms,
+            carrying: Default::default(),
+            looked: Default::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The archive is closed: nothing comes in or goes any more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// What waits.
+    fn spool(&self) -> Result<&Spool, Refused> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Refused::ReadOnly("the archive is closed".into()));
+        }
+        self.spool.as_ref().ok_or(Refused::NotFound)
+    }
+}
+
+/// What went wrong with the queue, as callers are told.
+fn spool_failed(refused: &SpoolRefused) -> Refused {
+    match refused {
+        SpoolRefused::Full(_) => Refused::OutOfResources(refused.to_string()),
+        SpoolRefused::Poisoned => Refused::ReadOnly(refused.to_string()),
+        SpoolRefused::NoSuchObject => Refused::NotFound,
+        SpoolRefused::Damaged(_) => Refused::Damaged(refused.to_string()),
+        SpoolRefused::CannotUnderstand(_) | SpoolRefused::DoesNotMatch(_) => Refused::Invalid(refused.to_string()),
+        SpoolRefused::Broken(_) => Refused::Broken(refused.to_string()),
+    }
+}
