@@ -234,6 +234,18 @@ impl TestArchive {
         self.archive.inner.committer.fail("a failed fsync");
     }
 
+    /// The last decision about an unknown sender is to be carried out, as after a crash between
+    /// the two; what it was is read from the trail of decisions.
+    pub async fn forget_that_it_was_carried_out(&self, sender: &str) {
+        use crate::held::Decision;
+        let held = self.archive.inner.registry.held(sender).expect("it was decided about");
+        let was_discard = self.trail().await.iter().any(|row| row.action == "discard-held" && row.outcome == "done");
+        let decision = if was_discard { Decision::Discard } else { Decision::Accept };
+        let change = crate::change::Change::HeldDecided { held: crate::change::HeldFact { decision, ..held } };
+        let entry = crate::trail::Alert::of(crate::trail::Event::HeldEnds).into_entry(self.archive.now_ns());
+        self.archive.inner.committer.change_of_ours(change, entry).await.expect("the log is written");
+    }
+
     /// Every file below the data directory.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();

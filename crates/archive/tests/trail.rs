@@ -8,9 +8,11 @@ use leadglass_archive::access::people::SignIn;
 use leadglass_archive::access::{Marked, Marks, Scope};
 use leadglass_archive::administer::{Certified, NewInvitation, NewUser, Peer, UserChange, Verb};
 use leadglass_archive::brake::Envelope;
+use leadglass_archive::held::{Arriving, Enrolment};
 use leadglass_archive::retrieve::{Purpose, SopReference};
 use leadglass_archive::review::TrailQuery;
 use leadglass_archive::search::Search;
+use leadglass_archive::spool::Shown;
 use leadglass_archive::store::StoreRefused;
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection, Source};
@@ -98,6 +100,15 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     if let Ok(deidentified) = archive.retrieve_deidentified(caller, "study", of_study(&sample)).await {
         deidentified.complete().await.unwrap();
     }
+    let _ = archive.hold(caller, arriving(&sample)).await;
+    let senders = archive.held(caller).await.unwrap_or_default();
+    let waits = |number: usize| senders.get(number).map_or("none", |sender| sender.sender.as_str());
+    let _ = archive.held_objects(caller, waits(0), 0, 10).await;
+    let _ = archive.accept_held(caller, waits(0)).await;
+    let enrolment =
+        Enrolment { verbs: vec![Verb::Store], scope: Scope::everything(), address: None, label: None, contact: None };
+    let _ = archive.enrol_held(caller, waits(1), enrolment).await;
+    let _ = archive.discard_held(caller, waits(2), "sent by mistake, as its owner says").await;
     let _ = archive.host_secret(caller, "s", &|| vec![1]).await;
     let _ = archive.put_host_secret(caller, "s", &[2]).await;
     let _ = archive.statistics(caller).await;
@@ -156,7 +167,7 @@ async fn everything_for_people(test: &TestArchive) {
 
 #[tokio::test]
 async fn every_operation_writes_its_entry_allowed_or_not() {
-    let test = TestArchive::new();
+    let test = TestArchive::with(|settings| settings.held.admits = true);
     let stranger = Source { address: Some([192, 0, 2, 1].into()), door: Door::DicomWeb };
     let _ = test.archive().authenticate(stranger, Credential::ApiToken("guess".into())).await;
     let monitor = test.caller("monitor", Door::DicomWeb).await;
@@ -171,6 +182,7 @@ async fn every_operation_writes_its_entry_allowed_or_not() {
         assert!(refused.contains(&operation.name()), "{} was refused and not recorded", operation.name());
     }
     somebody_is_held(&test).await;
+    unknown_senders_wait(&test).await;
     everything(&test, &test.host().await).await;
     let code = test.archive().new_setup_code(&test.host().await).await.unwrap();
     let source = Source { address: None, door: Door::Host };
@@ -190,6 +202,30 @@ async fn every_operation_writes_its_entry_allowed_or_not() {
         let done = if *operation == Operation::Authenticate { "refused" } else { "done" };
         let written = trail.iter().any(|row| row.action == operation.name() && row.outcome == done);
         assert!(written, "{} was done and not recorded", operation.name());
+    }
+}
+
+fn arriving(sample: &Sample) -> Arriving {
+    let syntax = leadglass_dicom::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
+    Arriving {
+        transfer_syntax: leadglass_dicom::TransferSyntax::from_uid(leadglass_dicom::Uid::parse(syntax).unwrap()),
+        sop_class: SopClassUid::parse(Sample::SOP_CLASS).unwrap(),
+        sop_instance: sample.sop_uid(),
+        shown: Shown::default(),
+    }
+}
+
+/// Three unknown senders, each with an object that waits.
+async fn unknown_senders_wait(test: &TestArchive) {
+    for title in ["NEW1", "NEW2", "NEW3"] {
+        let source = Source { address: Some([192, 0, 2, 9].into()), door: Door::Dimse };
+        let (certificate_der, calling_ae) = (title.as_bytes().to_vec(), title.parse().unwrap());
+        let shown = Credential::Peer { certificate_der, calling_ae, user_identity: None };
+        let stranger = test.archive().authenticate(source, shown).await.unwrap();
+        let sample = Sample::new(9, 1, 1);
+        let mut hold = test.archive().hold(&stranger, arriving(&sample)).await.unwrap();
+        hold.push(&sample.encode()).await.unwrap();
+        hold.finish().await.unwrap();
     }
 }
 

@@ -76,10 +76,12 @@ impl Caller {
         })
     }
 
-    /// SHA-256 of the certificate shown, of a caller that is a DICOM peer.
+    /// SHA-256 of the certificate shown, of a caller that is a DICOM peer or wants to be one.
     pub(crate) fn certificate_sha256(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {
-            Proof::Peer { certificate_sha256, .. } => Some(certificate_sha256.as_str()),
+            Proof::Peer { certificate_sha256, .. } | Proof::Stranger { certificate_sha256, .. } => {
+                Some(certificate_sha256.as_str())
+            }
             _ => None,
         })
     }

@@ -23,7 +23,7 @@ pub struct Arriving {
     pub sop_class: SopClassUid,
     /// Affected SOP Instance UID, the same.
     pub sop_instance: SopInstanceUid,
-    /// What the sender showed.
+    /// What the sender showed, for people; certificate and address are the caller's.
     pub shown: Shown,
 }
 
@@ -66,7 +66,13 @@ impl Archive {
     ) -> Result<Hold, StoreRefused> {
         self.has_room()?;
         let calling_ae = caller.ae_title().unwrap_or_default().to_owned();
-        let sender = sender_id(&arriving.shown.certificate_sha256, &calling_ae);
+        // Certificate and address are what the caller was recognized by.
+        let shown = Shown {
+            certificate_sha256: caller.certificate_sha256().unwrap_or_default().to_owned(),
+            address: caller.address(),
+            ..arriving.shown
+        };
+        let sender = sender_id(&shown.certificate_sha256, &calling_ae);
         let place = self.inner.held.rooms.enter(&sender);
         let place = place.map_err(|full| Refused::OutOfResources(full.into()))?;
         let sheet = Sheet {
@@ -75,7 +81,7 @@ impl Archive {
             sop_instance: arriving.sop_instance.to_string(),
             transfer_syntax: arriving.transfer_syntax.uid().to_string(),
             received_ns: 0,
-            shown: Some(arriving.shown),
+            shown: Some(shown),
         };
         let arrival = self.inner.held.spool()?.begin(sheet).map_err(refused_by_spool)?;
         Ok(Hold { archive: self.clone(), caller: caller.clone(), granted, sender, arrival, place })

@@ -131,7 +131,7 @@ fn objects(page: &Value) -> Table {
         table.add_row([
             text(&object["number"]),
             text(&object["received"]),
-            if about.is_null() { "(restricted)".to_owned() } else { of("patient_id") },
+            if about.is_null() { "(not shown)".to_owned() } else { of("patient_id") },
             of("patient_name"),
             of("study"),
             of("study_date"),

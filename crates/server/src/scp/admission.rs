@@ -13,8 +13,6 @@ use leadglass_dimse::negotiation::{
     UserIdentityItem,
 };
 
-use crate::tls::verify::fingerprint;
-
 use super::sop_class::{Service, SopClasses, is_plain, is_storable};
 use crate::host::Host;
 
@@ -85,10 +83,9 @@ fn shown(connection: &Connection) -> Shown {
     let parsed = x509_parser::parse_x509_certificate(&connection.certificate_der).ok().map(|(_, parsed)| parsed);
     let subject = parsed.as_ref().map(|parsed| parsed.subject().to_string()).unwrap_or_default();
     Shown {
-        certificate_sha256: hex::encode(fingerprint(&connection.certificate_der)),
         subject: subject.chars().filter(|c| !c.is_control()).take(LONGEST_SUBJECT).collect(),
         expires_s: parsed.map(|parsed| parsed.validity().not_after.timestamp()),
-        address: Some(connection.address),
+        ..Shown::default()
     }
 }
 
