@@ -86,6 +86,11 @@ impl Caller {
         })
     }
 
+    /// Whether nobody knows it: an unknown sender.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.known.proofs.iter().any(|proof| matches!(proof, Proof::Stranger { .. }))
+    }
+
     /// The name of the invitation, of a caller who holds one.
     pub(crate) fn invitation(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {

@@ -1,8 +1,8 @@
 //! Who came in, recorded: PS3.15 A.5.3 User Authentication.
 //!
-//! Each association has its entry. A token is shown with every HTTP request, so of one
+//! Each association of a peer has its entry. A token is shown with every HTTP request, so of one
 //! caller from one address at one door the first within five minutes is recorded and the
-//! rest are the same visit.
+//! rest are the same visit; unknown senders of one address are one caller here.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ pub(crate) struct Visits {
 impl Visits {
     /// A caller was recognized, who says to be `claimed`; the entry to write when it is news.
     pub(crate) fn entry(&self, caller: &Caller, claimed: Option<&str>, now_ns: i64) -> Option<Entry> {
-        if caller.door() != Door::Dimse && !self.begins(caller, now_ns) {
+        if (caller.door() != Door::Dimse || caller.is_stranger()) && !self.begins(caller, now_ns) {
             return None;
         }
         let detail = claimed.map(|name| format!("user name given and not verified: {name:?}"));
@@ -41,7 +41,9 @@ impl Visits {
 
     fn begins(&self, caller: &Caller, now_ns: i64) -> bool {
         let mut since = self.since.lock();
-        let key = (caller.name().to_owned(), caller.address(), caller.door());
+        // Who is nobody takes any title, and fills the trail with none of them.
+        let name = if caller.is_stranger() { "" } else { caller.name() };
+        let key = (name.to_owned(), caller.address(), caller.door());
         if since.get(&key).is_some_and(|since| is_open(*since, now_ns)) {
             return false;
         }
