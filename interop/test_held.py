@@ -5,10 +5,12 @@ import json
 import os
 import random
 import ssl
+import struct
 import subprocess
 import time
 
 import pydicom
+import pynetdicom
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -162,24 +164,40 @@ def test_accepted_once(archive, devices):
         "kept": 0, "already_there": 1, "quarantined": 0, "discarded": 0, "left": 0}
 
 
-def test_bytes_go_in_and_come_out(archive, devices, tmp_path):
-    """DCMTK sends; what comes back after the approval is the same data set."""
-    sender = device(devices, "NEW1")
-    done = archive.dcmtk("storescu", "-xs", "{peer}", SAMPLE, peer=sender)
-    if done.returncode != 0:
-        done = archive.dcmtk("storescu", "{peer}", SAMPLE, peer=sender, check=True)
+def data_set(part10):
+    """The bytes behind the file meta information."""
+    (length,) = struct.unpack_from("<I", part10, 140)
+    return part10[144 + length:]
+
+
+def test_bytes_go_in_and_come_out(archive, devices, monkeypatch):
+    """What comes back after the approval is the data set of the file, byte for byte."""
+    monkeypatch.setattr(pynetdicom._config, "STORE_SEND_CHUNKED_DATASET", True)
+    sender, ds = device(devices, "NEW1"), pydicom.dcmread(SAMPLE)
+    association = archive.associate([build_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)], peer=sender)
+    assert association.send_c_store(SAMPLE).Status == 0
+    association.release()
     (row,) = held(archive)
     assert decide(archive, "accept", row["sender"])["kept"] == 1
-    ds = pydicom.dcmread(SAMPLE)
     answer = archive.session().get(
         f"{archive.dicomweb}/studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances/{ds.SOPInstanceUID}",
         headers={"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'})
     assert answer.status_code == 200
     boundary = answer.headers["Content-Type"].split("boundary=")[1].split(";")[0].strip('"').encode()
-    part = answer.content.split(b"--" + boundary)[1].split(b"\r\n\r\n", 1)[1].rstrip(b"\r\n")
-    back = tmp_path / "back.dcm"
-    back.write_bytes(part)
-    assert pydicom.dcmread(back) == ds
+    part = answer.content.split(b"--" + boundary)[1].split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n")
+    assert data_set(part) == data_set(SAMPLE.read_bytes())
+
+
+def test_dcmtk_sends(archive, devices):
+    sender, ds = device(devices, "NEW1"), pydicom.dcmread(SAMPLE)
+    archive.dcmtk("echoscu", "{peer}", peer=sender, check=True)
+    archive.dcmtk("storescu", "{peer}", SAMPLE, peer=sender, check=True)
+    archive.dcmtk("storescu", "{peer}", SAMPLE, peer=sender, check=True)
+    (row,) = held(archive)
+    assert row["objects"] == 2 and not instances(archive, ds.StudyInstanceUID)
+    taken = decide(archive, "accept", row["sender"])
+    assert (taken["kept"], taken["already_there"]) == (1, 1)
+    assert is_in(archive, ds)
 
 
 def test_enrolled(archive, devices):
