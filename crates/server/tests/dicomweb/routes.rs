@@ -76,6 +76,8 @@ fn body(route: &str) -> Value {
             "patients_opened_an_hour": u64::MAX, "patients_listed_an_hour": 1, "bytes_an_hour": 1, "new_patients_a_day": 1
         }),
         "/admin/v1/reviews/{id}/close" => json!({ "reason": "" }),
+        "/admin/v1/held/{sender}/enrol" => json!({ "verbs": [] }),
+        "/admin/v1/held/{sender}/discard" => json!({ "reason": "" }),
         "/admin/v1/shares" => json!({ "study": "1.2.3", "with": "x", "hours": 0 }),
         "/admin/v1/emergencies" => json!({ "patient_id": "x", "reason": "", "minutes": 0 }),
         _ => json!({}),
