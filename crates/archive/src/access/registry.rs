@@ -4,6 +4,8 @@
 //! that a revocation holds for the next call. Rights are looked up here each time something
 //! is decided. Deliberately absent: SQL and files.
 
+mod held;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -136,31 +138,6 @@ impl Registry {
     /// The peer of that title, revoked or not.
     pub(crate) fn peer(&self, ae: &str) -> Option<Peer> {
         self.state.read().peers.get(ae).map(|peer| peer.fact.clone())
-    }
-
-    /// From now on what unknown senders send may wait.
-    pub(crate) fn hold(&self) {
-        self.state.write().holds = true;
-    }
-
-    /// What was decided last of that unknown sender.
-    pub(crate) fn held(&self, sender: &str) -> Option<HeldFact> {
-        self.state.read().held.get(sender).cloned()
-    }
-
-    /// What was decided last, of all unknown senders of whom something was.
-    pub(crate) fn all_held(&self) -> Vec<HeldFact> {
-        self.state.read().held.values().cloned().collect()
-    }
-
-    /// Whether certificate and title are nobody's, and never were, and such may send.
-    pub(crate) fn is_unknown_sender(&self, ae: &str, certificate_sha256: &str) -> bool {
-        self.state.read().is_unknown_sender(ae, certificate_sha256)
-    }
-
-    /// Whether certificate and title are nobody's, and never were.
-    pub(crate) fn is_nobodys(&self, ae: &str, certificate_sha256: &str) -> bool {
-        self.state.read().is_nobodys(ae, certificate_sha256)
     }
 
     /// What is known of that certificate.
@@ -441,16 +418,6 @@ impl Registry {
 }
 
 impl State {
-    /// Neither the certificate nor the title may be or have been a peer's: whose certificate was
-    /// revoked is no stranger, nor is who takes a peer's title.
-    fn is_unknown_sender(&self, ae: &str, certificate_sha256: &str) -> bool {
-        self.holds && self.is_nobodys(ae, certificate_sha256)
-    }
-
-    fn is_nobodys(&self, ae: &str, certificate_sha256: &str) -> bool {
-        !self.peers.contains_key(ae) && !self.certificates.contains_key(certificate_sha256)
-    }
-
     /// The rights that a proof brings; `None` when it does not hold any longer.
     fn rights(&self, proof: &Proof, now: SystemTime) -> Option<Arc<[Right]>> {
         match proof {
