@@ -8,6 +8,7 @@ import base64
 import datetime
 import json
 import re
+import shutil
 import socket
 import ssl
 import struct
@@ -323,6 +324,59 @@ def test_saml_assertions_of_signxml(fresh, tmp_path):
     assert not let_in
     trail = archive.session().get(f"{archive.https}/admin/v1/trail", params={"limit": 1000}).json()["entries"]
     assert any("CONSOLE (ada)" in json.dumps(entry) for entry in trail)
+
+
+def template(identifier, name="ada", minutes=5):
+    """An assertion with a signature to be filled in, as xmlsec1 takes it."""
+    stamp = lambda offset: (NOW + datetime.timedelta(minutes=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    exclusive, signature = "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/2000/09/xmldsig#"
+    return (
+        f'<saml:Assertion xmlns:saml="{SAML}" ID="{identifier}" Version="2.0" IssueInstant="{stamp(-1)}">\n'
+        f"  <saml:Issuer>https://idp.example</saml:Issuer>\n"
+        f'  <ds:Signature xmlns:ds="{signature}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{exclusive}"/>'
+        f'<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="#{identifier}">'
+        f'<ds:Transforms><ds:Transform Algorithm="{signature}enveloped-signature"/><ds:Transform Algorithm="{exclusive}"/>'
+        f'</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference>'
+        f"</ds:SignedInfo><ds:SignatureValue/></ds:Signature>\n"
+        f"  <saml:Subject><saml:NameID>{name}</saml:NameID>"
+        f'<saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData '
+        f'Recipient="urn:door" NotOnOrAfter="{stamp(minutes)}"/></saml:SubjectConfirmation></saml:Subject>\n'
+        f'  <saml:Conditions NotOnOrAfter="{stamp(minutes)}" NotBefore="{stamp(-5)}"><saml:AudienceRestriction>'
+        f"<saml:Audience>urn:archive</saml:Audience></saml:AudienceRestriction></saml:Conditions>\n"
+        f'  <saml:AuthnStatement AuthnInstant="{stamp(-1)}"/>\n  <saml:AttributeStatement><saml:Attribute Name="groups">'
+        f"<saml:AttributeValue>doctors</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>\n</saml:Assertion>\n")
+
+
+def signed_by_xmlsec1(folder, key, document):
+    """What the xmlsec1 of Debian makes of it."""
+    source, target = folder / "template.xml", folder / "signed.xml"
+    source.write_text(document)
+    subprocess.run(["xmlsec1", "--sign", "--privkey-pem", key, "--id-attr:ID", f"{SAML}:Assertion", "--output", target, source],
+                   check=True, capture_output=True, timeout=60)
+    return target.read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("xmlsec1"), reason="no xmlsec1 here: scripts/setup.sh interop installs it")
+def test_saml_assertions_of_xmlsec1(fresh, tmp_path):
+    idp, other = (made(tmp_path, name, key=rsa.generate_private_key(65537, 2048)) for name in ("idp", "evil"))
+    config = tmp_path / "leadglass.toml"
+    config.write_text("[[identities.saml]]\nissuer = 'https://idp.example'\n" f"certificates = ['{idp['cert']}']\n"
+                      "audience = 'urn:archive'\nrecipient = 'urn:door'\nattribute = 'groups'\nroles = { doctors = 'reader' }\n")
+    archive = fresh("--config", str(config))
+    peer = archive.add_peer("CONSOLE", ["store", "find"])
+    good = signed_by_xmlsec1(tmp_path, idp["key"], template("_1"))
+    assert echoes(archive, peer, ext_neg=identity(4, good))
+    umlaut = signed_by_xmlsec1(tmp_path, idp["key"], template("_2", name="J\u00f6rg &amp; S\u00f8n"))
+    assert echoes(archive, peer, ext_neg=identity(4, umlaut))
+    forged = {
+        "another's key": signed_by_xmlsec1(tmp_path, other["key"], template("_3")),
+        "expired": signed_by_xmlsec1(tmp_path, idp["key"], template("_4", minutes=-2)),
+        "another name": good.replace(b">ada<", b">eve<"),
+        "a blank": good.replace(b">ada<", b"> ada<"),
+        "unsigned": template("_5").encode(),
+    }
+    let_in = {name for name, document in forged.items() if echoes(archive, peer, ext_neg=identity(4, document))}
+    assert not let_in
 
 
 def drip(stream, data, most_s):

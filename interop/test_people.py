@@ -10,6 +10,7 @@ import time
 import pytest
 import requests
 
+from leadglass import BINARY
 from people import PASSPHRASE, SESSION, Browser, add, enrol, fresh_name, person, totp
 
 FULL = os.environ.get("LEADGLASS_FULL") == "1"
@@ -200,13 +201,49 @@ def test_a_token_has_its_owner_s_rights_and_their_fate(empty_archive):
     name = fresh_name("robot")
     ready = ("--ready-file", empty_archive.ready_file)
     empty_archive.cli("user", "add", name, "--service", "--role", "viewer", *ready)
-    made = empty_archive.cli("token", "create", f"of {name}", "--role", "administrator", "--owner", name, *ready)
-    token = {"authorization": f"Bearer {made.stdout.strip()}"}
-    get = lambda path: requests.get(empty_archive.https + path, headers=token, verify=empty_archive.ca, timeout=10).status_code
-    assert get(QIDO) in (200, 204)
-    assert get("/admin/v1/users") == 403, "an administrator's token of somebody who is none"
+    def token(role):
+        made = empty_archive.cli("token", "create", f"{role} of {name}", "--role", role, "--owner", name, *ready)
+        return {"authorization": f"Bearer {made.stdout.strip()}"}
+
+    def get(path, token):
+        return requests.get(empty_archive.https + path, headers=token, verify=empty_archive.ca, timeout=10).status_code
+
+    reader, auditor = token("reader"), token("auditor")
+    assert get(QIDO, reader) in (200, 204)
+    assert get("/admin/v1/users", auditor) == 403, "an auditor's token of somebody who is none"
     empty_archive.cli("user", "disable", name, *ready)
-    assert get(QIDO) == 401
+    assert get(QIDO, reader) == 401
+
+
+def test_a_token_that_administers_follows_a_second_factor(empty_archive, tmp_path):
+    name = fresh_name("root")
+    browser = person(empty_archive, name, "--role", "administrator")
+    secret, recovery = enrol(browser)
+    ready = ("--ready-file", str(empty_archive.ready_file))
+
+    def sign_in(*lines, out):
+        command = [str(BINARY), "sign-in", name, "--out", str(out), *ready]
+        return subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120)
+
+    wrong = sign_in(PASSPHRASE, "000000", out=tmp_path / "none")
+    assert wrong.returncode != 0 and not (tmp_path / "none").exists()
+    done = sign_in(PASSPHRASE, recovery[0], out=tmp_path / "token")
+    assert done.returncode == 0, done.stderr
+    assert PASSPHRASE not in done.stdout + done.stderr
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+    token = {"authorization": f"Bearer {(tmp_path / 'token').read_text()}"}
+    ask = lambda method, path, body=None: requests.request(
+        method, empty_archive.https + path, headers=token, json=body, verify=empty_archive.ca, timeout=10)
+    assert ask("GET", "/admin/v1/users").status_code == 200
+    own = next(one for one in ask("GET", "/admin/v1/tokens").json() if one["name"].startswith(name))
+    assert own["owner"] == name and own["role"] == "administrator"
+    another = {"name": "another", "role": "administrator", "lifetime_days": 1}
+    assert ask("POST", "/admin/v1/tokens", another).status_code == 400, "a token makes none that administers"
+    for_ada = {"name": "of ada", "role": "viewer", "owner": name}
+    assert empty_archive.session().post(empty_archive.https + "/admin/v1/tokens", json=for_ada).status_code == 400, "another's name"
+    assert ask("GET", "/account/v1").status_code == 403
+    account = [one for one in ask("GET", "/admin/v1/users").json() if one["name"] == name]
+    assert account[0]["sessions"] == 1, "the browser's; the command left none behind"
 
 
 def test_passkeys_in_a_real_browser(empty_archive, tmp_path):

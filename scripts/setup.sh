@@ -41,6 +41,7 @@ for purpose in "$@"; do
     build) need_debian cc gcc g++ g++ make make perl perl ;;
     interop)
       need_debian echoscu dcmtk openssl openssl sslscan sslscan python3 python3 mkfs.ext4 e2fsprogs ip iproute2 tcpdump tcpdump strace strace
+      need_debian xmlsec1 xmlsec1
       need_debian chromium chromium certutil libnss3-tools node nodejs npm npm
       [ -d .node/node_modules/oidc-provider ] || npm install --prefix .node --ignore-scripts --no-fund --no-audit --silent \
         oidc-provider@9.13.3

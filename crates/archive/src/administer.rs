@@ -35,8 +35,8 @@ pub use users::{NewUser, User, UserChange};
 
 /// How long a setup code lives.
 const SETUP_CODE_LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// How long the first administrator's token lives.
-const ADMINISTRATOR_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long a token lives at most that administers and was not made by the host.
+const ADMINISTRATOR_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// The longest a token may live.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 /// Longest name of a token, in characters.
@@ -65,8 +65,8 @@ pub struct Token {
 
 impl Archive {
     /// Makes the first administrator, for a caller who holds the setup code; works once. What
-    /// comes back is a token of theirs; to sign in they need an invitation:
-    /// [`Archive::reset_user`].
+    /// comes back is a token of theirs, for a day and only as long as no administrator has a
+    /// second factor; to sign in they need an invitation: [`Archive::reset_user`].
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a name that is empty, long or not printable,
@@ -83,6 +83,7 @@ impl Archive {
             let user = self.new_user(&name, Some(&name), vec![right])?;
             let (secret, mut token) = self.fresh_token(name, role, Scope::everything(), ADMINISTRATOR_LIFETIME)?;
             token.owner = Some(user.name.clone());
+            token.until_second_factor = true;
             Ok((Some(Change::SetupCompleted { token, user: Some(Box::new(user)) }), secret))
         })
         .await
@@ -96,6 +97,11 @@ impl Archive {
     /// Whether there is an administrator who does not get in without a second factor.
     pub fn has_administrator_with_second_factor(&self) -> bool {
         self.inner.registry.has_administrator_with_second_factor()
+    }
+
+    /// How many tokens live that administer by themselves, without anybody's second factor.
+    pub fn administrator_tokens(&self) -> usize {
+        self.inner.registry.administrator_tokens(self.inner.clock.now())
     }
 
     /// Whether setup is done.
@@ -138,10 +144,13 @@ impl Archive {
     }
 
     /// The same for an owner: the token never allows what its owner may not do at the time, and
-    /// dies with them. Without one, it is nobody's but its holder's.
+    /// dies with them. Without one it is the caller's own; nobody's but its holder's when the
+    /// caller is no user. The host alone makes tokens in another person's name.
     ///
     /// # Errors
-    /// As [`Archive::create_token`]; [`Refused::Invalid`] when there is no such user.
+    /// As [`Archive::create_token`]; [`Refused::Invalid`] when there is no such user, when it is
+    /// another person, and for a role that administers, unless who asks has just signed in with a
+    /// second factor and asks for a day at most, or is the host.
     pub async fn create_token_of(
         &self,
         caller: &Caller,
@@ -173,7 +182,11 @@ impl Archive {
             if !scope.is_everything() && !role.is_limited_by_scope() {
                 return Err(Refused::Invalid("a scope limits readers, viewers, researchers and senders alone".into()));
             }
-            let owner = request.owner.as_deref().map(|owner| self.checked_owner(owner)).transpose()?;
+            let owner = request.owner.as_deref().or(caller.user());
+            let owner = owner.map(|owner| self.checked_owner(caller, owner)).transpose()?;
+            if role.administers() {
+                self.check_step_up(caller, request.lifetime)?;
+            }
             let (secret, mut token) = self.fresh_token(name, role, scope, request.lifetime)?;
             token.owner = owner;
             Ok((Some(Change::TokenCreated { token }), secret))
@@ -267,10 +280,30 @@ impl Archive {
         .await
     }
 
-    fn checked_owner(&self, owner: &str) -> Result<String, Refused> {
+    fn checked_owner(&self, caller: &Caller, owner: &str) -> Result<String, Refused> {
         let user = login_name(owner).and_then(|login| self.inner.registry.user(&login));
         let user = user.filter(|user| user.disabled.is_none());
-        user.map(|user| user.name).ok_or_else(|| Refused::Invalid("there is no such user".into()))
+        let user = user.ok_or_else(|| Refused::Invalid("there is no such user".into()))?;
+        if !user.service && caller.user() != Some(user.name.as_str()) && !caller.is_host() {
+            let text = "a token is one's own or a service account's: in another person's name the host makes it";
+            return Err(Refused::Invalid(text.into()));
+        }
+        Ok(user.name)
+    }
+
+    /// A token that administers needs no second factor any more: who makes it shows theirs, and
+    /// it ends with the day. The host could do anything anyway.
+    fn check_step_up(&self, caller: &Caller, lifetime: Duration) -> Result<(), Refused> {
+        if caller.is_host() {
+            return Ok(());
+        }
+        if lifetime > ADMINISTRATOR_LIFETIME {
+            return Err(Refused::Invalid("a token that administers lives a day at most".into()));
+        }
+        match self.has_stepped_up(caller) {
+            true => Ok(()),
+            false => Err(Refused::Invalid("sign in with a second factor for a token that administers".into())),
+        }
     }
 
     fn fresh_token(
@@ -283,7 +316,10 @@ impl Archive {
         let secret = fresh_token().ok_or_else(no_randomness)?;
         let digest = secret_digest(&secret).ok_or_else(no_randomness)?;
         let expires = self.inner.clock.now() + lifetime;
-        Ok((secret, TokenFact { name, digest, owner: None, role, scope, expires, revoked: None }))
+        Ok((
+            secret,
+            TokenFact { name, digest, owner: None, role, scope, expires, revoked: None, until_second_factor: false },
+        ))
     }
 }
 

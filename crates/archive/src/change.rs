@@ -184,6 +184,9 @@ pub(crate) struct TokenFact {
     pub(crate) expires: SystemTime,
     /// When it was revoked.
     pub(crate) revoked: Option<SystemTime>,
+    /// Setup's: it is worth nothing from the moment an administrator has a second factor.
+    #[serde(default)]
+    pub(crate) until_second_factor: bool,
 }
 
 /// A right of a user for a time.
@@ -430,6 +433,7 @@ mod tests {
             scope: Scope::everything(),
             expires: SystemTime::UNIX_EPOCH,
             revoked: None,
+            until_second_factor: true,
         };
         let change = Change::decode(&Change::SetupCompleted { token, user: None }.encode().unwrap()).unwrap();
         let facts = change.facts().unwrap();

@@ -266,6 +266,15 @@ impl Default for TestArchive {
     }
 }
 
+/// Whether that is taken for a new passkey: for those who make up bytes.
+pub fn passkey_is_read(
+    party: &crate::access::people::RelyingParty,
+    challenge: &str,
+    new: &crate::access::people::passkey::NewPasskey,
+) -> bool {
+    crate::access::people::passkey::registered(party, challenge, "made up", new).is_some()
+}
+
 /// The one-time code that an app shows at that hour, from its secret in base32.
 #[must_use]
 pub fn totp_code(secret: &str, now: SystemTime) -> String {

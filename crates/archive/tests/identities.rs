@@ -1,6 +1,6 @@
 //! Who is at a peer: passphrases and tokens that an association brings along.
 
-#![expect(clippy::unwrap_used, reason = "test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use leadglass_archive::access::Right;
 use leadglass_archive::access::jwt::KeySet;
-use leadglass_archive::access::people::{GroupRule, TrustedIssuer};
+use leadglass_archive::access::people::{GroupRule, SignIn, TrustedIssuer};
 use leadglass_archive::administer::{NewUser, Verb};
 use leadglass_archive::testing::TestArchive;
-use leadglass_archive::{Caller, Credential, Door, Operation, Source, UserIdentity};
+use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Source, UserIdentity};
 use leadglass_dicom::clock::Clock as _;
 use serde_json::{Value, json};
 
@@ -85,6 +85,90 @@ impl Provider {
         let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
+}
+
+#[tokio::test]
+async fn who_is_dismissed_at_the_provider_has_no_right_here_a_day_later_by_whatever_they_hold() {
+    let test = TestArchive::new();
+    let provider = Provider::new();
+    let rules = vec![GroupRule { group: "doctors".into(), right: right("administrator") }];
+    let (name, issuer, audience) = ("idp".to_owned(), "https://idp.example".to_owned(), "leadglass".to_owned());
+    let (groups_claim, name_claim) = ("groups".to_owned(), "name".to_owned());
+    let two_factors = vec!["mfa".to_owned()];
+    let trusted = TrustedIssuer { name, issuer, audience, groups_claim, name_claim, two_factors, rules };
+    test.archive().trust_issuer(trusted).unwrap();
+    test.archive().put_issuer_keys("idp", provider.keys());
+    let id_token = |groups: Value| {
+        let now = test.clock().now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        provider.sign(&json!({ "iss": "https://idp.example", "aud": "leadglass", "sub": "s1", "iat": now, "nonce": "n",
+                               "exp": now + 300, "groups": groups, "name": "Ada", "acr": "mfa" }))
+    };
+    let archive = test.archive();
+    let sign_in = async |groups| archive.issuer_sign_in(&SOURCE, "idp", &id_token(groups), "n").await;
+    let SignIn::Session(session) =
+        archive.issuer_sign_in(&SOURCE, "idp", &id_token(json!(["doctors"])), "n").await.unwrap()
+    else {
+        panic!("asked for two factors there")
+    };
+    let ada = archive.authenticate(SOURCE, Credential::Session(session.secret.to_string())).await.unwrap();
+    // No passkey of ours: it would let them in without the provider.
+    assert!(matches!(archive.begin_passkey(&ada).await, Err(Refused::Invalid(_))));
+    let everything = leadglass_archive::access::Scope::everything();
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let secret = archive.create_token(&ada, "script", "viewer", year, everything).await.unwrap();
+    let viewing = Source { door: Door::DicomWeb, ..SOURCE };
+    let script = archive.authenticate(viewing.clone(), Credential::ApiToken(secret.clone())).await.unwrap();
+    assert!(archive.is_current(&script));
+    test.pass(Duration::from_secs(24 * 3600)).await;
+    assert!(!archive.is_current(&script), "the provider said nothing for a day");
+    assert!(archive.authenticate(viewing.clone(), Credential::ApiToken(secret.clone())).await.is_err());
+    sign_in(json!(["doctors"])).await.unwrap();
+    assert!(archive.is_current(&script), "it said so again");
+    assert!(sign_in(json!([])).await.is_err());
+    let late = archive.authenticate(viewing, Credential::ApiToken(secret)).await.unwrap();
+    assert!(!late.may(Operation::Search), "in no group any longer");
+    // Keys that are taken away are believed no longer.
+    archive.put_issuer_keys("idp", KeySet::default());
+    assert!(sign_in(json!(["doctors"])).await.is_err());
+}
+
+const SOURCE: Source =
+    Source { address: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))), door: Door::Admin };
+
+#[tokio::test]
+async fn a_person_is_issuer_and_subject_together() {
+    let test = TestArchive::new();
+    let archive = test.archive();
+    let providers = [Provider::new(), Provider::new()];
+    let issuers = ["https://one.example", "https://two.example"];
+    for (name, (issuer, provider)) in ["one", "two"].into_iter().zip(issuers.into_iter().zip(&providers)) {
+        let trusted = TrustedIssuer {
+            name: name.into(),
+            issuer: issuer.into(),
+            audience: "leadglass".into(),
+            groups_claim: "groups".into(),
+            name_claim: "name".into(),
+            two_factors: Vec::new(),
+            rules: vec![GroupRule { group: "doctors".into(), right: right("viewer") }],
+        };
+        archive.trust_issuer(trusted).unwrap();
+        archive.put_issuer_keys(name, provider.keys());
+    }
+    let now = test.clock().now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let token = |by: usize, said: usize, subject: &str| {
+        providers[by].sign(&json!({ "iss": issuers[said], "aud": "leadglass", "sub": subject, "iat": now, "nonce": "n",
+                                    "exp": now + 300, "groups": ["doctors"], "name": "Ada" }))
+    };
+    let who = async |name: &str, token: String| match archive.issuer_sign_in(&SOURCE, name, &token, "n").await {
+        Ok(SignIn::Session(session)) => Some(session.user),
+        _ => None,
+    };
+    let ada = who("one", token(0, 0, "s1")).await.unwrap();
+    assert_eq!(who("one", token(0, 0, "s1")).await, Some(ada.clone()), "the same");
+    let others = [who("one", token(0, 0, "s2")).await.unwrap(), who("two", token(1, 1, "s1")).await.unwrap()];
+    assert!(others.iter().all(|other| *other != ada) && others[0] != others[1], "{ada} {others:?}");
+    assert_eq!(who("two", token(1, 0, "s1")).await, None, "one speaks for nobody of the other");
+    assert_eq!(who("one", token(1, 0, "s1")).await, None, "nor by the other's key");
 }
 
 #[tokio::test]

@@ -95,6 +95,18 @@ async fn an_invitation_is_good_once_and_for_a_day_and_a_passphrase_signs_in_from
 }
 
 #[tokio::test]
+async fn a_passphrase_of_the_sites_own_words_is_refused() {
+    let of_the_site = "AgathastiftQuellheim24";
+    for (words, fit) in [(vec![], true), (vec!["Agathastift".to_owned(), "Quellheim".to_owned()], false)] {
+        let settings = PeopleSettings { words, ..PeopleSettings::default() };
+        let test = TestArchive::with(|of| of.people = settings);
+        let invitation = add(&test, "ada", "reader").await;
+        let taken = test.archive().accept_invitation(&from(1), "ada", &invitation, of_the_site).await;
+        assert_eq!(taken.is_ok(), fit);
+    }
+}
+
+#[tokio::test]
 async fn whoever_is_wrong_hears_the_same() {
     let test = TestArchive::new();
     person(&test, "ada", "reader").await;
@@ -334,6 +346,170 @@ async fn setup_makes_a_user_who_gets_in_by_an_invitation() {
     let invitation = archive.reset_user(&token, "the administrator").await.unwrap();
     let session = archive.accept_invitation(&from(1), "the administrator", &invitation, PASSPHRASE).await.unwrap();
     assert!(session.second_factor_due);
+}
+
+#[tokio::test]
+async fn setups_token_lives_a_day_and_ends_with_the_first_second_factor() {
+    let test = TestArchive::new();
+    let (archive, host) = (test.archive(), test.host().await);
+    let code = archive.new_setup_code(&host).await.unwrap();
+    let newcomer = archive.authenticate(from(1), Credential::SetupCode(code)).await.unwrap();
+    let secret = archive.complete_setup(&newcomer, "root").await.unwrap();
+    let by_token = || async { archive.authenticate(from(1), Credential::ApiToken(secret.clone())).await };
+    let token = by_token().await.unwrap();
+    assert_eq!(archive.administrator_tokens(), 1);
+    // Somebody else is made an administrator with it, and has a second factor first.
+    let new = NewUser {
+        name: "ada".into(),
+        display: None,
+        service: false,
+        rights: vec![right("administrator")],
+        patients: Vec::new(),
+    };
+    let invitation = archive.add_user(&token, new).await.unwrap().unwrap();
+    let begun = archive.accept_invitation(&from(1), "ada", &invitation, PASSPHRASE).await.unwrap();
+    assert!(archive.users(&token).await.is_ok());
+    let ada = caller(&test, &begun.secret, Door::Admin).await;
+    let totp = archive.begin_totp(&ada).await.unwrap();
+    archive.confirm_totp(&ada, &totp.ticket, &code_now(&test, &totp.secret)).await.unwrap();
+    assert!(archive.has_administrator_with_second_factor());
+    assert!(!archive.is_current(&token) && matches!(archive.users(&token).await, Err(Refused::NotAllowed)));
+    assert!(by_token().await.is_err());
+    assert_eq!(archive.administrator_tokens(), 0);
+
+    let test = TestArchive::new();
+    let (archive, host) = (test.archive(), test.host().await);
+    let code = archive.new_setup_code(&host).await.unwrap();
+    let newcomer = archive.authenticate(from(1), Credential::SetupCode(code)).await.unwrap();
+    let secret = archive.complete_setup(&newcomer, "root").await.unwrap();
+    test.pass(24 * 60 * MINUTE).await;
+    assert!(test.archive().authenticate(from(1), Credential::ApiToken(secret)).await.is_err(), "a day later");
+}
+
+fn code_now(test: &TestArchive, secret: &str) -> String {
+    code(secret, now(test))
+}
+
+#[tokio::test]
+async fn a_token_that_administers_is_the_hosts_or_follows_a_second_factor_and_ends_with_the_day() {
+    let test = TestArchive::new();
+    let (archive, host) = (test.archive(), test.host().await);
+    let (day, everything) = (24 * 60 * MINUTE, leadglass_archive::access::Scope::everything);
+    let begun = person(&test, "ada", "administrator").await;
+    let ada = caller(&test, &begun.secret, Door::Admin).await;
+    let totp = archive.begin_totp(&ada).await.unwrap();
+    let changed = archive.confirm_totp(&ada, &totp.ticket, &code_now(&test, &totp.secret)).await.unwrap();
+    let ada = caller(&test, &changed.secret, Door::Admin).await;
+    for role in ["administrator", "privacy-officer"] {
+        let long = archive.create_token(&ada, role, role, day + MINUTE, everything()).await;
+        assert!(matches!(long, Err(Refused::Invalid(_))), "{role}");
+    }
+    let secret = archive.create_token(&ada, "ada's", "administrator", day, everything()).await.unwrap();
+    let token = archive.authenticate(from(1), Credential::ApiToken(secret)).await.unwrap();
+    assert_eq!((token.user(), archive.users(&token).await.is_ok()), (Some("ada"), true));
+    // A token makes no further one that administers: it would live for ever, a day at a time.
+    let again = archive.create_token(&token, "again", "administrator", MINUTE, everything()).await;
+    assert!(matches!(again, Err(Refused::Invalid(_))));
+    assert!(archive.create_token(&token, "reads", "viewer", 30 * day, everything()).await.is_ok());
+    assert!(archive.create_token(&host, "the host's", "administrator", 30 * day, everything()).await.is_ok());
+    assert_eq!(archive.administrator_tokens(), 2);
+    // Some ten minutes at a time, so that the session is not idle: then it is not fresh.
+    for _ in 0..4 {
+        test.pass(10 * MINUTE).await;
+        assert!(try_caller(&test, &changed.secret, Door::Admin).await.is_some());
+    }
+    let stale = archive.create_token(&ada, "stale", "administrator", MINUTE, everything()).await;
+    assert!(matches!(stale, Err(Refused::Invalid(_))), "who has not signed in just now signs in again");
+}
+
+#[tokio::test]
+async fn tokens_in_another_persons_name_are_the_hosts_alone() {
+    let test = TestArchive::new();
+    let (archive, host) = (test.archive(), test.host().await);
+    person(&test, "cleared", "reader").await;
+    let service = NewUser {
+        name: "robot".into(),
+        display: None,
+        service: true,
+        rights: vec![right("reader")],
+        patients: Vec::new(),
+    };
+    archive.add_user(&host, service).await.unwrap();
+    let begun = person(&test, "ada", "administrator").await;
+    let ada = caller(&test, &begun.secret, Door::Admin).await;
+    let totp = archive.begin_totp(&ada).await.unwrap();
+    let changed = archive.confirm_totp(&ada, &totp.ticket, &code_now(&test, &totp.secret)).await.unwrap();
+    let ada = caller(&test, &changed.secret, Door::Admin).await;
+    let administrator = test.caller("administrator", Door::Admin).await;
+    let make = |caller: Caller, owner: Option<&'static str>, name: &'static str| async move {
+        let everything = leadglass_archive::access::Scope::everything();
+        archive.create_token_of(&caller, owner, name, "reader", MINUTE, everything).await
+    };
+    for caller in [&ada, &administrator] {
+        let made = make(caller.clone(), Some("cleared"), "of another").await;
+        assert!(matches!(made, Err(Refused::Invalid(_))), "{}", caller.name());
+    }
+    assert!(make(ada.clone(), Some("robot"), "of the robot").await.is_ok());
+    assert!(make(host, Some("cleared"), "by the host").await.is_ok());
+    make(ada.clone(), None, "her own").await.unwrap();
+    let tokens = archive.tokens(&ada).await.unwrap();
+    let own = tokens.iter().find(|token| token.name == "her own").unwrap();
+    assert_eq!(own.owner.as_deref(), Some("ada"), "nobody who is somebody makes a nameless one");
+}
+
+#[tokio::test]
+async fn who_signed_in_with_a_browser_is_kept_out_by_nobody_at_their_address() {
+    let test = TestArchive::new();
+    let archive = test.archive();
+    person(&test, "ada", "reader").await;
+    let browser = Some("a secret that the browser keeps");
+    let with = |browser| archive.sign_in_with(&SOURCE, browser, "ada", PASSPHRASE);
+    assert!(with(browser).await.is_ok());
+    while !matches!(archive.sign_in(&from(1), "ada", "guess").await, Err(SignInRefused::TooMany(_))) {}
+    for n in 0..40 {
+        let _ = archive.sign_in(&from(1), &format!("somebody {n}"), "guess").await;
+    }
+    assert!(matches!(with(None).await, Err(SignInRefused::TooMany(_))));
+    assert!(matches!(with(Some("another browser")).await, Err(SignInRefused::TooMany(_))));
+    assert!(with(browser).await.is_ok());
+    let test = test.reopened().await;
+    assert!(test.archive().sign_in_with(&SOURCE, browser, "ada", PASSPHRASE).await.is_ok());
+}
+
+const SOURCE: Source =
+    Source { address: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1))), door: Door::Admin };
+
+#[tokio::test]
+async fn who_has_the_passphrase_does_not_guess_the_code_and_somebody_is_told() {
+    let test = TestArchive::new();
+    let archive = test.archive();
+    let begun = person(&test, "ada", "reader").await;
+    let ada = caller(&test, &begun.secret, Door::Admin).await;
+    let totp = archive.begin_totp(&ada).await.unwrap();
+    archive.confirm_totp(&ada, &totp.ticket, &code_now(&test, &totp.secret)).await.unwrap();
+    // Somewhere else, with the passphrase: six times five guesses.
+    let (mut guesses, mut told_at) = (0, None);
+    for _ in 0..6 {
+        test.clock().advance(MINUTE);
+        let begun = archive.sign_in(&from(66), "ada", PASSPHRASE).await.unwrap();
+        let SignIn::SecondFactor { ticket, .. } = begun else { panic!("no second factor is due") };
+        for _ in 0..5 {
+            match archive.sign_in_second(&from(66), &ticket, "not a code").await.unwrap_err() {
+                SignInRefused::TooMany(_) => break,
+                _ => guesses += 1,
+            }
+            if told_at.is_none() && archive.open_reviews() > 0 {
+                told_at = Some(guesses);
+            }
+        }
+    }
+    assert_eq!(guesses, 20);
+    assert_eq!(told_at, Some(10));
+    let review = archive.reviews(&test.host().await).await.unwrap().pop().unwrap();
+    assert_eq!((review.alarm, review.caller.as_str()), (leadglass_archive::administer::Alarm::SecondFactor, "ada"));
+    // The owner is not kept out by it where they are at home.
+    let due = ticket(&test, "ada").await;
+    assert!(archive.sign_in_second(&from(1), &due, &code_now(&test, &totp.secret)).await.is_ok());
 }
 
 #[tokio::test]

@@ -67,24 +67,25 @@ pub(crate) struct Doors {
     /// What the handlers of HTTPS share.
     pub(crate) web: WebState,
     stop: CancellationToken,
+    cut: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Doors {
     /// Opens both.
     pub(crate) async fn open(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<Doors, StartError> {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stop, cut, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let limits = &behind.limits;
         let https = threshold(limits, "https", at.https, behind.https.clone()).await?;
-        let https =
-            Threshold { renewal: Some(behind.renewal.clone()), turned_away: behind.turned_away.clone(), ..https };
+        let (renewal, turned_away) = (Some(behind.renewal.clone()), behind.turned_away.clone());
+        let https = Threshold { renewal, turned_away, cut: cut.clone(), ..https };
         let dicom = threshold(limits, "dicom", at.dicom, behind.dicom.clone()).await?;
-        let dicom = Threshold { turned_away: behind.turned_away.clone(), ..dicom };
+        let dicom = Threshold { turned_away: behind.turned_away.clone(), cut: cut.clone(), ..dicom };
         let at = Addresses { https: address(&https)?, dicom: address(&dicom)? };
         let (router, web) = (behind.router)(host, at.https);
         tasks.spawn(serve_https(host.clone(), https, router, stop.clone(), tasks.clone()));
         tasks.spawn(serve_dicom(host.clone(), dicom, stop.clone(), tasks.clone()));
-        Ok(Doors { at, web, stop, tasks })
+        Ok(Doors { at, web, stop, cut, tasks })
     }
 
     /// Lets nobody else in.
@@ -95,10 +96,12 @@ impl Doors {
     }
 
     /// Lets nobody else in and waits until those who are in have finished, as long as that
-    /// takes at most. Says whether they had.
+    /// takes at most; then they are cut off. Says whether they had finished.
     pub(crate) async fn close(self, within: Duration) -> bool {
         self.shut();
-        tokio::time::timeout(within, self.tasks.wait()).await.is_ok()
+        let finished = tokio::time::timeout(within, self.tasks.wait()).await.is_ok();
+        self.cut.cancel();
+        finished
     }
 }
 
@@ -116,6 +119,7 @@ async fn threshold(
         renewal: None,
         caps: Caps::new(limits.connections, limits.connections_per_address),
         handshake: Duration::from_secs(limits.tls_handshake_s),
+        cut: CancellationToken::new(),
         turned_away: None,
     })
 }

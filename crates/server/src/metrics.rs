@@ -29,6 +29,8 @@ pub const EXPOSURE_UNFINISHED: &str = "leadglass_exposure_look_unfinished";
 pub const EXPOSURE_LOOKED: &str = "leadglass_exposure_looked_timestamp_seconds";
 /// 1 when the doors are not where they are configured to be.
 pub const EXPOSURE_HELD: &str = "leadglass_doors_held";
+/// Tokens that administer without anybody's second factor.
+pub const ADMINISTRATOR_TOKENS: &str = "leadglass_administrator_tokens";
 
 /// The label `door` of what came through the DICOM door.
 pub const DICOM: &str = "dicom";

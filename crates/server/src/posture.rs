@@ -119,6 +119,8 @@ pub struct Shown {
     pub findings: Vec<Exposure>,
     /// Why the last look could not be taken to its end.
     pub unfinished: Option<String>,
+    /// Tokens that administer without anybody's second factor.
+    pub administrator_tokens: usize,
 }
 
 impl Posture {
@@ -132,6 +134,7 @@ impl Posture {
             looked: None,
             findings: Vec::new(),
             unfinished: None,
+            administrator_tokens: 0,
         };
         Posture { shown: Arc::new(RwLock::new(shown)) }
     }
@@ -157,6 +160,12 @@ impl Posture {
         (shown.looked, shown.findings, shown.unfinished) = (Some(when), findings, unfinished);
         drop(shown);
         self.measure();
+    }
+
+    /// So many tokens administer by themselves.
+    pub(crate) fn counted(&self, administrator_tokens: usize) {
+        self.shown.write().administrator_tokens = administrator_tokens;
+        metrics::gauge!(crate::metrics::ADMINISTRATOR_TOKENS).set(administrator_tokens as f64);
     }
 
     fn measure(&self) {

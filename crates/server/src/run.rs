@@ -145,6 +145,7 @@ impl Keeper {
     /// Moves the doors when they may be elsewhere, and lets a stranger look when it is time.
     async fn seen_to(self) -> Keeper {
         let configured = Addresses::configured(&self.host.config.listen);
+        self.host.posture.counted(self.host.archive.administrator_tokens());
         let shown = self.host.posture.shown();
         let held = conditions(&self.host).hold(configured);
         let changed = self.host.archive.access_version() != self.seen;
@@ -314,7 +315,10 @@ async fn upkeep(host: Arc<Host>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = renewal.tick() => renew(&host).await,
+            _ = renewal.tick() => {
+                renew(&host).await;
+                host.providers.refresh(&host.archive).await;
+            }
             _ = figures.tick() => host.metrics.run_upkeep(),
             _ = setup.tick(), if !is_set_up => {
                 is_set_up = host.archive.is_set_up();
@@ -386,6 +390,33 @@ mod tests {
         assert_eq!(shown.held, Some(Held::NotSetUp));
         assert!(shown.open.unwrap().are_loopback() && running.https.ip().is_loopback());
         assert!(running.stop().await);
+    }
+
+    /// A door with a download that never ends.
+    fn endless(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
+        let (_, state) = crate::router(host, https);
+        let bytes =
+            || axum::body::Body::from_stream(futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
+        (Router::new().route("/dicom-web/studies", axum::routing::get(async move || bytes())), state)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_stays_behind_closed_doors_is_cut_off() {
+        use http_body_util::BodyExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path()).await;
+        let behind = Behind { router: endless, ..Behind::of(&host) };
+        let at = Addresses::configured(&host.config.listen);
+        let doors = Doors::open(&host, &behind, at).await.unwrap();
+        let client = crate::client::Client::new(doors.at.https, &host.ca_path()).unwrap();
+        let request = http::Request::get("/dicom-web/studies").header("host", "localhost");
+        let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
+        let response = client.open().await.unwrap().send_request(request).await.unwrap();
+        assert_eq!(response.status(), http::StatusCode::OK);
+        assert!(!doors.close(Duration::from_millis(50)).await, "the download goes on");
+        let rest = tokio::time::timeout(Duration::from_secs(20), response.into_body().collect()).await;
+        assert!(rest.expect("it is cut off").is_err());
+        host.archive.close().await;
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -216,7 +216,7 @@ fn token(registry: &Registry, secret: &str, now: SystemTime) -> Result<Recognize
     if let Some(user) = token.owner {
         proofs.push(Proof::Owner { user });
         if proofs.iter().any(|proof| registry.rights(proof, now).is_none()) {
-            return Err(Rejected::because("a token whose owner is disabled"));
+            return Err(Rejected::because("a token whose owner has no right now, or setup's after its time"));
         }
     }
     Ok((token.name, proofs))

@@ -114,6 +114,11 @@ impl Caller {
         self.known.may.contains(&operation)
     }
 
+    /// Whether it is the host itself.
+    pub(crate) fn is_host(&self) -> bool {
+        self.known.proofs.contains(&Proof::Host)
+    }
+
     /// Whether it is a person who signed in, not something that acts for one.
     pub(crate) fn has_session(&self) -> bool {
         self.known.proofs.iter().any(|proof| matches!(proof, Proof::Session { .. }))

@@ -347,12 +347,14 @@ impl Registry {
 
     /// Whether an administrator lives who does not get in without a second factor.
     pub(crate) fn has_administrator_with_second_factor(&self) -> bool {
+        self.state.read().has_administrator_with_second_factor()
+    }
+
+    /// How many tokens live that administer.
+    pub(crate) fn administrator_tokens(&self, now: SystemTime) -> usize {
         let state = self.state.read();
-        state.users.values().map(|user| &user.fact).any(|user| {
-            let administers = user.rights.iter().any(|right| right.role == Role::Administrator.name());
-            let signs_in = !user.passkeys.is_empty() || (user.passphrase.is_some() && user.totp.is_some());
-            administers && signs_in && user.disabled.is_none()
-        })
+        let administers = |token: &&Held<TokenFact>| token.fact.role.administers() && state.holds(&token.fact, now);
+        state.tokens.values().filter(administers).count()
     }
 
     /// Everybody who may come in now, with what they may do.
@@ -427,10 +429,10 @@ impl State {
             }
             Proof::Token { digest } => {
                 let token = self.tokens.get(digest)?;
-                (token.fact.revoked.is_none() && now < token.fact.expires).then(|| token.rights.clone())
+                self.holds(&token.fact, now).then(|| token.rights.clone())
             }
             Proof::Session { user, digest } => {
-                let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
+                let user = self.users.get(user).filter(|user| user.fact.is_active(now))?;
                 let sessions = self.sessions.get(&user.fact.name)?;
                 let session = sessions.sessions.iter().find(|session| session.digest == *digest)?;
                 let whole = session.is_strong() || !self.needs_second_factor(&user.fact);
@@ -449,7 +451,7 @@ impl State {
                 (now < *until).then(|| self.with_grants(user, now))
             }
             Proof::Owner { user } => {
-                let user = self.users.get(user).filter(|user| user.fact.disabled.is_none())?;
+                let user = self.users.get(user).filter(|user| user.fact.is_active(now))?;
                 Some(self.with_grants(user, now))
             }
             Proof::Federated { rights, until } => (now < *until).then(|| rights.clone()),
@@ -472,6 +474,21 @@ impl State {
             }
             Proof::Host => Some(unlimited(Role::Host)),
         }
+    }
+
+    /// Whether a token is worth anything now.
+    fn holds(&self, token: &TokenFact, now: SystemTime) -> bool {
+        let given_way = token.until_second_factor && self.has_administrator_with_second_factor();
+        token.revoked.is_none() && now < token.expires && !given_way
+    }
+
+    fn has_administrator_with_second_factor(&self) -> bool {
+        self.users.values().map(|user| &user.fact).any(|user| {
+            let administers = user.rights.iter().any(|right| right.role == Role::Administrator.name());
+            let by_passkey = user.vouched.is_none() && !user.passkeys.is_empty();
+            let signs_in = by_passkey || (user.passphrase.is_some() && user.totp.is_some());
+            administers && signs_in && user.disabled.is_none()
+        })
     }
 
     /// What those rights allow, door by door; doors through which nothing is are left out.

@@ -219,6 +219,11 @@ impl Role {
         matches!(self, Role::Reader | Role::Viewer | Role::Researcher | Role::Sender)
     }
 
+    /// Whether it says who may what, or how much: what a person does, with a second factor.
+    pub(crate) fn administers(self) -> bool {
+        matches!(self, Role::Administrator | Role::PrivacyOfficer)
+    }
+
     /// All roles, in the order of the policy.
     pub fn all() -> impl Iterator<Item = Role> {
         POLICY.iter().map(|(role, _)| *role)

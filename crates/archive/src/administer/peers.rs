@@ -168,6 +168,15 @@ impl Archive {
         .await
     }
 
+    /// Whether the caller may add that peer: asked before a certificate is made for it. That they
+    /// may not is recorded as if they had tried.
+    ///
+    /// # Errors
+    /// [`Refused::NotAllowed`].
+    pub async fn check_add_peer(&self, caller: &Caller, peer: Peer) -> Result<(), Refused> {
+        self.decided(caller, requests::AddPeer { peer }).await.map(drop)
+    }
+
     /// Revokes a peer: whoever asks [`Archive::is_current`] of its associations ends them,
     /// and nothing more is granted to them from now on.
     ///

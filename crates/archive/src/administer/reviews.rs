@@ -25,6 +25,8 @@ pub enum Alarm {
     Envelope,
     /// A canary patient was touched.
     Canary,
+    /// Somebody who knows the first factor guesses at the second.
+    SecondFactor,
 }
 
 /// Something to look at.

@@ -141,7 +141,7 @@ impl Archive {
             user.recovery.clear();
             user.passkeys.clear();
             let invitation = self.invite(&mut user)?;
-            let sessions = self.ended(&user.name);
+            let sessions = SessionsFact { browsers: Vec::new(), ..self.ended(&user.name) };
             Ok((Some(changed(user, Some(sessions))), invitation))
         })
         .await

@@ -57,14 +57,8 @@ pub(super) async fn add(
     Body(new): Body<NewPeer>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let ae = title(&new.ae)?;
-    // Whoever may not read the peers may not have certificates made either; asked first so
-    // that nothing is signed for somebody who is then refused.
-    state.archive().peers(&caller).await?;
-    let (certified, issued) = certificate(&state, &ae, new.certificate).await?;
-    let peer = Peer {
+    let draft = Peer {
         ae: ae.to_string(),
-        certificate_sha256: certified.0,
-        expires: certified.1,
         verbs: new.verbs,
         scope: new.scope.unwrap_or_else(Scope::everything),
         address: new.address,
@@ -72,6 +66,10 @@ pub(super) async fn add(
         contact: new.contact,
         ..Peer::default()
     };
+    // Nothing is signed for somebody who may not add it.
+    state.archive().check_add_peer(&caller, draft.clone()).await?;
+    let ((certificate_sha256, expires), issued) = certificate(&state, &ae, new.certificate).await?;
+    let peer = Peer { certificate_sha256, expires, ..draft };
     state.archive().add_peer(&caller, peer.clone()).await?;
     Ok((StatusCode::CREATED, Json(json!({ "peer": peer, "issued": issued }))))
 }

@@ -41,11 +41,19 @@ pub struct Api {
 impl Connection {
     /// Finds it.
     pub fn api(&self) -> anyhow::Result<Api> {
+        let token = match &self.ready_file {
+            Some(path) => Ready::read(path)?.token,
+            None => self.token()?,
+        };
+        Ok(Api { client: self.client()?, token })
+    }
+
+    /// Finds it, for who has no token.
+    pub fn client(&self) -> anyhow::Result<Client> {
         if let Some(path) = &self.ready_file {
             let ready = Ready::read(path)?;
             let address = ready.https.trim_start_matches("https://").parse();
-            let address = address.context("the ready file's address")?;
-            return Ok(Api { client: Client::new(address, &ready.ca)?, token: ready.token });
+            return Client::new(address.context("the ready file's address")?, &ready.ca);
         }
         let (address, ca) = match (self.archive, &self.ca) {
             (Some(address), Some(ca)) => (address, ca.clone()),
@@ -54,7 +62,7 @@ impl Connection {
                 (Serving::read(&dir)?.https, dir.join("ca.pem"))
             }
         };
-        Ok(Api { client: Client::new(address, &ca)?, token: self.token()? })
+        Client::new(address, &ca)
     }
 
     fn token(&self) -> anyhow::Result<String> {

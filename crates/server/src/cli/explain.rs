@@ -35,6 +35,9 @@ fn posture(posture: &Value) -> String {
         lines.push(format!("held back  {held}"));
     }
     lines.push(format!("looked at  {}", text(&posture["looked"])));
+    if let Some(tokens) = posture["administrator_tokens"].as_u64().filter(|tokens| *tokens > 0) {
+        lines.push(format!("tokens     {tokens} that administer without a second factor"));
+    }
     if let Some(unfinished) = posture["unfinished"].as_str() {
         lines.push(format!("unfinished {unfinished}"));
     }

@@ -33,6 +33,7 @@ mod scope;
 pub mod send;
 pub mod serve;
 pub mod setup;
+mod sign_in;
 pub mod token;
 pub mod trail;
 pub mod user;
@@ -78,6 +79,8 @@ pub enum Command {
     User(user::User),
     /// Make, list and revoke API tokens.
     Token(token::Token),
+    /// Sign in as an administrator, for a token of one's own for a day.
+    SignIn(sign_in::SignIn),
     /// Define roles, and list them.
     Role(role::Role),
     /// Label studies; restrict studies and patients to those who are cleared.
@@ -138,6 +141,7 @@ impl Command {
             Command::Enrol(command) => command.run(output).await,
             Command::User(command) => command.run(output).await,
             Command::Token(command) => command.run(output).await,
+            Command::SignIn(command) => command.run(output).await,
             Command::Role(command) => command.run(output).await,
             Command::Mark(command) => command.run(output).await,
             Command::Grant(command) => command.run(output).await,

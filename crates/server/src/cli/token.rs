@@ -1,16 +1,23 @@
 //! `leadglass token`: makes, lists and revokes API tokens of a running archive.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
 use comfy_table::Table;
+use leadglass_archive::access::Scope;
+use leadglass_archive::{Archive, Credential, Door, Settings, Source};
 use serde_json::{Value, json};
 
 use super::connection::Connection;
 use super::output::{Exit, Output};
 use super::scope::{Limits, words};
+use super::whereabouts::OnDisk;
 use crate::host::write_file;
+
+/// How long the host's token lives.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Make, list and revoke API tokens.
 #[derive(clap::Args, Debug)]
@@ -41,6 +48,15 @@ enum What {
         limits: Box<Limits>,
         #[command(flatten)]
         connection: Connection,
+    },
+    /// Make an administrator's token for a day, of an archive that is stopped: for whoever owns
+    /// its files and has nobody left who can sign in.
+    Host {
+        /// Write the secret into this file (mode 0600).
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        archive: OnDisk,
     },
     /// All tokens, without secrets.
     List {
@@ -77,6 +93,11 @@ impl Token {
                     None => output.say(&answer, secret)?,
                 }
             }
+            What::Host { out, archive } => {
+                let secret = of_the_host(archive.settings()?).await?;
+                write_file(&out, secret.as_bytes(), 0o600)?;
+                output.say(&json!({ "token_file": out }), format!("the token is in {}", out.display()))?;
+            }
             What::List { connection } => {
                 let tokens = connection.api()?.get("/admin/v1/tokens").await?;
                 output.say(&tokens, table(&tokens))?;
@@ -88,6 +109,17 @@ impl Token {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A token that the host makes for itself; on record like any other.
+async fn of_the_host(settings: Settings) -> anyhow::Result<zeroize::Zeroizing<String>> {
+    let archive = tokio::task::spawn_blocking(move || Archive::open(settings)).await??;
+    let source = Source { address: None, door: Door::Host };
+    let host = archive.authenticate(source, Credential::Host).await?;
+    let name = format!("host {}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+    let made = archive.create_token(&host, &name, "administrator", DAY, Scope::everything()).await;
+    archive.close().await;
+    Ok(made?.into())
 }
 
 fn table(tokens: &Value) -> Table {

@@ -7,6 +7,10 @@ use leadglass_archive::access::people::PeopleSettings;
 
 use super::section::section;
 
+/// Most words of a site, and the longest of them in bytes.
+const MOST_WORDS: usize = 200;
+const LONGEST_WORD: usize = 64;
+
 section! {
     /// People: where they reach the web face and how long they stay signed in. Who administers
     /// needs a second factor, and everybody does where others could come; no key changes that.
@@ -23,6 +27,9 @@ section! {
         /// line, sorted, as Have I Been Pwned gives it out (a count after a colon is passed over).
         /// Empty: none.
         pub breached_sha1: PathBuf = PathBuf::new(),
+        /// Words that guessers of this site's passphrases would try first: the names of the
+        /// hospital, its departments, systems and town. A passphrase made of them is refused.
+        pub words: Vec<String> = Vec::new(),
     }
 }
 
@@ -38,6 +45,9 @@ impl People {
         if !(1..=60).contains(&self.idle_minutes) {
             return Some(("people.idle_minutes", "is 1 to 60".into()));
         }
+        if self.words.len() > MOST_WORDS || self.words.iter().any(|word| word.is_empty() || word.len() > LONGEST_WORD) {
+            return Some(("people.words", format!("are at most {MOST_WORDS} of 1 to {LONGEST_WORD} bytes")));
+        }
         None
     }
 
@@ -49,6 +59,7 @@ impl People {
             session: Duration::from_secs(self.session_hours * 3600),
             idle: Duration::from_secs(self.idle_minutes * 60),
             breached: (!file.as_os_str().is_empty()).then(|| crate::login::breached::list(file)),
+            words: self.words.clone(),
         }
     }
 }
@@ -64,6 +75,16 @@ pub(crate) fn host_of(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_the_site_are_few_and_short() {
+        let of = |words: Vec<String>| People { words, ..People::default() };
+        assert!(of(vec!["Agathastift".into(), "Quellheim".into()]).flaw().is_none());
+        for wrong in [vec![String::new()], vec!["x".repeat(LONGEST_WORD + 1)], vec!["x".into(); MOST_WORDS + 1]] {
+            assert_eq!(of(wrong).flaw().map(|(key, _)| key), Some("people.words"));
+        }
+        assert_eq!(of(vec!["Quellheim".into()]).settings(false).words, ["Quellheim"]);
+    }
 
     #[test]
     fn a_public_name_is_a_plain_name_behind_https() {

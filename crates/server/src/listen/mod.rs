@@ -56,6 +56,8 @@ pub struct Threshold {
     pub caps: Caps,
     /// How long a handshake may take.
     pub handshake: Duration,
+    /// Ends every conversation at once, finished or not.
+    pub cut: CancellationToken,
     /// Told of each certificate that was turned away, when somebody wants to know.
     pub turned_away: Option<TurnedAway>,
 }
@@ -69,7 +71,7 @@ where
     F: Fn(Visitor) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
-    let Threshold { name, listener, tls, renewal, caps, handshake, turned_away } = threshold;
+    let Threshold { name, listener, tls, renewal, caps, handshake, cut, turned_away } = threshold;
     let door = Arc::new(Keeper { name, tls: TlsAcceptor::from(tls), renewal, turned_away });
     loop {
         let accepted = tokio::select! {
@@ -81,14 +83,17 @@ where
             metrics::counter!("leadglass_connections_refused_total", "door" => name).increment(1);
             continue;
         };
-        let (door, serve, stop) = (door.clone(), serve.clone(), stop.clone());
+        let (door, serve, stop, cut) = (door.clone(), serve.clone(), stop.clone(), cut.clone());
         tasks.spawn(async move {
             let shaken = tokio::select! {
                 () = stop.cancelled() => return,
                 shaken = tokio::time::timeout(handshake, door.shake(stream)) => shaken,
             };
             match shaken {
-                Ok(Ok(stream)) => serve(Visitor { stream, address, place }).await,
+                Ok(Ok(stream)) => tokio::select! {
+                    () = cut.cancelled() => {}
+                    () = serve(Visitor { stream, address, place }) => {}
+                },
                 Ok(Err(error)) => door.failed(address, &error),
                 Err(_) => door.failed(address, &io::ErrorKind::TimedOut.into()),
             }

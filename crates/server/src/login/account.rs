@@ -5,7 +5,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use leadglass_archive::Caller;
 use leadglass_archive::access::people::passkey::NewPasskey;
 use leadglass_archive::access::people::{Account, Changed, OwnFactor, TotpEnrolment};
@@ -137,6 +137,8 @@ pub(super) async fn sign_out(
     state.archive().sign_out(&caller).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     cookie::clear(&mut response, cookie::SESSION);
+    // What was looked at goes with the session; the cookie that knows the browser may stay.
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static(r#""cache", "storage""#));
     Ok(response)
 }
 

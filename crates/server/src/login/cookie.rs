@@ -10,6 +10,10 @@ pub(crate) const BEGUN: &str = "__Host-leadglass-begun";
 /// What ties a visit to an identity provider to this browser. It must come back from there, so
 /// it is the one cookie that others' pages may lead to.
 pub(crate) const PROVIDER: &str = "__Host-leadglass-provider";
+/// What a browser is known by to whom signed in with it. It opens nothing.
+pub(crate) const BROWSER: &str = "__Host-leadglass-browser";
+/// Seconds a browser is known.
+const BROWSER_SECONDS: u32 = 365 * 24 * 3600;
 /// Seconds something may be begun.
 const BEGUN_SECONDS: u32 = 300;
 
@@ -38,6 +42,11 @@ pub(crate) fn set_begun(response: &mut Response, ticket: &str) {
 /// Sets the cookie that comes back from an identity provider.
 pub(crate) fn set_provider(response: &mut Response, secret: &str) {
     set(response, PROVIDER, secret, &format!("SameSite=Lax; Max-Age={BEGUN_SECONDS}"));
+}
+
+/// Sets the cookie that a browser is known by.
+pub(crate) fn set_browser(response: &mut Response, secret: &str) {
+    set(response, BROWSER, secret, &format!("SameSite=Strict; Max-Age={BROWSER_SECONDS}"));
 }
 
 /// Takes a cookie away.

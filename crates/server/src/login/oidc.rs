@@ -1,17 +1,15 @@
 //! Signing in by an identity provider: authorization code with PKCE (OpenID Connect Core 3.1,
 //! RFC 7636), one visit at a time, tied to the browser that began it.
 //!
-//! What a visit needs (state, nonce, verifier) stays here; the browser keeps a secret that finds
-//! it, once. The ID token is believed by the archive alone, by keys fetched from the configured
+//! What a visit needs (state, nonce, verifier) the browser keeps, sealed. The ID token is believed by the archive alone, by keys fetched from the configured
 //! issuer. Deliberately absent: access tokens, user info, and any address that is not the
 //! configured issuer's or one of the hosts named with it.
 
 mod fetch;
 mod provider;
+mod visit;
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, rand};
@@ -20,37 +18,24 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, StatusCode, header};
+use leadglass_archive::Archive;
+use leadglass_archive::access::jwt::KeySet;
 use leadglass_archive::access::people::{SignIn, SignInRefused};
 use leadglass_dicom::clock::Clock;
-use parking_lot::Mutex;
 
-use self::provider::Provider;
+use self::provider::{KeysAge, Provider};
+use self::visit::{Visit, Visits};
 use super::{Refusing, cookie, page, sign_in};
 use crate::config::oidc::Oidc;
 use crate::web::authenticate::source;
 use crate::web::{Problem, WebState};
 
-/// How long a visit may take.
-const VISIT: Duration = Duration::from_secs(300);
-/// Most visits at once, and of one address; the oldest goes first.
-const MOST_VISITS: usize = 20_000;
-const MOST_OF_ADDRESS: usize = 200;
-
-/// The identity providers, and the visits to them.
+/// The identity providers, and what visits to them are sealed by.
 #[derive(Default)]
 pub struct Providers {
     all: Vec<Provider>,
-    visits: Mutex<HashMap<String, Visit>>,
+    visits: Option<Visits>,
     clock: Option<std::sync::Arc<dyn Clock>>,
-}
-
-struct Visit {
-    provider: String,
-    state: String,
-    nonce: String,
-    verifier: String,
-    since: SystemTime,
-    from: Option<IpAddr>,
 }
 
 #[derive(serde::Deserialize)]
@@ -67,7 +52,36 @@ impl Providers {
     /// When a file that is named cannot be read.
     pub fn of(configured: &[Oidc], clock: std::sync::Arc<dyn Clock>) -> Result<Providers, std::io::Error> {
         let all = configured.iter().map(Provider::of).collect::<Result<_, _>>()?;
-        Ok(Providers { all, visits: Mutex::default(), clock: Some(clock) })
+        Ok(Providers { all, visits: Visits::new(), clock: Some(clock) })
+    }
+
+    /// Asks each provider anew for the keys it signs with when those that are here are old: one
+    /// that it withdrew is believed no longer.
+    pub(crate) async fn refresh(&self, archive: &Archive) {
+        for provider in &self.all {
+            if provider.keys_age(self.now()) != KeysAge::None {
+                self.refresh_one(provider, archive).await;
+            }
+        }
+    }
+
+    async fn refresh_one(&self, provider: &Provider, archive: &Archive) {
+        let now = self.now();
+        let age = provider.keys_age(now);
+        if age == KeysAge::Fresh {
+            return;
+        }
+        match provider.keys(now).await {
+            Ok(Some(keys)) => archive.put_issuer_keys(provider.name(), keys),
+            Ok(None) => {}
+            Err(error) => {
+                let name = provider.name();
+                tracing::warn!(%error, provider = name, "the identity provider's keys cannot be fetched");
+                if age == KeysAge::Over {
+                    archive.put_issuer_keys(name, KeySet::default());
+                }
+            }
+        }
     }
 
     /// What they are called.
@@ -77,24 +91,6 @@ impl Providers {
 
     fn find(&self, name: &str) -> Result<&Provider, Problem> {
         self.all.iter().find(|provider| provider.name() == name).ok_or_else(Problem::not_found)
-    }
-
-    fn begin(&self, visit: Visit) -> Option<String> {
-        let secret = random()?;
-        let mut visits = self.visits.lock();
-        let crowded = visits.values().filter(|other| other.from == visit.from).count() >= MOST_OF_ADDRESS;
-        if crowded || visits.len() >= MOST_VISITS {
-            let to_go = visits.iter().filter(|(_, other)| !crowded || other.from == visit.from);
-            let oldest = to_go.min_by_key(|(_, other)| other.since).map(|(key, _)| key.clone());
-            oldest.map(|oldest| visits.remove(&oldest));
-        }
-        visits.insert(sha256(&secret), visit);
-        Some(secret)
-    }
-
-    fn end(&self, secret: &str, now: SystemTime) -> Option<Visit> {
-        let visit = self.visits.lock().remove(&sha256(secret))?;
-        now.duration_since(visit.since).is_ok_and(|age| age < VISIT).then_some(visit)
     }
 
     fn now(&self) -> SystemTime {
@@ -107,10 +103,11 @@ pub(super) async fn begin(
     State(state): State<WebState>,
     Path(name): Path<String>,
     request: Request,
-) -> Result<Response, Problem> {
-    let from = source(&request)?.address;
+) -> Result<Response, Refusing> {
+    let source = source(&request)?;
     let providers = &state.login().providers;
     let provider = providers.find(&name)?;
+    state.archive().begin_visit(&source)?;
     let drawn = || random().ok_or_else(|| Problem::internal("the operating system gives no random bytes"));
     let (told, nonce, verifier) = (drawn()?, drawn()?, drawn()?);
     let at = provider.discovered(providers.now()).await.map_err(unreachable)?;
@@ -125,12 +122,13 @@ pub(super) async fn begin(
         ("code_challenge_method", "S256"),
     ];
     let address = with_query(&at.authorization_endpoint, &parameters);
-    let visit = Visit { provider: name, state: told, nonce, verifier, since: providers.now(), from };
-    let secret = providers.begin(visit).ok_or_else(|| Problem::internal("no random bytes"))?;
+    let visit = Visit { provider: name, state: told, nonce, verifier };
+    let sealed = providers.visits.as_ref().and_then(|visits| visits.seal(&visit, providers.now()));
+    let sealed = sealed.ok_or_else(|| Problem::internal("no random bytes"))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     let location = HeaderValue::from_str(&address).map_err(|_| unreachable("an address that is none"))?;
     response.headers_mut().insert(header::LOCATION, location);
-    cookie::set_provider(&mut response, &secret);
+    cookie::set_provider(&mut response, &sealed);
     Ok(response)
 }
 
@@ -145,9 +143,9 @@ pub(super) async fn callback(
     let providers = &state.login().providers;
     let provider = providers.find(&name)?;
     let Ok(Query(returned)) = returned else { return Err(SignInRefused::Wrong.into()) };
-    let secret = cookie::value(request.headers(), cookie::PROVIDER).ok_or(SignInRefused::Wrong)?;
-    let visit = providers.end(secret, providers.now()).filter(|visit| visit.provider == name);
-    let visit = visit.ok_or(SignInRefused::Wrong)?;
+    let sealed = cookie::value(request.headers(), cookie::PROVIDER).ok_or(SignInRefused::Wrong)?;
+    let visit = providers.visits.as_ref().and_then(|visits| visits.open(sealed, providers.now()));
+    let visit = visit.filter(|visit| visit.provider == name).ok_or(SignInRefused::Wrong)?;
     let told = returned.state.unwrap_or_default();
     let same = verify_slices_are_equal(told.as_bytes(), visit.state.as_bytes()).is_ok();
     // RFC 9207: who answers says who they are.
@@ -159,6 +157,7 @@ pub(super) async fn callback(
         tracing::warn!(%error, provider = name, "the identity provider gave no ID token");
         SignInRefused::Wrong
     })?;
+    providers.refresh_one(provider, state.archive()).await;
     if !state.archive().has_issuer_key(&name, &token) {
         match provider.keys(providers.now()).await {
             Ok(Some(keys)) => state.archive().put_issuer_keys(&name, keys),

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Refusing, Secret, cookie, same_origin};
 use crate::admin::Body;
+use crate::tls::authority::random;
 use crate::web::authenticate::source;
 use crate::web::{Problem, WebState};
 
@@ -38,9 +39,21 @@ struct Invitation {
 
 /// `{"name", "passphrase"}`: the first step.
 pub(super) async fn passphrase(State(state): State<WebState>, request: Request) -> Result<Response, Refusing> {
-    let (source, _, shown) = asked::<Passphrase>(&state, request).await?;
-    let step = state.archive().sign_in(&source, &shown.name, &shown.passphrase).await?;
-    Ok(answer(&step))
+    let (source, parts, shown) = asked::<Passphrase>(&state, request).await?;
+    let fresh = || random::<32>().map(hex::encode).ok();
+    let kept = cookie::value(&parts.headers, cookie::BROWSER).filter(|kept| is_secret(kept)).map(str::to_owned);
+    let browser = kept.or_else(fresh);
+    let step = state.archive().sign_in_with(&source, browser.as_deref(), &shown.name, &shown.passphrase).await?;
+    let mut response = answer(&step);
+    if let Some(browser) = browser {
+        cookie::set_browser(&mut response, &browser);
+    }
+    Ok(response)
+}
+
+/// Whether that looks like a secret we gave a browser: 256 bits.
+fn is_secret(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `{"code"}` with the cookie of the first step: the second.

@@ -69,6 +69,25 @@ async fn only_administrators_administer() {
 }
 
 #[tokio::test]
+async fn nothing_is_signed_for_who_may_not_add_a_peer() {
+    let server = Server::new().await;
+    let host = server.archive.host().await;
+    let signed = || server.signed.load(std::sync::atomic::Ordering::SeqCst);
+    for role in ["auditor", "privacy-officer", "viewer"] {
+        let everything = leadglass_archive::access::Scope::everything();
+        let hour = crate::server::HOUR;
+        let token = server.archive.archive().create_token(&host, role, role, hour, everything).await.unwrap();
+        let body = json!({ "ae": "CT1", "verbs": ["store"] }).to_string();
+        let reply = server.post("/admin/v1/peers", "application/json", body).token(&token).send().await;
+        assert_eq!((reply.status.as_u16(), signed()), (403, 0), "{role}");
+    }
+    let refused = server.archive.trail().await;
+    assert_eq!(refused.iter().filter(|row| row.action == "add-peer" && &*row.outcome == "refused").count(), 3);
+    assert_eq!(post(&server, "/admin/v1/peers", json!({ "ae": "CT1", "verbs": ["store"] })).await.0, 201);
+    assert_eq!(signed(), 1);
+}
+
+#[tokio::test]
 async fn figures_count_what_is_stored() {
     let server = Server::new().await;
     server.store(&[file(&Sample::new(1, 1, 1)), file(&Sample::new(1, 2, 2))]).await;

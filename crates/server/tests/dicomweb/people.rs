@@ -53,6 +53,7 @@ async fn a_cookie_opens_dicomweb_and_signing_out_ends_it_at_once() {
     assert_eq!(foreign.send().await.status, 403);
     let out = of_page(&server, Method::POST, "/logout", &json!({})).header(header::COOKIE, &session).send().await;
     assert_eq!(out.status, 204);
+    assert_eq!(out.headers["clear-site-data"], r#""cache", "storage""#);
     assert_eq!(get("/dicom-web/studies").send().await.status, 401);
 }
 
@@ -75,6 +76,15 @@ async fn two_steps_and_a_new_cookie_at_each_change() {
     assert_ne!(first, second, "fixation");
     assert_eq!(ask(Method::GET, "/account/v1", json!({}), &first).send().await.status, 401);
     assert_eq!(ask(Method::GET, "/admin/v1/users", json!({}), &second).send().await.status, 200);
+    let own = |days: u32| json!({ "name": format!("{days} days"), "role": "administrator", "lifetime_days": days });
+    assert_eq!(ask(Method::POST, "/admin/v1/tokens", own(2), &second).send().await.status, 400);
+    assert_eq!(
+        ask(Method::POST, "/admin/v1/tokens", own(1), &second).send().await.status,
+        201,
+        "just signed in, by two"
+    );
+    let by_token = server.post("/admin/v1/tokens", "application/json", own(1).to_string()).send().await;
+    assert_eq!(by_token.status, 400, "a token makes none that administers");
 
     server.archive.clock().advance(std::time::Duration::from_secs(60));
     let shown = json!({ "name": "ADA", "passphrase": PASSPHRASE });

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,6 +37,8 @@ pub struct Server {
     pub administrator: String,
     pub viewer: String,
     pub sender: String,
+    /// How often its authority signed.
+    pub signed: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -47,12 +50,13 @@ impl Server {
         let archive = TestArchive::new();
         let mut limits = WebLimits::default();
         change(&mut limits);
+        let signed = Arc::new(AtomicUsize::new(0));
         let settings = WebSettings {
             archive: archive.archive().clone(),
             public_url: PUBLIC_URL.into(),
             limits,
             metrics: None,
-            certificates: Arc::new(PaperAuthority),
+            certificates: Arc::new(PaperAuthority { signed: signed.clone() }),
             study_names: StudyNames::new(b"a secret of the tests"),
             login: leadglass::login::LoginSettings::default(),
             posture: Posture::new(Addresses::configured(&leadglass::config::Listen::default())),
@@ -67,7 +71,7 @@ impl Server {
             tokens.push(made.unwrap());
         }
         let [administrator, viewer, sender] = tokens.try_into().unwrap();
-        Server { archive, router, administrator, viewer, sender }
+        Server { archive, router, administrator, viewer, sender, signed }
     }
 
     /// A GET as the administrator.
@@ -265,7 +269,11 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// An authority that signs anything, on paper.
-struct PaperAuthority;
+#[derive(Default)]
+struct PaperAuthority {
+    /// How often it signed.
+    signed: Arc<AtomicUsize>,
+}
 
 impl IssueCertificate for PaperAuthority {
     fn check(&self, _certificate_pem: &str) -> Result<Certified, IssueError> {
@@ -277,6 +285,7 @@ impl IssueCertificate for PaperAuthority {
     }
 
     fn issue<'a>(&'a self, ae: &'a AeTitle) -> BoxFuture<'a, Result<IssuedBundle, IssueError>> {
+        self.signed.fetch_add(1, Ordering::SeqCst);
         async move {
             Ok(IssuedBundle {
                 certificate: certificate(ae),
@@ -293,6 +302,7 @@ impl IssueCertificate for PaperAuthority {
         ae: &'a AeTitle,
         request_pem: &'a str,
     ) -> BoxFuture<'a, Result<IssuedCertificate, IssueError>> {
+        self.signed.fetch_add(1, Ordering::SeqCst);
         let signed = if request_pem.contains("REQUEST") { Ok(certificate(ae)) } else { Err(IssueError::BadRequest) };
         async move { signed }.boxed()
     }

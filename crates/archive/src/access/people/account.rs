@@ -116,9 +116,9 @@ impl Archive {
     pub async fn change_passphrase(&self, caller: &Caller, old: &str, new: &str) -> Result<Changed, SignInRefused> {
         let source = Source { address: caller.address(), door: caller.door() };
         let (user, ..) = self.own(caller)?;
-        self.take_try(&source, &user.name)?;
+        self.take_try(&source, &user.name, None)?;
         let hasher = &self.inner.people.hasher;
-        match hasher.verify(user.passphrase.clone(), old).await {
+        match hasher.verify(user.passphrase.clone(), old, true).await {
             Ok(true) => {}
             Ok(false) => return Err(self.turned_away(&source, "wrong passphrase at a change of it")),
             Err(passphrase::Busy) => return Err(SignInRefused::Busy),
@@ -176,11 +176,16 @@ impl Archive {
     /// A challenge for a new passkey.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when the session is not fresh.
+    /// [`Refused::Invalid`] when the session is not fresh, and for whoever signs in elsewhere: a
+    /// passkey would let them in without that.
     pub async fn begin_passkey(&self, caller: &Caller) -> Result<PasskeyChallenge, Refused> {
         let request = requests::ChangeAccount { what: "passkey asked for".into() };
         self.perform(caller, request, async |_| {
-            let (_, _, session) = self.own_fresh(caller)?;
+            let (user, _, session) = self.own_fresh(caller)?;
+            if user.vouched.is_some() {
+                let text = "you sign in by your identity provider: a passkey belongs there, an app for codes can be added here";
+                return Err(Refused::Invalid(text.into()));
+            }
             let challenge = passkey::challenge().ok_or_else(no_randomness)?;
             let begun = Begun::PasskeyEnrolment { session: session.digest, challenge: challenge.clone() };
             Ok(PasskeyChallenge { ticket: self.ticket(begun)?, challenge })
@@ -331,6 +336,11 @@ impl Archive {
             return Err(Refused::Invalid("sign in again to change what you sign in with".into()));
         }
         Ok((user, sessions, current))
+    }
+
+    /// Whether the caller has signed in a short while ago, with a second factor.
+    pub(crate) fn has_stepped_up(&self, caller: &Caller) -> bool {
+        self.own_fresh(caller).is_ok_and(|(_, _, session)| session.is_strong())
     }
 
     fn ticket(&self, what: Begun) -> Result<String, Refused> {

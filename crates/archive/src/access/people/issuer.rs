@@ -99,7 +99,7 @@ impl Archive {
         };
         let user = self.vouched_for(source, &issuer, &claims).await?;
         let shown = if issuer.asked_twice(&claims.all) { Factor::IssuerTwice } else { Factor::Issuer };
-        self.after_first_factor(source, user, shown).await
+        self.after_first_factor(source, user, shown, None).await
     }
 
     /// Who shows a token of a trusted provider as a user identity (PS3.7 D.3.3.7, type 5): a
@@ -133,30 +133,25 @@ impl Archive {
         if nothing && known.as_ref().is_none_or(|known| known.rights.is_empty()) {
             return Err(self.turned_away(source, "no group of theirs has a right here"));
         }
-        if let Some(known) = known.as_ref().filter(|known| known.rights == rights) {
-            return match known.disabled {
-                None => Ok(known.clone()),
-                Some(_) => Err(self.turned_away(source, "disabled user")),
-            };
-        }
         let name = known.map_or_else(|| self.free_name(issuer, claims), |known| known.name);
         let caller = self.signing_in(source, &name);
         let request = requests::SignIn { user: name.clone() };
         let made = self.perform_change(&caller, request, async |_| {
             let mut user = self.inner.registry.user(&name).unwrap_or_else(|| {
                 let display = issuer.display(claims).unwrap_or_else(|| name.clone());
-                let vouched = Vouched { issuer: claims.issuer.clone(), subject: claims.subject.clone() };
+                let vouched = Vouched { issuer: claims.issuer.clone(), subject: claims.subject.clone(), said: None };
                 UserFact { vouched: Some(vouched), ..UserFact::new(name.clone(), display, Vec::new(), self.now()) }
             });
-            let theirs = user.vouched.as_ref();
-            let same = theirs.is_some_and(|of| of.issuer == claims.issuer && of.subject == claims.subject);
-            if !same || user.disabled.is_some() {
-                return Err(Refused::NotAllowed);
-            }
-            user.rights = rights;
-            // Rights of before are worth nothing in sessions of before.
+            let theirs = user.vouched.as_mut();
+            let theirs = theirs.filter(|of| of.issuer == claims.issuer && of.subject == claims.subject);
+            let vouched = theirs.filter(|_| user.disabled.is_none()).ok_or(Refused::NotAllowed)?;
+            vouched.said = Some(self.now());
             let mut sessions = self.inner.registry.sessions(&name);
-            sessions.sessions.clear();
+            if user.rights != rights {
+                // Rights of before are worth nothing in sessions of before.
+                sessions.sessions.clear();
+                user.rights = rights;
+            }
             let change =
                 Change::PersonChanged { user: Some(Box::new(user.clone())), sessions: Some(Box::new(sessions)) };
             Ok((Some(change), user))

@@ -30,6 +30,9 @@ pub use sign_in::{NewSession, PasskeyChallenge, SignIn, SignInRefused};
 
 use super::Right;
 
+/// How long an identity provider's word about somebody is believed: who was dismissed there has
+/// no right here a day later, by whatever they hold.
+const WORD: Duration = Duration::from_secs(24 * 3600);
 /// Longest login name, characters.
 const LONGEST_LOGIN: usize = 64;
 
@@ -45,6 +48,9 @@ pub struct PeopleSettings {
     /// Whether a passphrase of that SHA-1 is known to be breached: the administrator's own
     /// list, beside the one that is built in.
     pub breached: Option<Breached>,
+    /// Words of the site that guessers would try first: names of the hospital, its systems, its
+    /// town.
+    pub words: Vec<String>,
 }
 
 /// Whether something of that SHA-1 is in a list.
@@ -57,6 +63,7 @@ impl Default for PeopleSettings {
             session: Duration::from_secs(12 * 3600),
             idle: Duration::from_secs(15 * 60),
             breached: None,
+            words: Vec::new(),
         }
     }
 }
@@ -108,6 +115,9 @@ pub(crate) struct Vouched {
     pub(crate) issuer: String,
     /// `sub`.
     pub(crate) subject: String,
+    /// When it said so last.
+    #[serde(default)]
+    pub(crate) said: Option<SystemTime>,
 }
 
 /// A one-time secret to choose a passphrase with.
@@ -139,9 +149,16 @@ impl UserFact {
         }
     }
 
-    /// Whether there is a second factor of theirs with us.
+    /// Whether there is a second factor of theirs with us. A passkey signs in by itself, so who
+    /// signs in elsewhere has none that counts.
     pub(crate) fn has_second_factor(&self) -> bool {
-        self.totp.is_some() || !self.passkeys.is_empty()
+        self.totp.is_some() || (self.vouched.is_none() && !self.passkeys.is_empty())
+    }
+
+    /// Whether they have any right now: not disabled, and vouched for lately if somebody has to.
+    pub(crate) fn is_active(&self, now: SystemTime) -> bool {
+        let lately = |said: SystemTime| now.duration_since(said).map_or(true, |age| age < WORD);
+        self.disabled.is_none() && self.vouched.as_ref().is_none_or(|vouched| vouched.said.is_some_and(lately))
     }
 }
 

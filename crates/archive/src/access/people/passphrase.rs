@@ -21,6 +21,8 @@ const MEMORY_KIB: u32 = 47_104;
 const RUNNING: usize = 2;
 /// Hashes that wait for their turn.
 const WAITING: usize = 32;
+/// Of both, how many may be for those who come from where nobody of that name came from before.
+const STRANGERS: usize = (RUNNING + WAITING) / 2;
 /// Fewest characters of a passphrase.
 pub(crate) const SHORTEST: usize = 15;
 /// Most characters of a passphrase.
@@ -32,6 +34,7 @@ const LONGEST_BYTES: usize = 1024;
 pub(crate) struct Hasher {
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     /// What a guess at an unknown user is compared with.
     dummy: OnceLock<String>,
 }
@@ -45,6 +48,7 @@ impl Default for Hasher {
         Hasher {
             running: Arc::new(Semaphore::new(RUNNING)),
             places: Arc::new(Semaphore::new(RUNNING + WAITING)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
             dummy: OnceLock::new(),
         }
     }
@@ -64,8 +68,10 @@ impl Hasher {
     }
 
     /// Whether it is that passphrase. Without a hash to compare with (an unknown user, or one
-    /// without a passphrase) it is not, after as much work.
-    pub(crate) async fn verify(&self, hash: Option<String>, passphrase: &str) -> Result<bool, Busy> {
+    /// without a passphrase) it is not, after as much work. Who is not `familiar` finds half of
+    /// the places at most, so that strangers cannot take them all.
+    pub(crate) async fn verify(&self, hash: Option<String>, passphrase: &str, familiar: bool) -> Result<bool, Busy> {
+        let _strangers = if familiar { None } else { Some(self.strangers.try_acquire().map_err(|_| Busy)?) };
         let known = hash.is_some();
         let kept = hash.or_else(|| self.dummy()).ok_or(Busy)?;
         let passphrase = normalised(passphrase);
@@ -173,9 +179,9 @@ mod tests {
         assert_eq!((name, version, costs), ("argon2id", "v=19", "m=47104,t=1,p=1"));
         assert!(MEMORY_KIB >= 46 * 1024 && salt.len() == 22 && sum.len() == 43, "{hash}");
         assert_ne!(hash, hasher.hash("correct horse battery staple").await.unwrap(), "each has its salt");
-        assert!(hasher.verify(Some(hash.clone()), "correct horse battery staple").await.unwrap());
-        assert!(!hasher.verify(Some(hash), "correct horse battery stapler").await.unwrap());
-        assert!(!hasher.verify(None, "correct horse battery staple").await.unwrap());
+        assert!(hasher.verify(Some(hash.clone()), "correct horse battery staple", true).await.unwrap());
+        assert!(!hasher.verify(Some(hash), "correct horse battery stapler", true).await.unwrap());
+        assert!(!hasher.verify(None, "correct horse battery staple", true).await.unwrap());
     }
 
     #[test]
@@ -210,8 +216,13 @@ mod tests {
     #[tokio::test]
     async fn beyond_a_few_nobody_waits() {
         let hasher = Arc::new(Hasher::default());
-        let many = futures::future::join_all((0..60).map(|_| hasher.verify(None, "guess"))).await;
-        assert!(many.contains(&Err(Busy)) && many.contains(&Ok(false)));
-        assert_eq!(hasher.verify(None, "guess").await, Ok(false), "later there is room again");
+        let guesses = |familiar| (0..60).map(move |_| familiar).collect::<Vec<bool>>();
+        let many = guesses(false).into_iter().chain([true]).map(|familiar| hasher.verify(None, "guess", familiar));
+        let mut many = futures::future::join_all(many).await;
+        assert_eq!(many.pop(), Some(Ok(false)), "strangers do not take the place of who is familiar");
+        assert_eq!(many.iter().filter(|guess| guess.is_ok()).count(), STRANGERS);
+        let many = guesses(true).into_iter().map(|familiar| hasher.verify(None, "guess", familiar));
+        assert!(futures::future::join_all(many).await.contains(&Err(Busy)));
+        assert_eq!(hasher.verify(None, "guess", false).await, Ok(false), "later there is room again");
     }
 }

@@ -20,7 +20,8 @@ const TRIES: u8 = 5;
 #[derive(Clone, Debug)]
 pub(crate) enum Begun {
     /// A first factor was right; the second is due.
-    SecondFactor { user: String, shown: Factor, tries: u8 },
+    /// From where: the digest of the browser's secret.
+    SecondFactor { user: String, shown: Factor, tries: u8, browser: Option<String> },
     /// A passkey was asked for; this is the challenge.
     PasskeySignIn { challenge: String },
     /// A session's owner is making a passkey.
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     fn due() -> Begun {
-        Begun::SecondFactor { user: "ada".into(), shown: Factor::Passphrase, tries: 0 }
+        Begun::SecondFactor { user: "ada".into(), shown: Factor::Passphrase, tries: 0, browser: None }
     }
 
     #[test]

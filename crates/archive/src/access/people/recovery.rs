@@ -8,8 +8,8 @@ use crate::access::secret::sha256_hex;
 const CODES: usize = 10;
 /// No vowels, no look-alikes: 20 letters.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-/// Letters of a code: 69 bits, more than anybody can try.
-const LENGTH: usize = 16;
+/// Letters of a code: 121 bits, so that not even who has the digests can try them.
+const LENGTH: usize = 28;
 
 /// Fresh codes as they are shown, once, and their digests as they are kept.
 pub(crate) fn fresh() -> Option<(Vec<String>, Vec<String>)> {
@@ -52,6 +52,8 @@ mod tests {
         assert_eq!((codes.len(), digests.len()), (CODES, CODES));
         assert_eq!(digest(&format!(" {} ", codes[3].to_lowercase().replace('-', " "))).as_ref(), Some(&digests[3]));
         assert!(codes.iter().collect::<std::collections::BTreeSet<_>>().len() == CODES);
-        assert_eq!(digest("AAAA-AAAA-AAAA-AAAA"), None);
+        assert_eq!(digest(&["AAAA"; LENGTH / 4].join("-")), None);
+        assert!((LENGTH as f64) * (LETTERS.len() as f64).log2() >= 112.0);
+        assert!(codes.iter().all(|code| code.len() == LENGTH + LENGTH / 4 - 1), "{}", codes[0].len());
     }
 }

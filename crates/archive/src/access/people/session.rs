@@ -10,6 +10,8 @@ use crate::access::secret::{fresh_session, secret_digest};
 const MOST: usize = 16;
 /// Most networks remembered that somebody signed in from.
 const MOST_NETWORKS: usize = 8;
+/// Most browsers remembered that somebody signed in with.
+const MOST_BROWSERS: usize = 16;
 
 /// What somebody showed to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,9 @@ pub(crate) struct SessionsFact {
     pub(crate) last_step: u64,
     /// Where they signed in before, latest last.
     pub(crate) networks: Vec<String>,
+    /// With which browsers, by digest, latest last.
+    #[serde(default)]
+    pub(crate) browsers: Vec<String>,
 }
 
 /// A session as its owner sees it.
@@ -127,6 +132,16 @@ impl SessionsFact {
         }
         self.networks.push(network);
         Some(secret)
+    }
+
+    /// Remembers a browser that they signed in with.
+    pub(crate) fn remember(&mut self, browser: Option<&String>) {
+        let Some(browser) = browser else { return };
+        self.browsers.retain(|known| known != browser);
+        if self.browsers.len() >= MOST_BROWSERS {
+            self.browsers.remove(0);
+        }
+        self.browsers.push(browser.clone());
     }
 
     /// Ends one.

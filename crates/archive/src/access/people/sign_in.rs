@@ -11,11 +11,15 @@ use super::session::{Factor, SessionsFact};
 use super::{UserFact, login_name, passkey, passphrase, recovery, throttle, totp};
 use crate::access::caller::{Known, Proof};
 use crate::access::people::passkey::{Assertion, RelyingParty};
-use crate::access::secret::secret_digest;
+use crate::access::secret::{secret_digest, sha256_hex};
 use crate::access::{Caller, Door, Rejected, Source, requests};
-use crate::administer::rfc3339;
+use crate::administer::{Alarm, rfc3339};
 use crate::change::Change;
+use crate::trail::{Alert, Event, Outcome};
 use crate::{Archive, Refused};
+
+/// At which of the wrong second factors, one soon after the other, somebody is told.
+const ALARMING_TRIES: u64 = 10;
 
 /// How far somebody got.
 #[derive(Debug)]
@@ -63,6 +67,14 @@ pub enum SignInRefused {
     Refused(#[from] Refused),
 }
 
+/// A try that was taken.
+pub(super) struct Taken {
+    /// Where the account's owner is at home.
+    familiar: bool,
+    /// Of the address's tries, not of a browser's own.
+    by_address: bool,
+}
+
 /// A challenge for a passkey.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct PasskeyChallenge {
@@ -78,14 +90,33 @@ impl Archive {
     /// # Errors
     /// [`SignInRefused`]; the same, after the same work, whoever was named.
     pub async fn sign_in(&self, source: &Source, name: &str, passphrase: &str) -> Result<SignIn, SignInRefused> {
+        self.sign_in_with(source, None, name, passphrase).await
+    }
+
+    /// The same with a browser that keeps a secret of 256 random bits for us: where its owner has
+    /// signed in with it before, nobody else's guesses keep them out.
+    ///
+    /// # Errors
+    /// As [`Archive::sign_in`].
+    pub async fn sign_in_with(
+        &self,
+        source: &Source,
+        browser: Option<&str>,
+        name: &str,
+        passphrase: &str,
+    ) -> Result<SignIn, SignInRefused> {
         let login = login_name(name).unwrap_or_default();
-        self.take_try(source, &login)?;
+        let browser = browser.map(|secret| sha256_hex(secret.as_bytes()));
+        let taken = self.take_try(source, &login, browser.as_ref())?;
         let user = self.person(&login);
         let hash = user.as_ref().and_then(|user| user.passphrase.clone());
-        let right = self.inner.people.hasher.verify(hash, passphrase).await;
+        let right = self.inner.people.hasher.verify(hash, passphrase, taken.familiar).await;
         match (right, user) {
             (Err(passphrase::Busy), _) => Err(SignInRefused::Busy),
-            (Ok(true), Some(user)) => self.after_first_factor(source, user, Factor::Passphrase).await,
+            (Ok(true), Some(user)) => {
+                self.give_back(source, &taken);
+                self.after_first_factor(source, user, Factor::Passphrase, browser).await
+            }
             _ => Err(self.turned_away(source, "wrong user name or passphrase")),
         }
     }
@@ -100,17 +131,18 @@ impl Archive {
     ) -> Result<(String, Proof), Rejected> {
         let login = login_name(name).unwrap_or_default();
         let too_many = |_| Rejected::because("too many tries");
-        self.take_try(source, &login).map_err(too_many)?;
+        let taken = self.take_try(source, &login, None).map_err(too_many)?;
         let user = self.person(&login);
         let hash = user.as_ref().and_then(|user| user.passphrase.clone());
-        let right = self.inner.people.hasher.verify(hash, passphrase).await;
+        let right = self.inner.people.hasher.verify(hash, passphrase, taken.familiar).await;
         match (right, user) {
             (Err(passphrase::Busy), _) => Err(Rejected::because("too many passphrases at once")),
             (Ok(true), Some(user)) => {
                 if user.has_second_factor() || self.inner.registry.needs_second_factor(&user) {
                     return Err(Rejected::because("a passphrase alone, of a user with a second factor"));
                 }
-                self.inner.people.throttle.lock().forgive(&login, source.address);
+                self.inner.people.throttle.lock().forgive(&login, source.address, None);
+                self.give_back(source, &taken);
                 Ok((user.name.clone(), Proof::Owner { user: user.name }))
             }
             _ => Err(Rejected::because("wrong user name or passphrase")),
@@ -124,20 +156,28 @@ impl Archive {
     pub async fn sign_in_second(&self, source: &Source, ticket: &str, code: &str) -> Result<NewSession, SignInRefused> {
         let now = self.inner.clock.now();
         let begun = self.inner.people.pending.lock().take(ticket, now);
-        let Some(Begun::SecondFactor { user, shown, .. }) = &begun else {
+        let Some(Begun::SecondFactor { user, shown, browser, .. }) = &begun else {
             return Err(self.turned_away(source, "no sign-in to go on with"));
         };
-        let (user, shown) = (user.clone(), *shown);
+        let (user, shown, browser) = (user.clone(), *shown, browser.clone());
         let put_back = |begun: Option<Begun>| {
             if let Some(begun) = begun {
                 self.inner.people.pending.lock().put_back(ticket, begun, now);
             }
         };
-        if let Err(wait) = self.take_try(source, &user) {
-            put_back(begun);
-            return Err(wait);
-        }
+        // Whoever has the ticket has shown the first factor: what is counted are guesses at the second.
+        let familiar = self.is_familiar(source, &user, browser.as_ref());
+        let taken = self.inner.people.throttle.lock().take_second(&user, familiar, self.now_ms());
+        let tries = match taken {
+            Ok(tries) => tries,
+            Err(wait) => {
+                put_back(begun);
+                self.turned_away(source, "too many second factors");
+                return Err(SignInRefused::TooMany(wait));
+            }
+        };
         let session = self.begin_session(source, &user, |fact, sessions| {
+            sessions.remember(browser.as_ref());
             if let Some(secret) = &fact.totp
                 && let Some(step) = totp::step_of(secret, code, sessions.last_step, now)
             {
@@ -150,10 +190,25 @@ impl Archive {
             Some((vec![shown, Factor::Recovery], true))
         });
         let session = session.await;
-        if matches!(session, Err(SignInRefused::Wrong)) {
-            put_back(begun);
+        match &session {
+            Ok(_) => self.inner.people.throttle.lock().forgive_second(&user, familiar),
+            Err(SignInRefused::Wrong) => {
+                put_back(begun);
+                if tries == ALARMING_TRIES {
+                    self.tell_of_guesses(source, &user).await;
+                }
+            }
+            Err(_) => {}
         }
         session
+    }
+
+    /// Somebody has the first factor of a user and guesses at the second: told, and to be looked at.
+    async fn tell_of_guesses(&self, source: &Source, user: &str) {
+        let said = "many wrong second factors after a right first one: it is known to somebody else";
+        let caller = self.signing_in(source, user);
+        let alert = Alert::of(Event::RestrictedFunctionUsed).by(&caller).ended(Outcome::Refused).saying(said);
+        self.raise(Alarm::SecondFactor, &caller, None, said, alert).await;
     }
 
     /// The one-time secret of an invitation, for a passphrase of one's own choice.
@@ -168,7 +223,7 @@ impl Archive {
         passphrase: &str,
     ) -> Result<NewSession, SignInRefused> {
         let login = login_name(name).unwrap_or_default();
-        self.take_try(source, &login)?;
+        let taken = self.take_try(source, &login, None)?;
         let now = self.inner.clock.now();
         let digest = secret_digest(invitation);
         let invited = |user: &UserFact| {
@@ -180,6 +235,7 @@ impl Archive {
         };
         self.fit(passphrase, &user).await?;
         let hash = self.inner.people.hasher.hash(passphrase).await.map_err(|_| SignInRefused::Busy)?;
+        self.give_back(source, &taken);
         self.begin_session(source, &login, move |fact, sessions| {
             if !invited(fact) {
                 return None;
@@ -190,6 +246,15 @@ impl Archive {
             Some((vec![Factor::Invitation], true))
         })
         .await
+    }
+
+    /// Lets somebody begin a visit to an identity provider, or not yet: anybody can ask for that.
+    ///
+    /// # Errors
+    /// [`SignInRefused::TooMany`].
+    pub fn begin_visit(&self, source: &Source) -> Result<(), SignInRefused> {
+        let taken = self.inner.people.throttle.lock().take_challenge(source.address, self.now_ms());
+        taken.map_err(SignInRefused::TooMany)
     }
 
     /// A challenge for whoever has a passkey.
@@ -224,6 +289,10 @@ impl Archive {
             return Err(self.turned_away(source, "unknown passkey"));
         };
         self.begin_session(source, &user, |fact, _| {
+            if fact.vouched.is_some() {
+                // Their provider was not asked: it may not know them any longer.
+                return None;
+            }
             let passkey = fact.passkeys.iter_mut().find(|passkey| passkey.id == shown.id)?;
             let counter = passkey::asserted(party, &challenge, passkey, shown)?;
             let counts = counter != passkey.counter;
@@ -239,17 +308,19 @@ impl Archive {
         source: &Source,
         user: UserFact,
         shown: Factor,
+        browser: Option<String>,
     ) -> Result<SignIn, SignInRefused> {
         if user.has_second_factor() && shown != Factor::IssuerTwice {
-            let begun = Begun::SecondFactor { user: user.name.clone(), shown, tries: 0 };
+            let begun = Begun::SecondFactor { user: user.name.clone(), shown, tries: 0, browser };
             let ticket = self.inner.people.pending.lock().begin(begun, self.inner.clock.now());
             return Ok(SignIn::SecondFactor {
                 ticket: ticket.ok_or_else(no_randomness)?,
                 code: user.totp.is_some(),
-                passkey: !user.passkeys.is_empty(),
+                passkey: user.vouched.is_none() && !user.passkeys.is_empty(),
             });
         }
-        let session = self.begin_session(source, &user.name, |fact, _| {
+        let session = self.begin_session(source, &user.name, |fact, sessions| {
+            sessions.remember(browser.as_ref());
             // What was looked at before is looked at again: a factor may have come in between.
             (!fact.has_second_factor() || shown == Factor::IssuerTwice).then(|| (vec![shown], false))
         });
@@ -290,7 +361,8 @@ impl Archive {
                 if is_strong {
                     self.stepped_up(user);
                 }
-                self.inner.people.throttle.lock().forgive(user, source.address);
+                let remembered = self.inner.registry.sessions(user).browsers;
+                self.inner.people.throttle.lock().forgive(user, source.address, remembered.last());
                 Ok(session)
             }
             Err(Refused::NotAllowed) => Err(self.turned_away(source, "wrong second factor")),
@@ -308,20 +380,47 @@ impl Archive {
         let passphrase = zeroize::Zeroizing::new(passphrase.to_owned());
         let (name, display) = (user.name.clone(), user.display.clone());
         let breached = self.inner.settings.people.breached.clone();
-        let look = move || passphrase::is_fit(&passphrase, &[&name, &display, "leadglass"], breached.as_ref());
+        let words = self.inner.settings.people.words.clone();
+        let look = move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).chain([&*name, &*display, "leadglass"]).collect();
+            passphrase::is_fit(&passphrase, &words, breached.as_ref())
+        };
         crate::blocking(look).await?.map_err(|unfit| Refused::Invalid(unfit.to_string()))
     }
 
     /// Takes a try of that account from there.
-    pub(super) fn take_try(&self, source: &Source, account: &str) -> Result<(), SignInRefused> {
-        let network = throttle::network(source.address);
-        // Without an account there is none to be locked out of.
-        let familiar = account.is_empty() || self.inner.registry.sessions(account).networks.contains(&network);
-        let taken = self.inner.people.throttle.lock().take(account, source.address, familiar, self.now_ms());
-        taken.map_err(|wait| {
+    pub(super) fn take_try(
+        &self,
+        source: &Source,
+        account: &str,
+        browser: Option<&String>,
+    ) -> Result<Taken, SignInRefused> {
+        let familiar = self.is_familiar(source, account, browser);
+        let browser = browser.filter(|browser| self.inner.registry.sessions(account).browsers.contains(*browser));
+        let tried = throttle::Try { account, address: source.address, familiar, browser: browser.map(String::as_str) };
+        let taken = self.inner.people.throttle.lock().take(&tried, self.now_ms());
+        // Without an account there is none to be locked out of, and nobody at home.
+        let of = Taken { familiar: familiar && !account.is_empty(), by_address: browser.is_none() };
+        taken.map(|()| of).map_err(|wait| {
             self.turned_away(source, "too many tries");
             SignInRefused::TooMany(wait)
         })
+    }
+
+    /// What was shown is right: the address has its try back.
+    fn give_back(&self, source: &Source, taken: &Taken) {
+        if taken.by_address {
+            self.inner.people.throttle.lock().give_back(source.address, self.now_ms());
+        }
+    }
+
+    /// Whether the account's owner has signed in from there before, or with that browser.
+    fn is_familiar(&self, source: &Source, account: &str, browser: Option<&String>) -> bool {
+        let before = self.inner.registry.sessions(account);
+        let network = throttle::network(source.address);
+        account.is_empty()
+            || before.networks.contains(&network)
+            || browser.is_some_and(|browser| before.browsers.contains(browser))
     }
 
     fn now_ms(&self) -> u64 {

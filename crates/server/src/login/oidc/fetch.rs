@@ -38,6 +38,8 @@ pub(super) enum FetchError {
     Status(StatusCode),
     #[error("an answer that is not what was asked for")]
     Content,
+    #[error("it did not answer a moment ago")]
+    Lately,
 }
 
 /// A client that believes these authorities and goes to these hosts.
