@@ -328,7 +328,7 @@ def test_saml_assertions_of_signxml(fresh, tmp_path):
 
 def template(identifier, name="ada", minutes=5):
     """An assertion with a signature to be filled in, as xmlsec1 takes it."""
-    stamp = lambda offset: (NOW + datetime.timedelta(minutes=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = lambda offset: (now() + datetime.timedelta(minutes=offset)).strftime("%Y-%m-%dT%H:%M:%SZ")
     exclusive, signature = "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/2000/09/xmldsig#"
     return (
         f'<saml:Assertion xmlns:saml="{SAML}" ID="{identifier}" Version="2.0" IssueInstant="{stamp(-1)}">\n'

@@ -82,7 +82,8 @@ def test_an_old_archive_is_reached_through_the_edge_alone(tmp_path):
 def look(networks, shield, dicom, http):
     from_ward = lambda work: networks.within("ward", work)  # noqa: E731
     assert not from_ward(lambda: is_open(Networks.GATE_TO_WARD, HTTPS)), "no second factor yet: no door"
-    networks.within("gate", lambda: enrol(person(shield, fresh_name("ada"), "--role", "administrator")))
+    shield.token = networks.within("gate", lambda: token_of_an_administrator(shield))
+    shield.token_file.write_text(shield.token)
     assert wait_until(lambda: from_ward(lambda: is_open(Networks.GATE_TO_WARD, HTTPS)), 120), (shield.data_dir.parent / 'edge.log').read_text()[-3000:]
     for port in (dicom, http):
         assert networks.within("gate", lambda: is_open(Networks.OLD, port)), "the machine between reaches it"
@@ -99,6 +100,14 @@ def look(networks, shield, dicom, http):
     entries = networks.within("gate", shield.trail)
     callers = {entry["caller"] for entry in entries if entry.get("operation") == "search" and entry.get("patient_id") == f"{PLANTED_ID}-3"}
     assert len(callers) == 2 and "STATION" in callers, callers
+
+
+def token_of_an_administrator(shield):
+    """Setup's token ends with the first second factor; who has it gets the next one."""
+    browser = person(shield, fresh_name("ada"), "--role", "administrator")
+    enrol(browser)
+    new = {"name": "the judge's", "role": "administrator", "lifetime_days": 1}
+    return browser.ask("POST", "/admin/v1/tokens", new).json()["token"]
 
 
 def found_by_dicom(shield, peer):

@@ -28,7 +28,7 @@ section! {
         /// Empty: none.
         pub breached_sha1: PathBuf = PathBuf::new(),
         /// Words that guessers of this site's passphrases would try first: the names of the
-        /// hospital, its departments, systems and town. A passphrase made of them is refused.
+        /// hospital, its departments, systems and town. In a passphrase they count for next to nothing.
         pub words: Vec<String> = Vec::new(),
     }
 }
