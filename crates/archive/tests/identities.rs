@@ -1,6 +1,6 @@
 //! Who is at a peer: passphrases and tokens that an association brings along.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
+#![expect(clippy::unwrap_used, reason = "test")]
 
 use std::time::{Duration, SystemTime};
 
