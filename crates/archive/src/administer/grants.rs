@@ -136,17 +136,18 @@ impl Archive {
     /// # Errors
     /// [`Refused::NotFound`] for one that does not live.
     pub async fn end_grant(&self, caller: &Caller, id: &str) -> Result<(), Refused> {
-        self.perform_change(caller, requests::EndGrant { id: id.to_owned() }, async |granted| {
+        let ended = self.perform_change(caller, requests::EndGrant { id: id.to_owned() }, async |granted| {
             let now = self.inner.clock.now();
             let grant = self.inner.registry.grant(&granted.request().id).filter(|grant| grant.lives(now));
             let mut grant = grant.ok_or(Refused::NotFound)?;
             grant.ended = true;
-            if matches!(grant.ground, Ground::BreakGlass { .. }) {
-                self.alert(emergency_over(&grant).by(caller));
-            }
-            Ok((Some(Change::GrantSet { grant }), ()))
-        })
-        .await
+            Ok((Some(Change::GrantSet { grant: grant.clone() }), grant))
+        });
+        let ended = ended.await?;
+        if matches!(ended.ground, Ground::BreakGlass { .. }) {
+            self.alert(emergency_over(&ended).by(caller));
+        }
+        Ok(())
     }
 
     /// Grants that live, the newest end last.

@@ -5,8 +5,8 @@
 //! says is the key's id, never whose it was. Deliberately absent: the decision whether the law
 //! asks for it or forbids it, which is for people, and erasing a person who *acted*.
 
-use super::Subject;
 use super::identity::{Whose, key_id};
+use super::{Entry, Outcome, Subject};
 use crate::access::decide::Request;
 use crate::change::{Change, Fact, kind};
 use crate::seal::KeyId;
@@ -37,11 +37,23 @@ impl Archive {
         let tag = self.inner.keyring.subject_tag(Whose::Patient(patient_id).text().as_bytes());
         let request = EraseFromTrail { tag, key: self.inner.keyring.subject(tag) };
         self.perform_change(caller, request, async |granted| {
+            // On record before the key is gone: whoever pulls the plug then has erased with a trace.
+            let entry = Entry::of(
+                caller,
+                Operation::EraseFromTrail,
+                Outcome::Begun,
+                granted.request().subject(),
+                self.now_ns(),
+            );
+            #[expect(clippy::disallowed_methods, reason = "that it begins is durable first, as with every access")]
+            let sequence = self.inner.trail.append(entry.clone()).await?;
+            let begun = self.inner.trail.opened(entry, sequence);
             self.inner.accesses.forget(patient_id);
             let (keyring, tag) = (self.inner.keyring.clone(), granted.request().tag);
             let last = self.inner.log.last_sequence();
             let destroyed = blocking(move || keyring.destroy_subject(tag, last)).await?;
             let destroyed = destroyed.map_err(|error| Refused::Broken(error.to_string()))?;
+            begun.close(Outcome::Done);
             // When an earlier try got no further than the key, the index may still tell.
             let key = destroyed.unwrap_or(KeyId::NONE).to_string();
             let change = Change::TrailErased { key, patient_id: patient_id.to_owned() };

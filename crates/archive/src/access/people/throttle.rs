@@ -81,8 +81,8 @@ impl Throttle {
         self.take_all(vec![(Key::Challenge(network(address)), CHALLENGE)], now_ms)
     }
 
-    /// Takes a guess at the second factor of who has shown the first, and says the how manieth
-    /// that is of those that still count; or how long to wait.
+    /// Takes a guess at the second factor of who has shown the first, and says how many still count
+    /// with this one; or how long to wait.
     pub(crate) fn take_second(&mut self, account: &str, familiar: bool, now_ms: u64) -> Result<u64, Duration> {
         let key = Key::Second(sha256_hex(account.as_bytes()), familiar);
         self.take_all(vec![(key.clone(), SECOND)], now_ms)?;
