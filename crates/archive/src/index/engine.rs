@@ -3,6 +3,7 @@
 //! Together with the DDL in `migrations/` this is all that is SQLite's own.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -154,6 +155,10 @@ fn connect(path: &Path, key: &[u8; 32], flags: OpenFlags) -> Result<Connection, 
     // SQLCipher's OpenSSL cleans up when the process exits, under threads that still read: a
     // crash. Initialized here first, it registers no such clean-up.
     openssl_sys::init();
+    // SQLite calls itself initialized before SQLCipher is: whoever opens at that very moment, in
+    // another thread, finds no cipher. So one opens first, and the others wait.
+    static FIRST_OF_ALL: Once = Once::new();
+    FIRST_OF_ALL.call_once(|| drop(Connection::open_in_memory()));
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     // A raw key, written as SQLCipher wants it: no derivation, no text from outside.
     let key = Zeroizing::new(format!("x'{}'", hex::encode(key)));
