@@ -3,6 +3,7 @@
 mod envelopes;
 mod grants;
 pub mod invitations;
+pub mod legacy;
 mod marks;
 mod overview;
 mod peers;
@@ -26,6 +27,7 @@ use crate::{Archive, Caller, Refused};
 pub use envelopes::SetEnvelope;
 pub use grants::{Grant, Ground};
 pub use invitations::{Invitation, NewInvitation};
+pub use legacy::{LegacyCounts, LegacyPeer, NewLegacyPeer};
 pub use overview::Entitled;
 pub(crate) use peers::checked_terms;
 pub use peers::{CertificateEnds, Certified, EarlierCertificate, Peer, Standing, Verb};
@@ -198,7 +200,10 @@ impl Archive {
     fn is_somebodys(&self, name: &str, owner: Option<&str>) -> bool {
         let registry = &self.inner.registry;
         let is_users = registry.user(name).is_some() && owner != Some(name);
-        is_users || registry.peer(name).is_some() || ["host operator", "setup"].contains(&name)
+        is_users
+            || registry.peer(name).is_some()
+            || name.starts_with(legacy::NAMED)
+            || ["host operator", "setup"].contains(&name)
     }
 
     /// Revokes the token of that name.

@@ -13,7 +13,7 @@ use crate::Operation;
 use crate::access::people::UserFact;
 use crate::access::people::session::SessionsFact;
 use crate::access::{Marked, Marks, Right, Role, Scope};
-use crate::administer::{Alarm, Closed, Ground, Peer};
+use crate::administer::{Alarm, Closed, Ground, LegacyPeer, Peer};
 use crate::brake::Envelope;
 use crate::deidentify::Project;
 use crate::held::Decision;
@@ -32,6 +32,11 @@ pub(crate) enum Change {
     PeerRevoked {
         /// As it was, with `revoked` set.
         peer: Peer,
+    },
+    /// A legacy peer declared, or its declaration ended.
+    LegacyPeerSet {
+        /// As it is from now on.
+        peer: LegacyPeer,
     },
     /// A device invited to become a peer.
     PeerInvited {
@@ -302,6 +307,8 @@ pub(crate) struct Fact {
 pub(crate) mod kind {
     /// A [`Peer`](crate::administer::Peer) under its AE title.
     pub(crate) const PEER: &str = "peer";
+    /// A [`LegacyPeer`](crate::administer::LegacyPeer) under its AE title.
+    pub(crate) const LEGACY: &str = "legacy-peer";
     /// A [`TokenFact`](super::TokenFact) under its digest.
     pub(crate) const TOKEN: &str = "token";
     /// An [`InvitationFact`](super::InvitationFact) under its name.
@@ -330,7 +337,7 @@ pub(crate) mod kind {
     pub(crate) const HELD: &str = "held";
     /// All that have a state.
     pub(crate) const ALL: &[&str] =
-        &[PEER, INVITATION, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT, HELD];
+        &[PEER, LEGACY, INVITATION, TOKEN, SETUP, ROLE, MARKS, REVIEW, GRANT, ENVELOPE, USER, SESSIONS, PROJECT, HELD];
 }
 
 impl Change {
@@ -351,6 +358,7 @@ impl Change {
             Change::PeerAdded { peer } | Change::PeerRevoked { peer } => {
                 vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)]
             }
+            Change::LegacyPeerSet { peer } => vec![fact(kind::LEGACY, &peer.ae, serde_json::to_string(peer)?)],
             Change::TrailErased { key, patient_id } => vec![fact(kind::ERASED, key, patient_id.clone())],
             Change::PeersRenewed { peers } => {
                 let one = |peer: &Peer| Ok(fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?));

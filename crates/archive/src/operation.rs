@@ -40,6 +40,7 @@ impl Operation {
             self,
             Operation::AddPeer
                 | Operation::EnrolHeld
+                | Operation::AddLegacyPeer
                 | Operation::InvitePeer
                 | Operation::CreateToken
                 | Operation::DefineRole
@@ -84,9 +85,9 @@ impl Operation {
 
 operations! {
     /// Becoming a caller: recorded in the trail, granted to nobody as a right.
-    Authenticate "authenticate" through [Dimse, DicomWeb, Admin, Host];
+    Authenticate "authenticate" through [Dimse, Legacy, DicomWeb, Admin, Host];
     /// C-STORE, STOW-RS, import.
-    Store "store" through [Dimse, DicomWeb, Host];
+    Store "store" through [Dimse, Legacy, DicomWeb, Host];
     /// C-FIND, QIDO-RS.
     Search "search" through [Dimse, DicomWeb, Host];
     /// C-GET, C-MOVE, WADO-RS, export.
@@ -119,6 +120,10 @@ operations! {
     AddPeer "add-peer" through [Admin, Host];
     /// Revoking a DICOM peer.
     RevokePeer "revoke-peer" through [Admin, Host];
+    /// Declaring a device that may store in clear text, or changing the declaration.
+    AddLegacyPeer "add-legacy-peer" through [Admin, Host];
+    /// Ending such a declaration.
+    RevokeLegacyPeer "revoke-legacy" through [Admin, Host];
     /// Reading the list of peers.
     ListPeers "list-peers" through [Admin, Host];
     /// Inviting a device to become a DICOM peer.

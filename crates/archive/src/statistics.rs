@@ -1,7 +1,7 @@
 //! Counts, sizes and states, for metrics and health.
 
 use crate::access::requests;
-use crate::administer::CertificateEnds;
+use crate::administer::{CertificateEnds, LegacyCounts};
 use crate::index::Counts;
 use crate::{Archive, Caller, Refused, blocking, index_failed};
 
@@ -16,6 +16,8 @@ pub struct Statistics {
     pub applied_sequence: u64,
     /// How many peers' certificates end soon.
     pub certificates: CertificateEnds,
+    /// How many may store in clear text.
+    pub legacy: LegacyCounts,
     /// Leaves covered by the newest signed checkpoint.
     pub checkpoint_size: u64,
     /// Free bytes on the data directory's file system.
@@ -33,7 +35,7 @@ impl Archive {
     /// Only those of every operation, and a broken index.
     pub async fn statistics(&self, caller: &Caller) -> Result<Statistics, Refused> {
         self.perform(caller, requests::ReadStatistics, async |_| {
-            let (inner, certificates) = (self.inner.clone(), self.certificate_ends());
+            let (inner, certificates, legacy) = (self.inner.clone(), self.certificate_ends(), self.legacy_counts());
             blocking(move || {
                 let log = &inner.log;
                 Ok(Statistics {
@@ -41,6 +43,7 @@ impl Archive {
                     last_sequence: log.last_sequence(),
                     applied_sequence: inner.index.applied(),
                     certificates,
+                    legacy,
                     checkpoint_size: log.last_checkpoint().map_or(0, |checkpoint| checkpoint.size),
                     free_bytes: free_bytes(&inner.settings.data_dir),
                     reserve_bytes: inner.settings.reserve_bytes,

@@ -18,7 +18,7 @@ pub use self::sample::Sample;
 use crate::access::people::PeopleSettings;
 use crate::access::secret::sha256_hex;
 use crate::access::{GrantedScope, Scope};
-use crate::administer::{Peer, Verb};
+use crate::administer::{NewLegacyPeer, Peer, Verb};
 use crate::index::{TrailQuery, TrailRow};
 use crate::retrieve::Purpose;
 use crate::store::{Incoming, StoreRefused, Stored};
@@ -172,6 +172,18 @@ impl TestArchive {
     pub fn reaches(&self, caller: &Caller, operation: Operation) -> bool {
         let registry = &self.archive.inner.registry;
         registry.reach(caller.proofs(), operation, caller.door(), self.archive.inner.clock.now()).is_some()
+    }
+
+    /// A legacy peer of that title, declared for thirty days, on an association in clear text.
+    pub async fn legacy_peer(&self, ae: &str, scope: Scope) -> Caller {
+        let source = network(Door::Legacy);
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
+        let lifetime = Duration::from_secs(30 * 24 * 3600);
+        let new = NewLegacyPeer { ae: ae.to_owned(), address, lifetime, scope, label: None, contact: None };
+        self.archive.add_legacy_peer(&self.host().await, new).await.expect("a legacy peer is declared");
+        let calling_ae = AeTitle::parse(ae).expect("an AE title");
+        let source = Source { address: Some(address), ..source };
+        self.archive.authenticate(source, Credential::Legacy { calling_ae }).await.expect("the legacy peer is known")
     }
 
     /// Stores a sample in explicit little endian, in chunks as a network brings them.

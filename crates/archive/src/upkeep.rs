@@ -47,12 +47,13 @@ impl Archive {
         self.inner.committer.tick();
     }
 
-    /// Tells of peers' certificates that end, of emergencies that are over, and each day of
+    /// Tells of peers' certificates that end, of legacy peers, of emergencies that are over, and each day of
     /// reviews that still wait.
     fn remind(&self) {
         let now = self.inner.clock.now();
         let before = self.inner.reminded.lock().replace(now);
         self.tell_certificates_ending(before, now);
+        self.tell_of_legacy_peers(before, now);
         let Some(before) = before else { return };
         self.tell_emergencies_over(before, now);
         let days =

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use leadglass_archive::access::people::SignIn;
 use leadglass_archive::access::{Marked, Marks, Scope};
-use leadglass_archive::administer::{Certified, NewInvitation, NewUser, Peer, UserChange, Verb};
+use leadglass_archive::administer::{Certified, NewInvitation, NewLegacyPeer, NewUser, Peer, UserChange, Verb};
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::held::{Arriving, Enrolment};
 use leadglass_archive::retrieve::{Purpose, SopReference};
@@ -66,6 +66,8 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     let _ = archive.renew_peer(caller, certified).await;
     let _ = archive.destination(caller, &title).await;
     let _ = archive.revoke_peer(caller, &title).await;
+    let _ = archive.add_legacy_peer(caller, legacy()).await;
+    let _ = archive.revoke_legacy_peer(caller, &"US9".parse().unwrap()).await;
     let _ = archive.peers(caller).await;
     let _ = archive.create_token(caller, "t", "viewer", Duration::from_secs(60), Scope::everything()).await;
     let _ = archive.revoke_token(caller, "t").await;
@@ -119,6 +121,17 @@ async fn everything(test: &TestArchive, caller: &Caller) {
     }
     let _ = archive.erase_from_trail(caller, "PAT-9").await;
     let _ = archive.verify(caller, |_, _| {}).await;
+}
+
+fn legacy() -> NewLegacyPeer {
+    NewLegacyPeer {
+        ae: "US9".into(),
+        address: [10, 0, 0, 9].into(),
+        lifetime: Duration::from_secs(60),
+        scope: Scope::everything(),
+        label: None,
+        contact: None,
+    }
 }
 
 /// So that there is a review to close.

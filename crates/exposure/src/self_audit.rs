@@ -24,6 +24,8 @@ pub struct Doors {
     pub dicom: SocketAddr,
     /// Where HTTPS answers.
     pub https: SocketAddr,
+    /// Where DICOM in clear text answers, when devices that cannot do better were declared.
+    pub legacy: Option<SocketAddr>,
     /// The archive's AE Title.
     pub ae_title: AeTitle,
     /// SHA-256 of the certificate of the archive's own authority, which its owner trusts.
@@ -33,7 +35,7 @@ pub struct Doors {
 /// A scope that holds these doors and nothing else, from now for an hour. `now` is seconds since 1970.
 pub fn scope(doors: &Doors, now: i64) -> Scope {
     let mut ports: BTreeMap<_, Vec<u16>> = BTreeMap::new();
-    for door in [doors.dicom, doors.https] {
+    for door in [doors.dicom, doors.https].into_iter().chain(doors.legacy) {
         ports.entry(door.ip()).or_default().push(door.port());
     }
     let assets = ports.into_iter().map(|(address, ports)| Asset {

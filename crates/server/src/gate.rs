@@ -75,6 +75,8 @@ pub struct Look {
     pub dicom: SocketAddr,
     /// Where HTTPS answers.
     pub https: SocketAddr,
+    /// Where legacy peers are listened to in clear text, when one is declared.
+    pub legacy: Option<SocketAddr>,
     /// Our AE title.
     pub ae_title: AeTitle,
     /// SHA-256 of our authority's certificate.
@@ -89,6 +91,7 @@ impl Look {
         let doors = Doors {
             dicom: self.dicom,
             https: self.https,
+            legacy: self.legacy,
             ae_title: self.ae_title,
             authority_sha256: self.authority_sha256,
         };
@@ -126,24 +129,35 @@ pub fn each_address(at: Addresses) -> Vec<Addresses> {
 struct Demand {
     speaks: &'static [&'static str],
     passed: &'static [&'static str],
+    /// Findings that are no exposure there, because they were declared.
+    declared: &'static [&'static str],
 }
 
 /// DICOM over TLS: nothing in clear, nothing old, and nobody without a certificate.
-const DICOM: Demand = Demand { speaks: &["tls", "dicom-tls"], passed: &["D-01", "T-01", "T-02", "T-07", "T-08"] };
+const DICOM: Demand =
+    Demand { speaks: &["tls", "dicom-tls"], passed: &["D-01", "T-01", "T-02", "T-07", "T-08"], declared: &[] };
 /// HTTPS: nothing in clear, nothing old, and no service without a token.
-const HTTPS: Demand =
-    Demand { speaks: &["https"], passed: &["T-02", "W-01", "W-02", "W-03", "W-04", "W-06", "W-10", "W-11"] };
+const HTTPS: Demand = Demand {
+    speaks: &["https"],
+    passed: &["T-02", "W-01", "W-02", "W-03", "W-04", "W-06", "W-10", "W-11"],
+    declared: &[],
+};
+/// The listener of legacy peers: in clear text, as declared, and nobody gets an association whom it does not know.
+const LEGACY: Demand = Demand { speaks: &["dicom"], passed: &["D-02", "D-03"], declared: &["D-01"] };
 
 /// Whether a report of a look at our own doors lets them be opened. What was not seen closed is not closed.
-pub fn judge(report: &Report, dicom: SocketAddr, https: SocketAddr) -> Result<(), Shut> {
+pub fn judge(report: &Report, dicom: SocketAddr, https: SocketAddr, legacy: Option<SocketAddr>) -> Result<(), Shut> {
     let mut exposures = Vec::new();
-    for (address, demand) in [(dicom, DICOM), (https, HTTPS)] {
+    let legacy = legacy.map(|legacy| (legacy, LEGACY));
+    for (address, demand) in [(dicom, DICOM), (https, HTTPS)].into_iter().chain(legacy) {
         let service = service(report, address).ok_or(Shut::Unfinished("a door did not answer its own host"))?;
-        exposures.extend(service.outcomes.iter().filter(|outcome| is_exposure(outcome)).map(|outcome| Exposure {
-            check: outcome.check.0.id,
-            title: outcome.check.0.title,
-            port: service.port,
-            remediation: outcome.check.0.remediation,
+        exposures.extend(service.outcomes.iter().filter(|outcome| demand.is_exposure(outcome)).map(|outcome| {
+            Exposure {
+                check: outcome.check.0.id,
+                title: outcome.check.0.title,
+                port: service.port,
+                remediation: outcome.check.0.remediation,
+            }
         }));
         demand.check(service).or_else(|unfinished| if exposures.is_empty() { Err(unfinished) } else { Ok(()) })?;
     }
@@ -157,6 +171,12 @@ fn service(report: &Report, door: SocketAddr) -> Option<&Service> {
 }
 
 impl Demand {
+    /// What is worth knowing is no exposure, and what was declared; everything else is.
+    fn is_exposure(&self, outcome: &Outcome) -> bool {
+        let is_declared = self.declared.contains(&outcome.check.0.id);
+        outcome.is_finding() && outcome.severity > Severity::Info && !is_declared
+    }
+
     fn check(&self, service: &Service) -> Result<(), Shut> {
         if !self.speaks.contains(&service.speaks.as_str()) {
             return Err(Shut::Unfinished("a door did not speak as it should"));
@@ -173,11 +193,6 @@ impl Demand {
             None => Ok(()),
         }
     }
-}
-
-/// What is worth knowing is no exposure; everything above is.
-fn is_exposure(outcome: &Outcome) -> bool {
-    outcome.is_finding() && outcome.severity > Severity::Info
 }
 
 impl fmt::Display for Exposed {

@@ -126,7 +126,7 @@ impl Host {
         let host = Host {
             metrics: crate::metrics::exporter(),
             study_names: StudyNames::new(&key),
-            posture: Posture::new(Addresses::configured(&config.listen)),
+            posture: Posture::new(Addresses::configured(&config.listen), &config.dimse.legacy),
             archive,
             tls,
             config,

@@ -1,5 +1,8 @@
 //! The addresses of this machine's own interfaces, and who could reach them.
 
+mod netlink;
+pub mod private;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use leadglass_exposure::scope::range::is_public;
@@ -33,15 +36,20 @@ impl Reachable {
 }
 
 /// The addresses that a listener answers at: its own, or for a wildcard those of all
-/// interfaces.
+/// interfaces. Link-local ones need an interface named and are left out.
 pub fn addresses_behind(address: IpAddr) -> Vec<IpAddr> {
-    match address {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => v4_of(&read("/proc/net/fib_trie")),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
-            [v4_of(&read("/proc/net/fib_trie")), v6_of(&read("/proc/net/if_inet6"))].concat()
-        }
-        address => vec![address],
+    if !address.is_unspecified() {
+        return vec![address];
     }
+    let is_behind = |own: &IpAddr| match own {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(own) => address.is_ipv6() && !own.is_unicast_link_local(),
+    };
+    let all = netlink::addresses().unwrap_or_default().into_iter().map(|(_, own)| own);
+    let mut behind: Vec<IpAddr> = all.filter(is_behind).collect();
+    behind.sort_unstable();
+    behind.dedup();
+    behind
 }
 
 /// The address on loopback with that port.
@@ -54,50 +62,15 @@ pub fn on_loopback(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(loopback, address.port())
 }
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
-}
-
-/// The kernel's routes to itself: `|-- ADDRESS` with `/32 host LOCAL` in the line below.
-fn v4_of(trie: &str) -> Vec<IpAddr> {
-    let lines: Vec<&str> = trie.lines().map(str::trim).collect();
-    let local = lines.windows(2).filter(|pair| pair[1].starts_with("/32 host LOCAL"));
-    let mut found: Vec<IpAddr> =
-        local.filter_map(|pair| pair[0].strip_prefix("|-- ")?.parse::<Ipv4Addr>().ok()).map(IpAddr::V4).collect();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-/// A line an address: 32 hexadecimal digits first. Link-local ones need an interface named
-/// and are left out.
-fn v6_of(table: &str) -> Vec<IpAddr> {
-    let digits = table.lines().filter_map(|line| line.split_whitespace().next());
-    let addresses = digits.filter_map(|digits| u128::from_str_radix(digits, 16).ok()).map(Ipv6Addr::from);
-    addresses.filter(|address| !address.is_unicast_link_local()).map(IpAddr::V6).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TRIE: &str = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 10.1.0.0\n        /16 link UNICAST\n     |-- 10.1.2.3\n        \
-                        /32 host LOCAL\nLocal:\n     |-- 10.1.2.3\n        /32 host LOCAL\n     |-- 127.0.0.1\n        \
-                        /32 host LOCAL\n     |-- 10.1.255.255\n        /32 link BROADCAST\n";
-
-    #[test]
-    fn the_kernels_tables_are_read() {
-        let expected: Vec<IpAddr> = ["10.1.2.3", "127.0.0.1"].iter().map(|text| text.parse().unwrap()).collect();
-        assert_eq!(v4_of(TRIE), expected);
-        let table =
-            "00000000000000000000000000000001 01 80 10 80 lo\nfe800000000000000000000000000001 02 40 20 80 eth0\n";
-        assert_eq!(v6_of(table), [IpAddr::V6(Ipv6Addr::LOCALHOST)]);
-        assert_eq!((v4_of(""), v6_of("nonsense")), (vec![], vec![]));
-    }
-
     #[test]
     fn a_wildcard_is_reached_by_whoever_reaches_any_interface() {
         assert!(addresses_behind(Ipv4Addr::UNSPECIFIED.into()).contains(&Ipv4Addr::LOCALHOST.into()));
+        assert!(addresses_behind(Ipv6Addr::UNSPECIFIED.into()).contains(&Ipv4Addr::LOCALHOST.into()));
+        assert!(addresses_behind(Ipv4Addr::UNSPECIFIED.into()).iter().all(IpAddr::is_ipv4));
         assert_eq!(Reachable::at("127.9.9.9".parse().unwrap()), Reachable::Loopback);
         assert_eq!(Reachable::at("192.168.1.7".parse().unwrap()), Reachable::Private);
         assert_eq!(Reachable::at("8.8.8.8".parse().unwrap()), Reachable::Public);

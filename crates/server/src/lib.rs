@@ -4,6 +4,7 @@
 //! SQL, object stores, codecs, and any decision about who may do what.
 
 pub mod admin;
+pub(crate) mod clear;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod first_run;
 pub mod gate;
 pub mod host;
 pub mod interfaces;
+pub(crate) mod legacy;
 pub mod listen;
 pub mod logging;
 pub mod login;

@@ -31,6 +31,8 @@ pub const EXPOSURE_LOOKED: &str = "leadglass_exposure_looked_timestamp_seconds";
 pub const EXPOSURE_HELD: &str = "leadglass_doors_held";
 /// Tokens that administer without anybody's second factor.
 pub const ADMINISTRATOR_TOKENS: &str = "leadglass_administrator_tokens";
+/// 1 while legacy peers are listened to, in clear text.
+pub const CLEAR_TEXT: &str = "leadglass_clear_text_listener";
 
 /// The label `door` of what came through the DICOM door.
 pub const DICOM: &str = "dicom";
@@ -109,5 +111,6 @@ fn describe() {
     describe_gauge!(EXPOSURE_FINDINGS, "what a stranger's last look at the doors found");
     describe_gauge!(EXPOSURE_UNFINISHED, "1 when that look could not be taken to its end");
     describe_gauge!(EXPOSURE_LOOKED, Unit::Seconds, "when it was, since 1970");
+    describe_gauge!(CLEAR_TEXT, "1 while legacy peers are listened to, in clear text and unauthenticated");
     describe_gauge!(EXPOSURE_HELD, "1 when the doors are not where they are configured to be");
 }

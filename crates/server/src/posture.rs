@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use time::OffsetDateTime;
 
-use crate::config::Listen;
+use crate::config::{Legacy, Listen};
 use crate::gate::Exposure;
 use crate::interfaces::{Reachable, on_loopback};
 
@@ -95,6 +95,19 @@ impl Conditions {
     }
 }
 
+/// The listener of legacy peers.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct InClear {
+    /// The interface it is configured on.
+    pub interface: String,
+    /// Where it is now; nowhere while nobody is declared, or while it may not be there.
+    pub open: Option<SocketAddr>,
+    /// How many legacy peers live.
+    pub peers: u64,
+    /// Why nobody is listened to although somebody is declared.
+    pub closed: Option<String>,
+}
+
 /// The posture at present. Clones share it.
 #[derive(Clone)]
 pub struct Posture {
@@ -112,6 +125,8 @@ pub struct Shown {
     pub reachable: Option<Reachable>,
     /// Why they are not where they ought to be.
     pub held: Option<Held>,
+    /// The listener of legacy peers, when one is configured: clear text, nobody authenticated.
+    pub legacy: Option<InClear>,
     /// When a stranger looked last.
     #[serde(with = "time::serde::rfc3339::option")]
     pub looked: Option<OffsetDateTime>,
@@ -125,12 +140,14 @@ pub struct Shown {
 
 impl Posture {
     /// Before any door is open.
-    pub fn new(configured: Addresses) -> Posture {
+    pub fn new(configured: Addresses, legacy: &Legacy) -> Posture {
+        let interface = legacy.is_configured().then(|| legacy.interface.clone());
         let shown = Shown {
             configured,
             open: None,
             reachable: None,
             held: None,
+            legacy: interface.map(|interface| InClear { interface, open: None, peers: 0, closed: None }),
             looked: None,
             findings: Vec::new(),
             unfinished: None,
@@ -154,6 +171,14 @@ impl Posture {
         self.measure();
     }
 
+    /// Legacy peers are listened to there, or not.
+    pub(crate) fn in_clear(&self, at: Option<SocketAddr>, living: u64, why_closed: Option<String>) {
+        if let Some(legacy) = &mut self.shown.write().legacy {
+            (legacy.open, legacy.peers, legacy.closed) = (at, living, why_closed);
+        }
+        self.measure();
+    }
+
     /// A stranger looked.
     pub(crate) fn looked(&self, when: OffsetDateTime, findings: Vec<Exposure>, unfinished: Option<String>) {
         let mut shown = self.shown.write();
@@ -173,6 +198,8 @@ impl Posture {
         metrics::gauge!(crate::metrics::EXPOSURE_FINDINGS).set(shown.findings.len() as f64);
         metrics::gauge!(crate::metrics::EXPOSURE_UNFINISHED).set(f64::from(u8::from(shown.unfinished.is_some())));
         metrics::gauge!(crate::metrics::EXPOSURE_HELD).set(f64::from(u8::from(shown.held.is_some())));
+        let in_clear = shown.legacy.as_ref().is_some_and(|legacy| legacy.open.is_some());
+        metrics::gauge!(crate::metrics::CLEAR_TEXT).set(f64::from(u8::from(in_clear)));
         if let Some(looked) = shown.looked {
             metrics::gauge!(crate::metrics::EXPOSURE_LOOKED).set(looked.unix_timestamp() as f64);
         }

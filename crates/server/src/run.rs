@@ -18,6 +18,7 @@ use crate::doors::{Behind, Doors};
 use crate::first_run;
 use crate::gate::{self, Shut};
 use crate::host::{Host, StartError};
+use crate::legacy;
 use crate::posture::{Addresses, Conditions, Held, Shown};
 
 /// How often certificates are looked at.
@@ -58,6 +59,9 @@ impl Running {
         host.archive.alert(Alert::of(Event::ApplicationStarted).saying(version()));
         tell_network(&host, None, Some(keeper.doors.at));
         tasks.spawn(upkeep(host.clone(), stop.clone()));
+        if host.config.dimse.legacy.is_configured() && host.shield.is_none() {
+            tasks.spawn(legacy::keep(host.clone(), stop.clone()));
+        }
         tasks.close();
         let keeper = tokio::spawn(keeper.keep(stop.clone()));
         Ok(Running { https, dicom, host, stop, tasks, keeper })
@@ -250,7 +254,8 @@ impl Keeper {
     }
 }
 
-fn conditions(host: &Host) -> Conditions {
+/// What there is of all that others' coming asks for.
+pub(crate) fn conditions(host: &Host) -> Conditions {
     Conditions {
         set_up: host.archive.is_set_up(),
         second_factor: host.archive.has_administrator_with_second_factor(),
@@ -277,18 +282,20 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<()
 async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
     let folder = host.config.data.dir.join("self-audit");
     let mut seen = Err(Shut::Unfinished("the addresses of this machine are not known"));
+    let legacy = host.posture.shown().legacy.and_then(|legacy| legacy.open);
     for at in gate::each_address(at) {
         // What the last look left is of no more use.
         let _ = tokio::fs::remove_dir_all(&folder).await;
         let look = gate::Look {
             dicom: at.dicom,
             https: at.https,
+            legacy,
             ae_title: host.ae_title.clone(),
             authority_sha256: host.tls.ca_fingerprint(),
             folder: folder.clone(),
         };
         let report = look.look(host.clock.clone()).await;
-        seen = report.and_then(|report| gate::judge(&report, at.dicom, at.https));
+        seen = report.and_then(|report| gate::judge(&report, at.dicom, at.https, legacy));
         if seen.is_err() {
             break;
         }

@@ -1,5 +1,7 @@
 //! No configuration opens a door: random valid ones are started, loaded with canary names and
-//! looked at by a stranger, on every socket that the process listens on.
+//! looked at by a stranger, on every socket that the process listens on. Declared legacy peers are
+//! among them, at the stranger's own address: their listeners are the only ones in clear text, and
+//! tell a stranger nothing but that they do not know him.
 //!
 //! `LEADGLASS_CONFIGURATIONS` says how many (500; 10,000 with `LEADGLASS_FULL=1`).
 
@@ -13,6 +15,8 @@ use std::time::Duration;
 use leadglass::gate::Shut;
 use leadglass::host::{Host, StartError};
 use leadglass::{Config, Running, first_run};
+use leadglass_archive::access::Scope;
+use leadglass_archive::administer::NewLegacyPeer;
 use leadglass_archive::store::Incoming;
 use leadglass_archive::testing::Sample;
 use leadglass_archive::{Caller, Credential, Door, Source};
@@ -121,11 +125,14 @@ fn configuration(dice: &mut Dice) -> String {
             );
         }
     }
+    if dice.one_in(3) {
+        text.push_str("[dimse.legacy]\ninterface = \"lo\"\nport = 0\n");
+    }
     text
 }
 
 /// An archive as configured, set up or not, with a canary in it.
-async fn started(text: &str, set_up: bool, folder: &std::path::Path) -> Running {
+async fn started(text: &str, set_up: bool, legacy: bool, folder: &std::path::Path) -> Running {
     let mut config = Config::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     config.data.dir = folder.join("archive");
     config.data.segment_bytes = 1 << 20;
@@ -141,6 +148,9 @@ async fn started(text: &str, set_up: bool, folder: &std::path::Path) -> Running 
         host.archive.complete_setup(&setup, "Ada").await.unwrap();
     }
     store_canary(&host, &operator).await;
+    if legacy {
+        declare(&host, &operator).await;
+    }
     for _ in 0..TRIES {
         match Running::start(host.clone()).await {
             Ok(running) => return running,
@@ -150,6 +160,19 @@ async fn started(text: &str, set_up: bool, folder: &std::path::Path) -> Running 
         }
     }
     panic!("its doors could not be looked at\n{text}")
+}
+
+/// A device that may store in clear text, from where the stranger is.
+async fn declare(host: &Host, operator: &Caller) {
+    let new = NewLegacyPeer {
+        ae: "OLD-US".into(),
+        address: IpAddr::from([127, 0, 0, 1]),
+        lifetime: Duration::from_secs(86_400),
+        scope: Scope::everything(),
+        label: None,
+        contact: None,
+    };
+    host.archive.add_legacy_peer(operator, new).await.unwrap();
 }
 
 async fn store_canary(host: &Host, operator: &Caller) {
@@ -310,6 +333,20 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
     answer
 }
 
+/// What is wrong with the answer of a listener of legacy peers: it speaks in clear text, and says
+/// to a stranger nothing but A-ASSOCIATE-RJ 1/1/3 and A-ABORT.
+fn legacy_leak(asked: &str, answer: &[u8]) -> Option<String> {
+    let says_no = answer.is_empty() || answer == REJECTED || answer.first() == Some(&7) && answer.len() == 10;
+    let is_clear_association = asked == "clear A-ASSOCIATE";
+    if is_clear_association && answer != REJECTED {
+        return Some(format!("not 1/1/3 but {answer:?}"));
+    }
+    (!says_no).then(|| format!("more than a refusal: {answer:?}"))
+}
+
+/// A-ASSOCIATE-RJ, permanent, by the user, calling AE title not recognized.
+const REJECTED: [u8; 10] = [3, 0, 0, 0, 0, 4, 0, 1, 1, 3];
+
 /// What is wrong with an answer, when anything is.
 fn leak(asked: &str, answer: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(answer);
@@ -338,11 +375,14 @@ async fn no_configuration_opens_a_door() {
         _ => 500,
     };
     let before = listening();
-    let mut sockets = 0;
+    let (mut sockets, mut in_clear) = (0, 0);
     for batch in (0..many).collect::<Vec<u64>>().chunks(AT_ONCE) {
         let archives = futures::future::join_all(batch.iter().map(|seed| an_archive(*seed))).await;
         let open: Vec<(&str, SocketAddr)> = listening().difference(&before).copied().collect();
-        assert_eq!(open.len(), 2 * archives.len(), "two doors each and nothing else, seeds {batch:?}: {open:?}");
+        let declared = archives.iter().filter(|one| one.legacy.is_some()).count();
+        let doors = 2 * archives.len() + declared;
+        assert_eq!(open.len(), doors, "two doors each, what is declared and nothing else, seeds {batch:?}: {open:?}");
+        in_clear += declared;
         sockets += open.len();
         for (protocol, at) in &open {
             assert_eq!(*protocol, "tcp", "{at}, seeds {batch:?}");
@@ -355,7 +395,11 @@ async fn no_configuration_opens_a_door() {
         futures::future::join_all(looks.into_iter().map(|(one, at)| one.look(at))).await;
         futures::future::join_all(archives.into_iter().map(|one| one.running.stop())).await;
     }
-    println!("{many} configurations, {sockets} sockets: 0 canary bytes, 0 associations, 0 clear-text listeners");
+    println!(
+        "{many} configurations, {sockets} sockets: 0 canary bytes, 0 associations, 0 clear-text listeners but \
+         {in_clear} declared legacy ones"
+    );
+    assert!(many < 100 || in_clear > 0, "legacy peers are among what is drawn");
 }
 
 /// One that runs, and how it was configured.
@@ -363,6 +407,8 @@ struct AnArchive {
     seed: u64,
     text: String,
     running: Running,
+    /// Where legacy peers are listened to, when some are declared.
+    legacy: Option<SocketAddr>,
     stranger: Stranger,
     _folder: tempfile::TempDir,
 }
@@ -371,18 +417,33 @@ async fn an_archive(seed: u64) -> AnArchive {
     let mut dice = Dice(seed);
     let text = configuration(&mut dice);
     let folder = tempfile::tempdir().unwrap();
-    let running = started(&text, dice.one_in(2), folder.path()).await;
-    AnArchive { seed, text, running, stranger: Stranger::of(folder.path()), _folder: folder }
+    let (set_up, legacy) = (dice.one_in(2), dice.one_in(2));
+    let running = started(&text, set_up, legacy, folder.path()).await;
+    let legacy = if set_up && legacy { listened_to(&running).await } else { None };
+    AnArchive { seed, text, running, legacy, stranger: Stranger::of(folder.path()), _folder: folder }
+}
+
+/// Where that archive listens to legacy peers, as soon as it does; never when it is not configured to.
+async fn listened_to(running: &Running) -> Option<SocketAddr> {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        let open = running.posture().legacy?.open;
+        if open.is_some() {
+            return open;
+        }
+        looks.tick().await;
+    }
 }
 
 impl AnArchive {
     fn is_at(&self, at: SocketAddr) -> bool {
-        [self.running.https, self.running.dicom].contains(&at)
+        [self.running.https, self.running.dicom].contains(&at) || self.legacy == Some(at)
     }
 
     async fn look(&self, at: SocketAddr) {
         for (asked, answer) in self.stranger.ask(at).await {
-            if let Some(leak) = leak(&asked, &answer) {
+            let leak = if self.legacy == Some(at) { legacy_leak(&asked, &answer) } else { leak(&asked, &answer) };
+            if let Some(leak) = leak {
                 panic!("{leak}: {asked} at {at}, seed {}\n{}", self.seed, self.text);
             }
         }
@@ -400,4 +461,8 @@ fn a_leak_is_seen() {
     assert!(leak("clear GET /dicom-web/studies", b"HTTP/1.1 400 Bad Request").is_some());
     assert!(leak("clear GET /dicom-web/studies", &[0x15, 3, 3]).is_none(), "an alert of TLS is no answer");
     assert!(leak("tls GET /healthz/live", b"HTTP/1.1 200 OK").is_none());
+    assert!(legacy_leak("clear A-ASSOCIATE", &REJECTED).is_none());
+    assert!(legacy_leak("clear A-ASSOCIATE", &[2, 0]).is_some() && legacy_leak("clear A-ASSOCIATE", &[]).is_some());
+    assert!(legacy_leak("clear A-ASSOCIATE", &[3, 0, 0, 0, 0, 4, 0, 1, 1, 7]).is_some());
+    assert!(legacy_leak("clear GET /", b"HTTP/1.1 400").is_some());
 }

@@ -10,6 +10,7 @@ use super::registry::Registry;
 use super::secret::{enrolment_id, secret_digest, sha256_hex};
 use super::{Caller, Credential, Door, Rejected, Source, UserIdentity};
 use crate::Archive;
+use crate::administer::legacy::NAMED;
 use crate::change::HeldFact;
 use crate::held::Decision;
 
@@ -198,6 +199,7 @@ fn recognize(
         (Credential::Peer { certificate_der, calling_ae, .. }, Door::Dimse | Door::Admin) => {
             peer(registry, &certificate_der, &calling_ae, now)
         }
+        (Credential::Legacy { calling_ae }, Door::Legacy) => legacy(registry, source, &calling_ae, now),
         _ => Err(Rejected::because("that credential does not open that door")),
     }
 }
@@ -263,4 +265,13 @@ fn peer(
         }));
     }
     Ok((peer.ae.clone(), vec![Proof::Peer { ae: peer.ae, certificate_sha256 }]))
+}
+
+/// Whatever calls in clear text from where a legacy peer is, under its title. That proves nothing
+/// of who it is; whichever of the two is wrong is the same to whoever tries.
+fn legacy(registry: &Registry, source: &Source, calling_ae: &AeTitle, now: SystemTime) -> Result<Recognized, Rejected> {
+    let unknown = || Rejected { reason: "no legacy peer of that title at that address", calling_ae_unknown: true };
+    let address = source.address.ok_or_else(unknown)?.to_canonical();
+    let peer = registry.legacy_peer(calling_ae.as_str()).filter(|peer| peer.is_at(address, now)).ok_or_else(unknown)?;
+    Ok((format!("{NAMED}{}", peer.ae), vec![Proof::Legacy { ae: peer.ae, address }]))
 }

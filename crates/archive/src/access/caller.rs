@@ -37,6 +37,8 @@ pub(crate) enum Proof {
     Stranger { ae: String, certificate_sha256: String },
     /// That somebody accepted what waits of that unknown sender.
     Accepted { sender: String, ae: String },
+    /// Nothing but a title and an address, which a declaration names: see `administer::legacy`.
+    Legacy { ae: String, address: IpAddr },
     /// A token, by the digest of its secret.
     Token { digest: String },
     /// A person's session, by the digest of its secret.
@@ -72,6 +74,14 @@ impl Caller {
     pub fn ae_title(&self) -> Option<&str> {
         self.known.proofs.iter().find_map(|proof| match proof {
             Proof::Peer { ae, .. } | Proof::Stranger { ae, .. } | Proof::Accepted { ae, .. } => Some(ae.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The AE title that a caller gave in clear text and did not prove.
+    pub(crate) fn unproven_ae_title(&self) -> Option<&str> {
+        self.known.proofs.iter().find_map(|proof| match proof {
+            Proof::Legacy { ae, .. } => Some(ae.as_str()),
             _ => None,
         })
     }
@@ -141,8 +151,12 @@ impl Caller {
         if self.has_session() {
             return Some(Kind::Person);
         }
-        let is_machine =
-            |proof: &Proof| matches!(proof, Proof::Peer { .. } | Proof::Stranger { .. } | Proof::Accepted { .. });
+        let is_machine = |proof: &Proof| {
+            matches!(
+                proof,
+                Proof::Peer { .. } | Proof::Stranger { .. } | Proof::Accepted { .. } | Proof::Legacy { .. }
+            )
+        };
         if proofs.iter().any(is_machine) {
             return Some(Kind::Machine);
         }

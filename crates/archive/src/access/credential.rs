@@ -19,6 +19,8 @@ pub struct Source {
 pub enum Door {
     /// DICOM over TLS.
     Dimse,
+    /// DICOM in clear text, of declared legacy peers.
+    Legacy,
     /// HTTPS: DICOMweb.
     DicomWeb,
     /// HTTPS: administration.
@@ -29,12 +31,13 @@ pub enum Door {
 
 impl Door {
     /// All of them.
-    pub const ALL: &[Door] = &[Door::Dimse, Door::DicomWeb, Door::Admin, Door::Host];
+    pub const ALL: &[Door] = &[Door::Dimse, Door::Legacy, Door::DicomWeb, Door::Admin, Door::Host];
 
     /// The name in the trail and the policy matrix.
     pub fn name(self) -> &'static str {
         match self {
             Door::Dimse => "dimse",
+            Door::Legacy => "legacy",
             Door::DicomWeb => "dicomweb",
             Door::Admin => "admin",
             Door::Host => "host",
@@ -52,6 +55,11 @@ pub enum Credential {
         calling_ae: AeTitle,
         /// User identity negotiation, PS3.7 D.3.3.7, when the requestor sent it.
         user_identity: Option<UserIdentity>,
+    },
+    /// A calling AE title in clear text: nothing that could be verified.
+    Legacy {
+        /// Calling AE Title.
+        calling_ae: AeTitle,
     },
     /// The text after `Bearer`.
     ApiToken(String),

@@ -6,12 +6,13 @@ use super::{Door, Role};
 use crate::Operation;
 
 /// The text of `docs/policy-matrix.txt`. A cell lists the doors through which the role may
-/// do the operation: `D` DIMSE, `W` DICOMweb, `A` administration over HTTPS, `H` the host's
+/// do the operation: `D` DIMSE, `L` the clear-text
+/// listener of legacy peers, `W` DICOMweb, `A` administration over HTTPS, `H` the host's
 /// own commands; `.` is no door.
 pub fn text() -> String {
     let mut page = String::from(
         "# Who may do what, through which door. Generated from access::role; do not edit.\n\
-         # D = DIMSE, W = DICOMweb, A = administration (HTTPS), H = host command, . = never\n\n",
+         # D = DIMSE, L = legacy peers in clear text, W = DICOMweb, A = administration (HTTPS), H = host command, . = never\n\n",
     );
     let roles: Vec<Role> = Role::all().collect();
     let _ = write!(page, "{:<23}", "");
@@ -35,6 +36,7 @@ fn doors(role: Role, operation: Operation) -> String {
         .filter(|door| role.may(operation, **door))
         .map(|door| match door {
             Door::Dimse => 'D',
+            Door::Legacy => 'L',
             Door::DicomWeb => 'W',
             Door::Admin => 'A',
             Door::Host => 'H',

@@ -31,10 +31,14 @@ pub(crate) struct Visits {
 impl Visits {
     /// A caller was recognized, who says to be `claimed`; the entry to write when it is news.
     pub(crate) fn entry(&self, caller: &Caller, claimed: Option<&str>, now_ns: i64) -> Option<Entry> {
-        if (caller.door() != Door::Dimse || caller.is_stranger()) && !self.begins(caller, now_ns) {
+        let each = matches!(caller.door(), Door::Dimse | Door::Legacy) && !caller.is_stranger();
+        if !each && !self.begins(caller, now_ns) {
             return None;
         }
         let detail = claimed.map(|name| format!("user name given and not verified: {name:?}"));
+        let unproven =
+            || caller.unproven_ae_title().map(|_| "clear text: title and address as given, nothing proven".into());
+        let detail = detail.or_else(unproven);
         let subject = Subject { count: 1, detail, ..Subject::default() };
         Some(Entry::of(caller, Operation::Authenticate, Outcome::Done, subject, now_ns))
     }

@@ -5,6 +5,7 @@
 //! is decided. Deliberately absent: SQL and files.
 
 mod held;
+mod legacy;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,9 +18,9 @@ use parking_lot::{Mutex, RwLock};
 use super::caller::Proof;
 use super::people::session::SessionsFact;
 use super::people::{PeopleSettings, UserFact};
-use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope};
+use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope, role};
 use crate::Operation;
-use crate::administer::{Entitled, Ground, Peer, SetEnvelope, Standing, Verb, rfc3339};
+use crate::administer::{Entitled, Ground, LegacyPeer, Peer, SetEnvelope, Standing, Verb, rfc3339};
 use crate::brake::Envelope;
 use crate::change::{Fact, GrantFact, HeldFact, InvitationFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 use crate::deidentify::Project;
@@ -45,6 +46,7 @@ struct State {
     /// Whether everybody needs a second factor.
     second_factor_for_all: bool,
     peers: HashMap<String, Held<Peer>>,
+    legacy: HashMap<String, Held<LegacyPeer>>,
     /// Titles by the SHA-256 of the certificates they have or had.
     certificates: HashMap<String, BTreeSet<String>>,
     invitations: HashMap<String, InvitationFact>,
@@ -99,6 +101,7 @@ impl Registry {
                 }
                 state.peers.insert(name, Held { fact: peer, rights });
             }
+            kind::LEGACY => state.declare(serde_json::from_str(&fact.document)?),
             kind::TOKEN => {
                 let token: TokenFact = serde_json::from_str(&fact.document)?;
                 let rights = Arc::new([Right::of(token.role.name(), Arc::new(token.scope.clone()))]);
@@ -372,7 +375,11 @@ impl Registry {
             .users
             .values()
             .map(|Held { fact: user, .. }| (user.name.clone(), "user", Proof::Owner { user: user.name.clone() }, None));
-        let entitled = peers.chain(tokens).chain(users).filter_map(|(name, kind, proof, until)| {
+        let legacy = state.legacy.values().map(|Held { fact: peer, .. }| {
+            let proof = Proof::Legacy { ae: peer.ae.clone(), address: peer.address };
+            (peer.ae.clone(), "legacy", proof, Some(rfc3339(peer.expires.into())))
+        });
+        let entitled = peers.chain(legacy).chain(tokens).chain(users).filter_map(|(name, kind, proof, until)| {
             let rights = state.rights(&proof, now)?;
             let scopes = rights.iter().filter(|right| right.lives(now)).map(ToString::to_string).collect();
             Some(Entitled { name, kind, may: state.may_by_door(&rights, now), scopes, until })
@@ -427,6 +434,7 @@ impl State {
                 let peer = self.peers.get(ae)?;
                 peer.fact.is_shown_by(certificate_sha256, now).then(|| peer.rights.clone())
             }
+            Proof::Legacy { ae, address } => self.legacy_rights(ae, *address, now),
             Proof::Token { digest } => {
                 let token = self.tokens.get(digest)?;
                 self.holds(&token.fact, now).then(|| token.rights.clone())
@@ -548,7 +556,9 @@ impl State {
             Some(role) => role.may(operation, door),
             None => {
                 let defined = self.roles.get(role);
-                operation.doors().contains(&door) && defined.is_some_and(|role| role.operations.contains(&operation))
+                role::opens_to_all_roles(door)
+                    && operation.doors().contains(&door)
+                    && defined.is_some_and(|role| role.operations.contains(&operation))
             }
         }
     }

@@ -10,7 +10,7 @@ use leadglass_dicom::deidentify::Profile;
 use super::decide::Request;
 use super::{Marked, Marks, Right, Scope};
 use crate::Operation;
-use crate::administer::{NewUser, Peer, UserChange};
+use crate::administer::{NewLegacyPeer, NewUser, Peer, UserChange};
 use crate::brake::Envelope;
 use crate::trail::Subject;
 
@@ -67,6 +67,14 @@ request!(DiscardHeld { sender: String, who: String, reason: String } is about th
     this.reason
 ));
 request!(ReadHeld { sender: String } is about this => this.sender.clone());
+request!(AddLegacyPeer { new: NewLegacyPeer } is about this => format!(
+    "{} in clear text from {}, {} days, scope {}",
+    this.new.ae,
+    this.new.address,
+    this.new.lifetime.as_secs() / 86_400,
+    this.new.scope
+));
+request!(RevokeLegacyPeer { ae: String } is about this => this.ae.clone());
 request!(ListPeers);
 request!(InvitePeer { peer: Peer, lifetime: Duration } is about this => format!(
     "{}, verbs {:?}, address {}, scope {}, {} s",

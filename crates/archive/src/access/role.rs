@@ -46,6 +46,8 @@ pub enum Role {
     UnknownSender,
     /// A peer, whatever its verbs: renews its certificate.
     Peer,
+    /// A legacy peer: stores in clear text.
+    LegacyPeer,
     /// A peer's verb `store`.
     PeerStore,
     /// A peer's verb `find`.
@@ -57,12 +59,12 @@ pub enum Role {
 }
 
 use Operation::{
-    AcceptHeld, AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup,
+    AcceptHeld, AddLegacyPeer, AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup,
     CreateToken, DefineRole, DiscardHeld, EndGrant, EndSessions, Enrol, EnrolHeld, Explain, FindDestination, Hold,
     InvitePeer, IssueSetupCode, ListEnvelopes, ListGrants, ListHeld, ListInvitations, ListPeers, ListProjects,
     ListRoles, ListTokens, ListUsers, MakeProject, Mark, ReadAccount, ReadHeld, ReadHostSecret, ReadMarks,
     ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake, RenewPeer, ResetUser, Retrieve,
-    RetrieveDeidentified, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut, Store, Verify,
+    RetrieveDeidentified, RevokeLegacyPeer, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut, Store, Verify,
     WithdrawInvitation, WriteHostSecret,
 };
 
@@ -78,6 +80,8 @@ const ADMINISTRATION: &[Operation] = &[
     FindDestination,
     AddPeer,
     RevokePeer,
+    AddLegacyPeer,
+    RevokeLegacyPeer,
     ListPeers,
     InvitePeer,
     WithdrawInvitation,
@@ -178,6 +182,7 @@ const POLICY: &[(Role, &[&[Operation]])] = &[
     (Role::Invited, &[&[Enrol]]),
     (Role::UnknownSender, &[&[Hold]]),
     (Role::Peer, &[&[RenewPeer]]),
+    (Role::LegacyPeer, &[&[Store]]),
     (Role::PeerStore, &[&[Store]]),
     (Role::PeerFind, &[&[Search]]),
     (Role::PeerRetrieve, &[&[Retrieve, FindDestination]]),
@@ -210,7 +215,8 @@ impl Role {
 
     /// Whether the role may do that through that door.
     pub fn may(self, operation: Operation, door: Door) -> bool {
-        operation.doors().contains(&door) && self.operations().any(|held| held == operation)
+        let is_its_door = if self == Role::LegacyPeer { door == Door::Legacy } else { opens_to_all_roles(door) };
+        is_its_door && operation.doors().contains(&door) && self.operations().any(|held| held == operation)
     }
 
     /// Whether a scope is of use to it: whether all it may do is done with instances. A role
@@ -248,6 +254,7 @@ impl Role {
             Role::Invited => "invited",
             Role::UnknownSender => "unknown-sender",
             Role::Peer => "peer",
+            Role::LegacyPeer => "legacy-peer",
             Role::PeerStore => "peer-store",
             Role::PeerFind => "peer-find",
             Role::PeerRetrieve => "peer-retrieve",
@@ -260,6 +267,11 @@ impl Role {
         let lists = POLICY.iter().find(|(role, _)| *role == self).map_or(&[][..], |(_, lists)| *lists);
         lists.iter().flat_map(|list| list.iter().copied())
     }
+}
+
+/// Whether any role can be used at that door: at that of legacy peers theirs alone can.
+pub(crate) fn opens_to_all_roles(door: Door) -> bool {
+    door != Door::Legacy
 }
 
 /// The text names no role a token can carry.

@@ -22,8 +22,8 @@ const EARLIER: usize = 8;
 
 /// Days before a certificate's end at which it is told of.
 const WARNINGS: [u64; 4] = [0, 7, 30, 60];
-/// How often it is looked.
-const HOUR_S: u64 = 3600;
+/// Seconds between looks.
+pub(super) const HOUR_S: u64 = 3600;
 
 /// How many living peers have a certificate that ends soon, each counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,8 +125,7 @@ impl Peer {
     /// Of the days at which it is told of, those that the end of its certificate is within.
     fn nearest_warning(&self, now: SystemTime) -> Option<u64> {
         let end = self.expires.filter(|_| self.revoked.is_none()).map(SystemTime::from)?;
-        let within = |days: &u64| now + Duration::from_secs(days * 24 * HOUR_S) >= end;
-        WARNINGS.into_iter().find(within)
+        warning(end, now)
     }
 
     /// Whether it has or had that certificate.
@@ -244,7 +243,6 @@ impl Archive {
     /// Tells of each living peer whose certificate ends in 60, 30, 7 days or has: once each, and
     /// all that are due when the archive was just opened.
     pub(crate) fn tell_certificates_ending(&self, before: Option<SystemTime>, now: SystemTime) {
-        let hour = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |at| at.as_secs() / HOUR_S);
         let last = before.map(hour);
         if last == Some(hour(now)) {
             return;
@@ -301,6 +299,17 @@ impl Archive {
             before.map(|before| before.following(&certificate_sha256, self.inner.clock.now(), Duration::ZERO));
         Ok(Peer { certificate_sha256, earlier: earlier.unwrap_or_default(), ..peer })
     }
+}
+
+/// Of the days before an end at which it is told of, the fewest that it is within.
+pub(super) fn warning(end: SystemTime, now: SystemTime) -> Option<u64> {
+    let within = |days: &u64| now + Duration::from_secs(days * 24 * HOUR_S) >= end;
+    WARNINGS.into_iter().find(within)
+}
+
+/// Whole hours since 1970.
+pub(super) fn hour(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |at| at.as_secs() / HOUR_S)
 }
 
 /// Title, verbs, scope, address and texts as kept; of the certificate nothing is checked.

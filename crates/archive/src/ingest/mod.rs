@@ -17,6 +17,7 @@ pub(crate) use study_keys::{StudyKey, StudyKeys};
 
 use self::sealing::Sealing;
 use crate::access::decide::Granted;
+use crate::brake::Taken;
 use crate::commit::{Facts, InFlight, Prepared, Sheet};
 use crate::digest::Digester;
 use crate::seal::SealError;
@@ -184,6 +185,10 @@ impl Ingest {
         self.subject_of(&identity);
         // Decided again, now that the header is known: the role still holds and the scope admits it.
         let granted = self.archive.decided(&self.caller, StoreRequest { incoming: self.incoming.clone() }).await?;
+        if self.caller.unproven_ae_title().is_some() {
+            // Nobody vouches for who sends in clear text: what comes in counts like what leaves.
+            self.archive.brake(&self.caller, Taken { bytes: self.bytes, ..Taken::default() }).await?;
+        }
         let marks = self.archive.inner.registry.marks_of(&identity.study, identity.patient_id.as_deref());
         if !granted.scope().admits(&scanned.data_set, &marks) {
             return Err(Refused::NotAllowed.into());

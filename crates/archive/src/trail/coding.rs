@@ -63,6 +63,8 @@ const LINES: &[(Operation, Line)] = &[
     (Operation::IssueSetupCode, Alert(USER)),
     (Operation::AddPeer, Alert(NETWORK)),
     (Operation::RevokePeer, Alert(NETWORK)),
+    (Operation::AddLegacyPeer, Alert(NETWORK)),
+    (Operation::RevokeLegacyPeer, Alert(NETWORK)),
     (Operation::ListPeers, Alert(RESTRICTED)),
     (Operation::InvitePeer, Alert(NETWORK)),
     (Operation::WithdrawInvitation, Alert(NETWORK)),
@@ -161,7 +163,9 @@ impl Event {
 fn special(operation: Operation, entry: &Entry) -> Coding {
     let of = |id, action, kind| Coding { id, action, kind };
     match operation {
-        Operation::Authenticate if entry.door == Door::Dimse && entry.outcome == Outcome::Refused => {
+        Operation::Authenticate
+            if matches!(entry.door, Door::Dimse | Door::Legacy) && entry.outcome == Outcome::Refused =>
+        {
             of(EventId::SecurityAlert, Action::Execute, Some(NODE))
         }
         Operation::Authenticate | Operation::SignIn => of(EventId::UserAuthentication, Action::Execute, Some(LOGIN)),
@@ -206,7 +210,9 @@ mod tests {
             (Authenticate, Door::DicomWeb, Outcome::Done, None, Some("110114"), 0),
             (Authenticate, Door::DicomWeb, Outcome::Refused, None, Some("110114"), 8),
             (Authenticate, Door::Dimse, Outcome::Refused, None, Some("110126"), 8),
+            (Authenticate, Door::Legacy, Outcome::Refused, None, Some("110126"), 8),
             (Store, Door::Dimse, Outcome::Done, None, Some("110104"), 0),
+            (Store, Door::Legacy, Outcome::Done, None, Some("110104"), 0),
             (Store, Door::Dimse, Outcome::Quarantined, None, Some("110135"), 4),
             (Store, Door::Host, Outcome::Done, None, Some("110107"), 0),
             (Retrieve, Door::DicomWeb, Outcome::Done, Some("viewing"), Some("110103"), 0),

@@ -182,6 +182,9 @@ impl Entry {
 /// Who of a caller is a person (or program) and who is a peer: a user on a console is both.
 pub(super) fn parties(caller: &Caller) -> (Option<String>, Option<String>) {
     let owner = caller.user().map(str::to_owned);
+    if let Some(unproven) = caller.unproven_ae_title() {
+        return (owner, Some(unproven.to_owned()));
+    }
     let Some(peer) = caller.ae_title() else { return (owner.or_else(|| Some(caller.name().to_owned())), None) };
     let user = caller.name().strip_prefix(peer).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')'));
     (owner.or_else(|| user.map(str::to_owned)), Some(peer.to_owned()))

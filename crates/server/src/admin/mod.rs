@@ -10,6 +10,7 @@ mod enrolments;
 mod grants;
 pub mod health;
 mod held;
+mod legacy;
 mod peers;
 mod projects;
 mod review;
@@ -34,6 +35,8 @@ pub(crate) fn router() -> Router<WebState> {
     Router::new()
         .route("/admin/v1/peers", get(peers::list).post(peers::add))
         .route("/admin/v1/peers/{ae}", delete(peers::revoke))
+        .route("/admin/v1/legacy-peers", get(legacy::list).post(legacy::add))
+        .route("/admin/v1/legacy-peers/{ae}", delete(legacy::revoke))
         .route("/admin/v1/enrolments", get(enrolments::list).post(enrolments::create))
         .route("/admin/v1/enrolments/{id}", delete(enrolments::withdraw))
         .route("/admin/v1/held", get(held::list))

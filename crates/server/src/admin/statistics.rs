@@ -31,6 +31,10 @@ pub(super) async fn statistics(
             "within_30_days": statistics.certificates.within_30_days,
             "within_60_days": statistics.certificates.within_60_days,
         },
+        "legacy_peers": {
+            "alive": statistics.legacy.alive,
+            "within_30_days": statistics.legacy.within_30_days,
+        },
         "last_sequence": statistics.last_sequence,
         "applied_sequence": statistics.applied_sequence,
         "checkpoint_size": statistics.checkpoint_size,
@@ -55,7 +59,7 @@ pub(super) async fn metrics(
     Ok(response)
 }
 
-fn gauges(statistics: &Statistics) -> [(&'static str, u64); 14] {
+fn gauges(statistics: &Statistics) -> [(&'static str, u64); 16] {
     [
         ("patients", statistics.counts.patients),
         ("studies", statistics.counts.studies),
@@ -65,6 +69,8 @@ fn gauges(statistics: &Statistics) -> [(&'static str, u64); 14] {
         ("peer_certificates_ending_7_days", statistics.certificates.within_7_days),
         ("peer_certificates_ending_30_days", statistics.certificates.within_30_days),
         ("peer_certificates_ending_60_days", statistics.certificates.within_60_days),
+        ("legacy_peers", statistics.legacy.alive),
+        ("legacy_peers_ending_30_days", statistics.legacy.within_30_days),
         ("quarantined_objects", statistics.counts.quarantined),
         ("log_last_sequence", statistics.last_sequence),
         ("index_applied_sequence", statistics.applied_sequence),

@@ -4,6 +4,7 @@ use comfy_table::Table;
 use serde_json::Value;
 
 use super::connection::Connection;
+use super::legacy;
 use super::output::{Exit, Output};
 
 /// Show where the doors are, who could reach them, who may come in and what they may do.
@@ -17,7 +18,10 @@ impl Explain {
     /// Runs it.
     pub async fn run(self, output: &Output) -> anyhow::Result<Exit> {
         let explained = self.connection.api()?.get("/admin/v1/explain").await?;
-        let text = format!("{}\n{}", posture(&explained["posture"]), entitled(&explained["entitled"]));
+        let legacy = legacy::posture(&explained["posture"]["legacy"], output);
+        let legacy = legacy.map(|line| format!("{line}\n")).unwrap_or_default();
+        let doors = posture(&explained["posture"]);
+        let text = format!("{doors}\n{legacy}{}", entitled(&explained["entitled"], output));
         output.say(&explained, text)?;
         Ok(Exit::Done)
     }
@@ -48,7 +52,7 @@ fn posture(posture: &Value) -> String {
 }
 
 /// A row for everybody and each door of theirs.
-fn entitled(entitled: &Value) -> Table {
+fn entitled(entitled: &Value, output: &Output) -> Table {
     let mut table = Table::new();
     table.set_header(["who", "kind", "door", "may", "over", "until"]);
     for one in entitled.as_array().into_iter().flatten() {
@@ -58,7 +62,11 @@ fn entitled(entitled: &Value) -> Table {
             let operations = through[1].as_array().into_iter().flatten().filter_map(Value::as_str);
             let may = operations.collect::<Vec<_>>().join(" ");
             let door = through[0].as_str().unwrap_or("").to_owned();
-            table.add_row([text("name"), text("kind"), door, may, scopes.join("\n"), text("until")]);
+            let kind = match one["kind"].as_str() {
+                Some("legacy") => legacy::red("legacy: CLEAR TEXT", output),
+                _ => text("kind"),
+            };
+            table.add_row([text("name"), kind, door, may, scopes.join("\n"), text("until")]);
         }
     }
     table

@@ -20,6 +20,7 @@ pub mod get;
 pub mod grant;
 pub mod held;
 pub mod import;
+mod legacy;
 pub mod mark;
 pub mod output;
 pub mod peer;

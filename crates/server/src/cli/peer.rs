@@ -1,6 +1,7 @@
 //! `leadglass peer`: enrols, lists and revokes DICOM peers of a running archive.
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
+use super::legacy;
 use super::output::{Exit, Output};
 use super::scope::{Limits, words};
 use crate::host::{StartError, write_file};
@@ -50,6 +52,35 @@ enum What {
         /// making, instead of a new one: an edge shows one certificate for all its modalities.
         #[arg(long, value_name = "FILE", conflicts_with = "out")]
         certificate: Option<PathBuf>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Declare a device that refuses TLS and even an edge: it may store in CLEAR TEXT, unauthenticated,
+    /// over the listener of `[dimse.legacy]`, and do nothing else. The last resort: see docs/PEERS.md.
+    AddLegacy {
+        /// Its AE title, exactly as it says it. No authentication: whoever has the wire can say it too.
+        ae: AeTitle,
+        /// The one private address it comes from; no range. No authentication either.
+        #[arg(long, value_name = "ADDRESS")]
+        from: IpAddr,
+        /// For how many days: 365 at most.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
+        /// Department or place, for people.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        /// Whom to call about it.
+        #[arg(long, value_name = "TEXT")]
+        contact: Option<String>,
+        #[command(flatten)]
+        limits: Box<Limits>,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// End the declaration of a legacy peer: its associations end.
+    RevokeLegacy {
+        /// Its AE title.
+        ae: AeTitle,
         #[command(flatten)]
         connection: Connection,
     },
@@ -153,8 +184,22 @@ impl Peer {
                 output.say(&json!({ "withdrawn": id }), format!("{id} is withdrawn"))?;
             }
             What::List { connection } => {
-                let peers = connection.api()?.get("/admin/v1/peers").await?;
-                output.say(&peers, table(&peers))?;
+                let api = connection.api()?;
+                let peers = api.get("/admin/v1/peers").await?;
+                let legacy = api.get("/admin/v1/legacy-peers").await?;
+                let text = format!("{}{}", table(&peers), legacy::listed(&legacy, output));
+                output.say(&legacy::beside(peers, &legacy), text)?;
+            }
+            What::AddLegacy { ae, from, days, label, contact, limits, connection } => {
+                let request = json!({
+                    "ae": ae.as_str(), "address": from, "days": days, "scope": limits.scope(),
+                    "label": label, "contact": contact,
+                });
+                legacy::declare(&request, &connection, output).await?;
+            }
+            What::RevokeLegacy { ae, connection } => {
+                connection.api()?.delete(&format!("/admin/v1/legacy-peers/{}", percent(ae.as_str()))).await?;
+                output.say(&json!({ "revoked": ae.as_str() }), format!("legacy peer {ae} is revoked"))?;
             }
             What::Revoke { ae, connection } => {
                 connection.api()?.delete(&format!("/admin/v1/peers/{}", percent(ae.as_str()))).await?;
@@ -302,7 +347,7 @@ fn invited(invitations: &Value) -> Table {
 }
 
 /// When a certificate ends, with a mark when that is soon.
-fn ends(expires: &Value) -> String {
+pub(super) fn ends(expires: &Value) -> String {
     let Some(text) = expires.as_str() else { return "unknown".into() };
     let day = text.get(..10).unwrap_or(text);
     match days_left(text) {
@@ -319,7 +364,7 @@ pub(super) fn days_left(text: &str) -> Option<i64> {
     Some(left.whole_seconds().div_euclid(86_400) + 1)
 }
 
-fn word(value: &Value) -> &str {
+pub(super) fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("")
 }
 

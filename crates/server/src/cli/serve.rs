@@ -76,11 +76,21 @@ pub(crate) fn moved(host: &Host, at: Addresses) {
     }
 }
 
+/// Legacy peers are listened to there now, or no longer: says so to the commands of this host.
+pub(crate) fn listening_in_clear(host: &Host, legacy: Option<std::net::SocketAddr>) {
+    let dir = &host.config.data.dir;
+    let Some(before) = Serving::read(dir).ok().filter(|serving| serving.legacy != legacy) else { return };
+    if let Err(error) = (Serving { legacy, ..before }).write(dir) {
+        tracing::warn!(%error, "commands on this host may not know of the clear-text listener");
+    }
+}
+
 /// Where a running archive answers.
 pub fn serving(running: &Running) -> Serving {
     Serving {
         https: running.https,
         dicom: running.dicom,
+        legacy: None,
         ae_title: running.host().ae_title.to_string(),
         pid: std::process::id(),
     }

@@ -71,6 +71,9 @@ pub struct Serving {
     pub https: SocketAddr,
     /// DICOM over TLS.
     pub dicom: SocketAddr,
+    /// Where legacy peers are listened to in clear text, while that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<SocketAddr>,
     /// Its AE title.
     pub ae_title: String,
     /// Its process.

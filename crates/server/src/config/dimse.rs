@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::legacy::Legacy;
 use super::section::section;
 use super::unknown_senders::UnknownSenders;
 
@@ -40,6 +41,8 @@ section! {
         pub commitment_attempts: u32 = 10,
         /// A section of its own, see there.
         pub unknown_senders: UnknownSenders = UnknownSenders::default(),
+        /// Where legacy peers are listened to: a section of its own.
+        pub legacy: Legacy = Legacy::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::section::Section;
-use super::{Data, DicomWeb, Dimse, Identities, Limits, Listen, Log, People, Scan, Trail, UnknownSenders};
+use super::{Data, DicomWeb, Dimse, Identities, Legacy, Limits, Listen, Log, People, Scan, Trail, UnknownSenders};
 
 /// A configuration file with every key at its default, each commented out and explained.
 pub fn commented_file() -> String {
@@ -69,6 +69,7 @@ fn sections() -> Vec<Described> {
         described::<Scan>("scan"),
         described::<Dimse>("dimse"),
         described::<UnknownSenders>("dimse.unknown_senders"),
+        described::<Legacy>("dimse.legacy"),
         described::<Identities>("identities"),
         described::<DicomWeb>("dicomweb"),
         described::<Trail>("trail"),

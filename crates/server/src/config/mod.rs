@@ -7,6 +7,7 @@ pub mod data;
 pub mod dicomweb;
 pub mod dimse;
 pub mod identities;
+pub mod legacy;
 pub mod limits;
 pub mod listen;
 pub mod log;
@@ -27,6 +28,7 @@ pub use data::Data;
 pub use dicomweb::DicomWeb;
 pub use dimse::Dimse;
 pub use identities::Identities;
+pub use legacy::Legacy;
 pub use limits::Limits;
 pub use listen::Listen;
 pub use log::Log;
@@ -35,6 +37,9 @@ pub use people::People;
 pub use scan::Scan;
 pub use trail::Trail;
 pub use unknown_senders::UnknownSenders;
+
+/// Characters of a network interface's name (IFNAMSIZ without its end).
+const LONGEST_INTERFACE: usize = 15;
 
 /// Everything that can be set. Loaded once in `main`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -156,6 +161,9 @@ impl Config {
         {
             return out_of_range("dimse.ae_title", error.to_string());
         }
+        if self.dimse.legacy.interface.chars().count() > LONGEST_INTERFACE {
+            return out_of_range("dimse.legacy.interface", "is no name of a network interface".into());
+        }
         for uid in &self.dimse.private_storage_sop_classes {
             if let Err(error) = Uid::parse(uid) {
                 return out_of_range("dimse.private_storage_sop_classes", error.to_string());
@@ -255,6 +263,18 @@ mod tests {
         let both = |port| Config::parse(&format!("[listen]\nhttps='127.0.0.1:{port}'\ndicom='127.0.0.1:{port}'"));
         assert!(matches!(both(2762).unwrap().check(), Err(ConfigError::SamePort)));
         both(0).unwrap().check().unwrap();
+    }
+
+    #[test]
+    fn legacy_peers_have_no_listener_unless_one_is_named() {
+        assert!(!Config::default().dimse.legacy.is_configured());
+        let config = Config::parse("[dimse.legacy]\ninterface = \"eth1\"").unwrap();
+        assert!(config.check().is_ok() && config.dimse.legacy.is_configured());
+        for text in ["address = \"0.0.0.0\"", "interface = [\"eth0\", \"eth1\"]", "peers = []"] {
+            assert!(Config::parse(&format!("[dimse.legacy]\n{text}")).is_err(), "{text}");
+        }
+        let long = Config::parse("[dimse.legacy]\ninterface = \"a-name-of-17-chars\"").unwrap();
+        assert!(long.check().is_err());
     }
 
     #[test]

@@ -13,10 +13,10 @@ use leadglass_dicom::clock::Clock;
 use leadglass_dicom::{AeTitle, Uid};
 use serde::{Deserialize, Serialize};
 
-use super::interface::is_private;
 use crate::config::data::{Data, Key};
 use crate::config::section::section;
 use crate::config::{Config, Log, Scan};
+use crate::interfaces::private::is_private;
 use crate::shield::config::EdgeShield;
 
 /// Everything that can be set for an edge.
@@ -258,6 +258,12 @@ impl EdgeConfig {
         self.serve
             .check()
             .map_err(|error| EdgeConfigError::Value { key: "serve".into(), reason: error.to_string() })?;
+        if self.serve.dimse.legacy.is_configured() {
+            return value(
+                "serve.dimse.legacy",
+                "a shield has no legacy peers: modalities in clear text are [[modality]]",
+            );
+        }
         if self.serve.data.dir == Config::default().data.dir || self.serve.data.dir == self.spool.dir {
             return value("serve.data.dir", "name a directory of the shield's own: not an archive's, not the spool's");
         }

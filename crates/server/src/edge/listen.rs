@@ -1,41 +1,37 @@
 //! The edge's door: clear text on one private interface, bounded.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::net::TcpListener;
 
 use super::{Shared, session};
-use crate::listen::caps::{Caps, Place};
-use crate::listen::quick::Quick;
+use crate::clear::{ClearDoor, LOOK_AGAIN};
+use crate::listen::caps::Caps;
 
-/// Pause after an accept that failed for want of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// A connection from somewhere.
-pub(super) struct Visitor {
-    pub(super) stream: Quick,
-    pub(super) address: SocketAddr,
-    pub(super) place: Place,
+/// Lets connections in until the edge stops. While the interface is not private nobody is
+/// listened to; it is looked at each minute.
+pub(super) async fn accept(shared: Arc<Shared>, mut door: ClearDoor, caps: Caps) {
+    loop {
+        let serve = |visitor| drop(shared.tasks.spawn(session::serve(shared.clone(), visitor)));
+        let Err(error) = door.accept(&caps, &shared.stop, serve).await else { return };
+        tracing::error!(door = "edge", %error, "modalities are not listened to");
+        let port = door.at.port();
+        drop(door);
+        let Some(again) = opened_again(&shared, port).await else { return };
+        tracing::info!(door = "edge", at = %again.at, "modalities are listened to again");
+        door = again;
+    }
 }
 
-/// Lets connections in until the edge stops.
-pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener, caps: Caps) {
+/// Once the interface is as it should be; never when the edge stops before.
+async fn opened_again(shared: &Shared, port: u16) -> Option<ClearDoor> {
+    let mut looks = tokio::time::interval(LOOK_AGAIN);
     loop {
-        let accepted = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(door = "edge", %error, "accept failed");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let (Some(place), Ok(stream)) = (caps.enter(address.ip()), Quick::new(stream)) else { continue };
-        shared.tasks.spawn(session::serve(shared.clone(), Visitor { stream, address, place }));
+        tokio::select! {
+            () = shared.stop.cancelled() => return None,
+            _ = looks.tick() => {}
+        }
+        match ClearDoor::open("edge", &shared.config.listen.interface, port) {
+            Ok(door) => return Some(door),
+            Err(error) => tracing::warn!(door = "edge", %error, "modalities are not listened to"),
+        }
     }
 }

@@ -9,7 +9,6 @@ mod admission;
 mod commitment;
 pub mod config;
 mod forward;
-pub mod interface;
 mod listen;
 pub mod manual;
 mod pass;
@@ -25,10 +24,10 @@ use std::time::Duration;
 use leadglass_archive::OpenError;
 use leadglass_archive::spool::Spool;
 use leadglass_dicom::clock::Clock;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clear::{ClearDoor, ClearError};
 use crate::listen::caps::Caps;
 use crate::scp::SopClasses;
 use admission::Modalities;
@@ -44,9 +43,9 @@ pub enum EdgeError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] config::EdgeConfigError),
-    /// The interface.
+    /// The interface, its addresses, the port.
     #[error(transparent)]
-    Interface(#[from] interface::InterfaceError),
+    Listener(Box<dyn std::error::Error + Send + Sync>),
     /// The spool.
     #[error("the spool: {0}")]
     Spool(#[from] OpenError),
@@ -59,6 +58,12 @@ pub enum EdgeError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl From<ClearError> for EdgeError {
+    fn from(error: ClearError) -> EdgeError {
+        EdgeError::Listener(error.into())
+    }
 }
 
 /// What the edge's sessions and forwarders share.
@@ -86,12 +91,11 @@ impl RunningEdge {
     /// The configuration, the interface or its addresses, the spool, the port.
     pub async fn start(config: EdgeConfig, clock: Arc<dyn Clock>) -> Result<RunningEdge, EdgeError> {
         config.check()?;
-        let address = SocketAddr::new(interface::private_address(&config.listen.interface)?, config.listen.port);
+        let door = ClearDoor::open("edge", &config.listen.interface, config.listen.port)?;
+        let listening = door.at;
         let settings = config.spool_settings(clock);
         let opened = tokio::task::spawn_blocking(move || Spool::open(settings)).await;
         let spool = opened.map_err(|error| io("open the spool")(std::io::Error::other(error)))??;
-        let listener = TcpListener::bind(address).await.map_err(io(format!("cannot listen on {address}")))?;
-        let listening = listener.local_addr().map_err(io("cannot tell the address of the listener"))?;
         let shared = Arc::new(Shared {
             modalities: Modalities::of(&config.modality)?,
             classes: SopClasses::with_private(&config.archive.private_storage_sop_classes),
@@ -103,7 +107,7 @@ impl RunningEdge {
         });
         let limits = &shared.config.limits;
         let caps = Caps::new(limits.connections, limits.connections_per_address);
-        shared.tasks.spawn(listen::accept(shared.clone(), listener, caps));
+        shared.tasks.spawn(listen::accept(shared.clone(), door, caps));
         shared.tasks.spawn(forward::all(shared.clone()));
         shared.tasks.spawn(refresh(shared.clone()));
         Ok(RunningEdge { listening, shared })

@@ -11,9 +11,9 @@ use leadglass_dimse::{Association, AssociationError, acceptor};
 
 use super::admission::{Known, MODALITY_WORKLIST_FIND};
 use super::config::EdgeVerb;
-use super::listen::Visitor;
 use super::pass::Behind;
 use super::{Shared, store};
+use crate::clear::Visitor;
 use crate::listen::quick::Quick;
 use crate::scp::Service;
 

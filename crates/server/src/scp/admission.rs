@@ -89,6 +89,11 @@ fn shown(connection: &Connection) -> Shown {
     }
 }
 
+/// What that caller is told of its request: what it may do is accepted.
+pub(crate) fn acceptance(classes: &SopClasses, caller: &Caller, request: &AssociateRequest) -> Acceptance {
+    Negotiation { classes, caller, request }.acceptance()
+}
+
 fn user_identity(item: &UserIdentityItem) -> UserIdentity {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match item.kind {

@@ -40,7 +40,7 @@ async fn receive(
     request: &CStoreRequest,
 ) -> Result<Result<(), StoreRefused>, AssociationError> {
     if request.affected_sop_class != context.abstract_syntax {
-        drain(session).await?;
+        drain(&mut session.association).await?;
         let reason = "Affected SOP Class UID is not that of the presentation context";
         return Ok(Err(StoreRefused::DoesNotMatch(reason.into())));
     }
@@ -53,7 +53,7 @@ async fn receive(
     let mut hold = match session.entity.host().archive.hold(&session.caller, arriving).await {
         Ok(hold) => hold,
         Err(refused) => {
-            drain(session).await?;
+            drain(&mut session.association).await?;
             return Ok(Err(refused));
         }
     };
@@ -61,7 +61,7 @@ async fn receive(
         metrics::received(DICOM, chunk.len());
         if let Err(refused) = hold.push(&chunk).await {
             drop(hold);
-            drain(session).await?;
+            drain(&mut session.association).await?;
             return Ok(Err(refused));
         }
     }

@@ -27,13 +27,16 @@ use tokio_util::task::TaskTracker;
 use crate::host::Host;
 use crate::listen::Visitor;
 use crate::metrics::ASSOCIATIONS;
+pub(crate) use admission::acceptance;
 use admission::{Admitted, Connection};
 use session::Session;
 pub(crate) use session::revoked;
 pub(crate) use sop_class::{
     STORAGE_COMMITMENT_PUSH, STORAGE_COMMITMENT_PUSH_INSTANCE, Service, SopClasses, is_plain, is_storable,
 };
-use tally::{Counted, Tally};
+pub(crate) use storage::Sender;
+use tally::Counted;
+pub(crate) use tally::Tally;
 
 /// Our application entity: what its associations share.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::section::section;
 use crate::edge::config::EdgeConfigError;
-use crate::edge::interface::is_private;
+use crate::interfaces::private::is_private;
 
 section! {
     /// The old archive that the edge stands before. Clients reach the edge's own doors, which

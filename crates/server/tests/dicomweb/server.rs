@@ -59,7 +59,10 @@ impl Server {
             certificates: Arc::new(PaperAuthority { signed: signed.clone() }),
             study_names: StudyNames::new(b"a secret of the tests"),
             login: leadglass::login::LoginSettings::default(),
-            posture: Posture::new(Addresses::configured(&leadglass::config::Listen::default())),
+            posture: Posture::new(
+                Addresses::configured(&leadglass::config::Listen::default()),
+                &leadglass::config::Legacy::default(),
+            ),
             shield: None,
         };
         let router = leadglass::web::router(WebState::new(settings));

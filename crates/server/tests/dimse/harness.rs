@@ -20,6 +20,7 @@ use leadglass_dimse::negotiation::{
 use leadglass_dimse::{Association, AssociationError, Limits, Status, requestor, scu};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -254,8 +255,8 @@ impl TestImage {
 }
 
 /// Sends one image on the context of that id.
-pub async fn store(
-    association: &mut Opened,
+pub async fn store<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    association: &mut Association<S>,
     context_id: u8,
     image: &TestImage,
     bytes: Vec<u8>,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod harness;
+mod legacy;
 
 mod admission;
 mod c_find;

@@ -9,7 +9,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 
-use super::Finding;
+use super::{Finding, LEGACY};
 use crate::cli::whereabouts::Serving;
 use crate::client::Client;
 use crate::config::Config;
@@ -17,6 +17,10 @@ use crate::config::Config;
 const DAY: u64 = 24 * 60 * 60;
 /// A certificate that ends sooner should have been renewed.
 const SOON: Duration = Duration::from_secs(14 * DAY);
+
+/// What to do about legacy peers.
+const EDGE: &str =
+    "put an edge before them (docs/EDGE.md), then `leadglass peer revoke-legacy`; `leadglass peer list` has them";
 
 /// All of them.
 pub async fn findings(config: &Config, token_file: Option<&Path>) -> Vec<Finding> {
@@ -31,6 +35,7 @@ pub async fn findings(config: &Config, token_file: Option<&Path>) -> Vec<Finding
             findings.push(https(&client, &serving).await);
             findings.push(dicom(&serving).await);
             findings.push(certificate(&client).await);
+            findings.extend(clear_text(&serving));
             findings.extend(statistics(&client, token_file).await);
         }
         Err(error) => findings.push(Finding::bad("doors", format!("{error:#}"), "restart `leadglass serve`")),
@@ -68,6 +73,13 @@ async fn dicom(serving: &Serving) -> Finding {
     }
 }
 
+/// Legacy peers are listened to: nothing to get used to.
+fn clear_text(serving: &Serving) -> Option<Finding> {
+    let detail = format!("legacy peers are listened to at {}, in CLEAR TEXT and not authenticated", serving.legacy?);
+    let advice = EDGE;
+    Some(Finding::bad(LEGACY, detail, advice))
+}
+
 async fn certificate(client: &Client) -> Finding {
     const ADVICE: &str = "it renews itself while it serves: look at its log, restart `leadglass serve`";
     let stream = match client.connect().await {
@@ -97,10 +109,19 @@ async fn statistics(client: &Client, token_file: Option<&Path>) -> Vec<Finding> 
     const RENEW: &str = "see `leadglass peer list`; let them renew (`leadglass enrol --renew`) or invite them again";
     match told(client, token_file).await {
         Ok(None) => vec![Finding::fine("index", "not looked at: no token (LEADGLASS_TOKEN)")],
-        Ok(Some(Told { applied, last, ending })) => {
+        Ok(Some(Told { applied, last, ending, legacy })) => {
             let index = format!("{applied} of {last} records of the log applied");
             let peers = format!("{ending} certificates of peers have ended or end within 30 days");
-            vec![Finding::of("index", applied >= last, index, REBUILD), Finding::of("peers", ending == 0, peers, RENEW)]
+            let mut findings = vec![
+                Finding::of("index", applied >= last, index, REBUILD),
+                Finding::of("peers", ending == 0, peers, RENEW),
+            ];
+            if let Some((alive, ending)) = legacy {
+                let detail =
+                    format!("{alive} may store in CLEAR TEXT, not authenticated; {ending} of them end within 30 days");
+                findings.push(Finding::bad(LEGACY, detail, EDGE));
+            }
+            findings
         }
         Err(error) => vec![Finding::bad("index", format!("{error:#}"), "use a token that may read statistics")],
     }
@@ -110,6 +131,8 @@ struct Told {
     applied: u64,
     last: u64,
     ending: u64,
+    /// How many legacy peers live, and end soon; none when none lives.
+    legacy: Option<(u64, u64)>,
 }
 
 async fn told(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Option<Told>> {
@@ -132,5 +155,7 @@ async fn told(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Opti
         ending += of(ends, name)?;
     }
     let (applied, last) = (of(&statistics, "applied_sequence")?, of(&statistics, "last_sequence")?);
-    Ok(Some(Told { applied, last, ending }))
+    let legacy = &statistics["legacy_peers"];
+    let legacy = (of(legacy, "alive")?, of(legacy, "within_30_days")?);
+    Ok(Some(Told { applied, last, ending, legacy: (legacy.0 > 0).then_some(legacy) }))
 }

@@ -159,7 +159,7 @@ mod tests {
         let file = File::create(config.data.dir.join("lock")).unwrap();
         assert!(lock(&config).fine);
         let address = "127.0.0.1:1".parse().unwrap();
-        let serving = Serving { https: address, dicom: address, ae_title: "A".into(), pid: 1 };
+        let serving = Serving { https: address, dicom: address, legacy: None, ae_title: "A".into(), pid: 1 };
         serving.write(&config.data.dir).unwrap();
         assert!(!lock(&config).fine);
         file.lock().unwrap();

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::legacy;
 use super::output::{Exit, Output};
 use super::whereabouts::OnDisk;
 
@@ -26,6 +27,9 @@ pub struct Doctor {
     #[arg(long)]
     external: bool,
 }
+
+/// The one thing that is never fine while it is there.
+const LEGACY: &str = "legacy peers";
 
 /// One thing looked at.
 #[derive(Serialize)]
@@ -69,7 +73,11 @@ impl Doctor {
         }
         let mut findings = host::findings(&config);
         findings.extend(doors::findings(&config, self.token_file.as_deref()).await);
-        let lines: Vec<String> = findings.iter().map(Finding::line).collect();
+        let shown = |finding: &Finding| match finding.what {
+            LEGACY => legacy::red(&finding.line(), output),
+            _ => finding.line(),
+        };
+        let lines: Vec<String> = findings.iter().map(shown).collect();
         output.say(&findings, lines.join("\n"))?;
         Ok(if findings.iter().all(|finding| finding.fine) { Exit::Done } else { Exit::Found })
     }

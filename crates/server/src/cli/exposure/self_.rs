@@ -42,13 +42,19 @@ impl SelfAudit {
         let look = Look {
             dicom: serving.dicom,
             https: serving.https,
+            legacy: serving.legacy,
             ae_title: AeTitle::parse(&serving.ae_title).context("the title in serving.json")?,
             authority_sha256: fingerprint(&authority),
             folder: out.clone(),
         };
         let report = look.look(Arc::new(SystemClock)).await?;
+        if let Some(legacy) = serving.legacy {
+            eprintln!(
+                "leadglass: declared: legacy peers are listened to at {legacy}, in clear text and unauthenticated"
+            );
+        }
         let verdict = judging.conclude(&report, &out, output)?;
-        match judge(&report, serving.dicom, serving.https) {
+        match judge(&report, serving.dicom, serving.https, serving.legacy) {
             Ok(()) => Ok(verdict),
             Err(shut) => {
                 eprintln!("leadglass: {shut}");

@@ -1,0 +1,130 @@
+//! Legacy peers: the listener of the one declared exception.
+//!
+//! There is a listener only while it is configured, a legacy peer lives, and the doors beside it
+//! could be where others come. What comes over it stores, in clear text, and does nothing else:
+//! the archive decides, and nothing else may come through [`Door::Legacy`]. Deliberately absent:
+//! any way to be let in but a declared title from its declared address.
+//!
+//! [`Door::Legacy`]: leadglass_archive::Door::Legacy
+
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clear::{ClearDoor, ClearError, LOOK_AGAIN};
+use crate::cli::serve::listening_in_clear;
+use crate::config::Legacy;
+use crate::host::Host;
+use crate::listen::caps::Caps;
+use crate::posture::{Addresses, Held};
+use crate::run::conditions;
+use crate::scp::{SopClasses, Tally};
+
+/// How often it is looked whether there is anybody to listen for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the sessions share.
+struct Shared {
+    host: Arc<Host>,
+    classes: SopClasses,
+    /// Open associations.
+    open: Tally,
+    stop: CancellationToken,
+}
+
+/// Keeps the listener open while it may be, until `stop`.
+pub(crate) async fn keep(host: Arc<Host>, stop: CancellationToken) {
+    let Legacy { interface, port } = host.config.dimse.legacy.clone();
+    let mut looks = tokio::time::interval(LOOK);
+    let mut said = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        if host.archive.legacy_counts().alive == 0 {
+            note_closed(&host, None);
+            continue;
+        }
+        let door = match ClearDoor::open("legacy", &interface, port) {
+            Ok(door) => door,
+            Err(error) => {
+                tracing::error!(%error, "legacy peers are not listened to");
+                note_closed(&host, Some(error.to_string()));
+                let pause = tokio::time::sleep(LOOK_AGAIN);
+                tokio::select! { () = stop.cancelled() => return, () = pause => continue }
+            }
+        };
+        if let Some(held) = held(&host, &door) {
+            if said.replace(held) != Some(held) {
+                tracing::warn!(why = held.words(), "legacy peers are not listened to");
+            }
+            note_closed(&host, Some(held.words().to_owned()));
+            continue;
+        }
+        said = None;
+        if let Err(error) = listen(&host, door, &stop).await {
+            tracing::error!(%error, "legacy peers are no longer listened to");
+            note_closed(&host, Some(error.to_string()));
+        }
+    }
+}
+
+/// Why the listener may not be where others could come.
+fn held(host: &Host, door: &ClearDoor) -> Option<Held> {
+    if !host.archive.is_set_up() {
+        return Some(Held::NotSetUp);
+    }
+    let exposed = || (!host.posture.shown().findings.is_empty()).then_some(Held::Exposed);
+    conditions(host).hold(Addresses { https: door.at, dicom: door.at }).or_else(exposed)
+}
+
+/// Lets legacy peers in as long as one lives and the listener may be there.
+async fn listen(host: &Arc<Host>, door: ClearDoor, stop: &CancellationToken) -> Result<(), ClearError> {
+    let peers = host.archive.legacy_counts().alive;
+    tracing::warn!(at = %door.at, peers, "CLEAR TEXT: legacy peers are listened to, unauthenticated; see `leadglass peer list`");
+    let (closing, tasks) = (stop.child_token(), TaskTracker::new());
+    let shared = Arc::new(Shared {
+        host: host.clone(),
+        classes: SopClasses::with_private(&host.config.dimse.private_storage_sop_classes),
+        open: Tally::default(),
+        stop: closing.clone(),
+    });
+    let limits = &host.config.limits;
+    let caps = Caps::new(limits.connections, limits.connections_per_address);
+    let serve = |visitor| drop(tasks.spawn(session::serve(shared.clone(), visitor)));
+    let ended = tokio::select! {
+        ended = door.accept(&caps, &closing, serve) => ended,
+        () = nobody_is_left(host, &door) => Ok(()),
+    };
+    drop(door);
+    note_closed(host, None);
+    closing.cancel();
+    tasks.close();
+    let _ = tokio::time::timeout(Duration::from_secs(limits.stop_s), tasks.wait()).await;
+    tracing::info!("the listener of legacy peers is closed");
+    ended
+}
+
+/// Returns when no legacy peer lives, or when the listener may no longer be there.
+async fn nobody_is_left(host: &Host, door: &ClearDoor) {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        let peers = host.archive.legacy_counts().alive;
+        if peers == 0 || held(host, door).is_some() {
+            return;
+        }
+        host.posture.in_clear(Some(door.at), peers, None);
+        listening_in_clear(host, Some(door.at));
+    }
+}
+
+fn note_closed(host: &Host, why: Option<String>) {
+    host.posture.in_clear(None, host.archive.legacy_counts().alive, why);
+    listening_in_clear(host, None);
+}
