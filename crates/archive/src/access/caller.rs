@@ -152,10 +152,7 @@ impl Caller {
             return Some(Kind::Person);
         }
         let is_machine = |proof: &Proof| {
-            matches!(
-                proof,
-                Proof::Peer { .. } | Proof::Stranger { .. } | Proof::Accepted { .. } | Proof::Legacy { .. }
-            )
+            matches!(proof, Proof::Peer { .. } | Proof::Stranger { .. } | Proof::Accepted { .. } | Proof::Legacy { .. })
         };
         if proofs.iter().any(is_machine) {
             return Some(Kind::Machine);

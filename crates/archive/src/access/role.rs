@@ -59,13 +59,13 @@ pub enum Role {
 }
 
 use Operation::{
-    AcceptHeld, AddLegacyPeer, AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit, CompleteSetup,
-    CreateToken, DefineRole, DiscardHeld, EndGrant, EndSessions, Enrol, EnrolHeld, Explain, FindDestination, Hold,
-    InvitePeer, IssueSetupCode, ListEnvelopes, ListGrants, ListHeld, ListInvitations, ListPeers, ListProjects,
-    ListRoles, ListTokens, ListUsers, MakeProject, Mark, ReadAccount, ReadHeld, ReadHostSecret, ReadMarks,
-    ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake, RenewPeer, ResetUser, Retrieve,
-    RetrieveDeidentified, RevokeLegacyPeer, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut, Store, Verify,
-    WithdrawInvitation, WriteHostSecret,
+    AcceptHeld, AddLegacyPeer, AddPeer, AddUser, BreakGlass, ChangeAccount, ChangeUser, CloseReview, Commit,
+    CompleteSetup, CreateToken, DefineRole, DiscardHeld, EndGrant, EndSessions, Enrol, EnrolHeld, Explain,
+    FindDestination, Hold, InvitePeer, IssueSetupCode, ListEnvelopes, ListGrants, ListHeld, ListInvitations, ListPeers,
+    ListProjects, ListRoles, ListTokens, ListUsers, MakeProject, Mark, ReadAccount, ReadHeld, ReadHostSecret,
+    ReadMarks, ReadQuarantine, ReadReviews, ReadStatistics, ReadTrail, ReleaseBrake, RenewPeer, ResetUser, Retrieve,
+    RetrieveDeidentified, RevokeLegacyPeer, RevokePeer, RevokeToken, Search, SetEnvelope, Share, SignIn, SignOut,
+    Store, Verify, WithdrawInvitation, WriteHostSecret,
 };
 
 /// What runs the archive: an administrator's, and the host's operator's.
