@@ -9,6 +9,7 @@
 
 mod session;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::clear::{ClearDoor, ClearError, LOOK_AGAIN};
 use crate::cli::serve::listening_in_clear;
 use crate::config::Legacy;
 use crate::host::Host;
+use crate::interfaces::private::private_address;
 use crate::listen::caps::Caps;
 use crate::posture::{Addresses, Held};
 use crate::run::conditions;
@@ -50,7 +52,16 @@ pub(crate) async fn keep(host: Arc<Host>, stop: CancellationToken) {
             note_closed(&host, None);
             continue;
         }
-        let door = match ClearDoor::open("legacy", &interface, port) {
+        // Asked before anything is bound: a listener that may not be there is not there for a moment.
+        let address = private_address(&interface).map_err(ClearError::from);
+        if let Some(held) = address.as_ref().ok().and_then(|address| held(&host, *address)) {
+            if said.replace(held) != Some(held) {
+                tracing::warn!(why = held.words(), "legacy peers are not listened to");
+            }
+            note_closed(&host, Some(held.words().to_owned()));
+            continue;
+        }
+        let door = match address.and_then(|_| ClearDoor::open("legacy", &interface, port)) {
             Ok(door) => door,
             Err(error) => {
                 tracing::error!(%error, "legacy peers are not listened to");
@@ -59,13 +70,6 @@ pub(crate) async fn keep(host: Arc<Host>, stop: CancellationToken) {
                 tokio::select! { () = stop.cancelled() => return, () = pause => continue }
             }
         };
-        if let Some(held) = held(&host, &door) {
-            if said.replace(held) != Some(held) {
-                tracing::warn!(why = held.words(), "legacy peers are not listened to");
-            }
-            note_closed(&host, Some(held.words().to_owned()));
-            continue;
-        }
         said = None;
         if let Err(error) = listen(&host, door, &stop).await {
             tracing::error!(%error, "legacy peers are no longer listened to");
@@ -75,12 +79,13 @@ pub(crate) async fn keep(host: Arc<Host>, stop: CancellationToken) {
 }
 
 /// Why the listener may not be where others could come.
-fn held(host: &Host, door: &ClearDoor) -> Option<Held> {
+fn held(host: &Host, address: IpAddr) -> Option<Held> {
     if !host.archive.is_set_up() {
         return Some(Held::NotSetUp);
     }
     let exposed = || (!host.posture.shown().findings.is_empty()).then_some(Held::Exposed);
-    conditions(host).hold(Addresses { https: door.at, dicom: door.at }).or_else(exposed)
+    let at = SocketAddr::new(address, 0);
+    conditions(host).hold(Addresses { https: at, dicom: at }).or_else(exposed)
 }
 
 /// Lets legacy peers in as long as one lives and the listener may be there.
@@ -116,7 +121,7 @@ async fn nobody_is_left(host: &Host, door: &ClearDoor) {
     loop {
         looks.tick().await;
         let peers = host.archive.legacy_counts().alive;
-        if peers == 0 || held(host, door).is_some() {
+        if peers == 0 || held(host, door.at.ip()).is_some() {
             return;
         }
         host.posture.in_clear(Some(door.at), peers, None);

@@ -69,6 +69,7 @@ fn body(route: &str) -> Value {
     let digest = "0".repeat(64);
     match route {
         "/admin/v1/peers" => json!({ "ae": "X", "verbs": [], "certificate": { "sha256": digest } }),
+        "/admin/v1/legacy-peers" => json!({ "ae": "X", "address": "192.0.2.1", "days": 1 }),
         "/admin/v1/tokens" => json!({ "name": "", "role": "viewer" }),
         "/admin/v1/users" => json!({ "name": "", "rights": [] }),
         "/admin/v1/roles" => json!({ "name": "", "operations": [] }),
