@@ -143,7 +143,7 @@ const HTTPS: Demand = Demand {
     declared: &[],
 };
 /// The listener of legacy peers: in clear text, as declared, and nobody gets an association whom it does not know.
-const LEGACY: Demand = Demand { speaks: &["dicom"], passed: &["D-02", "D-03"], declared: &["D-01"] };
+const LEGACY: Demand = Demand { speaks: &["dicom"], passed: &["D-03"], declared: &["D-01"] };
 
 /// Whether a report of a look at our own doors lets them be opened. What was not seen closed is not closed.
 pub fn judge(report: &Report, dicom: SocketAddr, https: SocketAddr, legacy: Option<SocketAddr>) -> Result<(), Shut> {
