@@ -1,6 +1,6 @@
 //! What unknown senders send waits: found by nobody, lost by nobody.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
+#![expect(clippy::unwrap_used, reason = "test")]
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Legacy peers: what a device in clear text may do (store, and nothing else), for how long, and
 //! what the trail says of it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
+#![expect(clippy::unwrap_used, reason = "test")]
 
 use std::net::IpAddr;
 use std::time::Duration;

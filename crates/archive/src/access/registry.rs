@@ -6,6 +6,7 @@
 
 mod held;
 mod legacy;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,12 +16,13 @@ use std::time::{Duration, SystemTime};
 use leadglass_dicom::StudyInstanceUid;
 use parking_lot::{Mutex, RwLock};
 
+use self::rights::{rights_of_peer, rights_of_user, unlimited, with_own_account};
 use super::caller::Proof;
 use super::people::session::SessionsFact;
 use super::people::{PeopleSettings, UserFact};
 use super::{Caller, Door, Marked, Marks, Reach, Right, Role, Scope, role};
 use crate::Operation;
-use crate::administer::{Entitled, Ground, LegacyPeer, Peer, SetEnvelope, Standing, Verb, rfc3339};
+use crate::administer::{Entitled, Ground, LegacyPeer, Peer, SetEnvelope, Standing, rfc3339};
 use crate::brake::Envelope;
 use crate::change::{Fact, GrantFact, HeldFact, InvitationFact, ReviewFact, RoleFact, SetupFact, TokenFact, kind};
 use crate::deidentify::Project;
@@ -572,35 +574,4 @@ impl State {
         self.restricted -= before.as_ref().map_or(0, is_restricted);
         self.canaries -= before.as_ref().map_or(0, is_canary);
     }
-}
-
-fn unlimited(role: Role) -> Arc<[Right]> {
-    Arc::new([Right::of(role.name(), Arc::new(Scope::unlimited()))])
-}
-
-/// Their rights, and the images of their own patients.
-fn rights_of_user(user: &UserFact) -> Arc<[Right]> {
-    let patients = (!user.patients.is_empty()).then(|| {
-        let scope = Scope { patient_ids: user.patients.clone(), ..Scope::default() };
-        Right::of(Role::Viewer.name(), Arc::new(scope))
-    });
-    user.rights.iter().cloned().chain(patients).collect()
-}
-
-/// Those rights, and what everybody may do with their own account.
-fn with_own_account(rights: &[Right]) -> Arc<[Right]> {
-    rights.iter().cloned().chain([Right::of(Role::Person.name(), Arc::new(Scope::unlimited()))]).collect()
-}
-
-/// That of every peer, and a role per verb.
-fn rights_of_peer(peer: &Peer) -> Arc<[Right]> {
-    let scope = Arc::new(peer.scope.clone());
-    let role = |verb: &Verb| match verb {
-        Verb::Store => Role::PeerStore,
-        Verb::Find => Role::PeerFind,
-        Verb::Retrieve => Role::PeerRetrieve,
-        Verb::Commit => Role::PeerCommit,
-    };
-    let roles = std::iter::once(Role::Peer).chain(peer.verbs.iter().map(role));
-    roles.map(|role| Right::of(role.name(), scope.clone())).collect()
 }
