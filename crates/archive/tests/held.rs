@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use leadglass_archive::access::Scope;
-use leadglass_archive::administer::{Peer, Verb};
+use leadglass_archive::administer::{NewLegacyPeer, Peer, Verb};
 use leadglass_archive::held::{Arriving, Enrolment, TakenIn};
 use leadglass_archive::search::Search;
 use leadglass_archive::spool::Shown;
@@ -100,11 +100,21 @@ async fn who_was_ever_a_peer_and_who_takes_a_peer_s_title_is_no_unknown_sender()
     test.peer("CT1", &[Verb::Store]).await;
     test.peer("CT2", &[Verb::Store]).await;
     test.archive().revoke_peer(&test.host().await, &"CT2".parse().unwrap()).await.unwrap();
+    let legacy = NewLegacyPeer {
+        ae: "US1".into(),
+        address: [10, 0, 0, 7].into(),
+        lifetime: Duration::from_secs(86_400),
+        scope: Scope::everything(),
+        label: None,
+        contact: None,
+    };
+    test.archive().add_legacy_peer(&test.host().await, legacy).await.unwrap();
     let refused = async |credential, door| test.archive().authenticate(network(door), credential).await.unwrap_err();
     for (ae, certificate) in [
         ("CT1", "another"),
         ("CT2", "certificate of CT2"),
         ("CT2", "another"),
+        ("US1", "another"),
         ("NEW1", "certificate of CT1"),
         ("NEW1", "certificate of CT2"),
     ] {

@@ -32,12 +32,14 @@ impl Registry {
 
 impl State {
     /// Neither the certificate nor the title may be or have been a peer's: whose certificate was
-    /// revoked is no stranger, nor is who takes a peer's title.
+    /// revoked is no stranger, nor is who takes the title of a peer, legacy or not.
     pub(super) fn is_unknown_sender(&self, ae: &str, certificate_sha256: &str) -> bool {
         self.holds && self.is_nobodys(ae, certificate_sha256)
     }
 
     fn is_nobodys(&self, ae: &str, certificate_sha256: &str) -> bool {
-        !self.peers.contains_key(ae) && !self.certificates.contains_key(certificate_sha256)
+        !self.peers.contains_key(ae)
+            && !self.legacy.contains_key(ae)
+            && !self.certificates.contains_key(certificate_sha256)
     }
 }
