@@ -105,7 +105,7 @@ def defaults():
     """Every key of the file that `config generate` prints, with its default."""
     section, found = None, []
     for line in subprocess.run([str(BINARY), "config", "generate"], capture_output=True, text=True, check=True).stdout.splitlines():
-        if header := re.fullmatch(r"\[(\w+)\]", line):
+        if header := re.fullmatch(r"\[([\w.]+)\]", line):
             section = header.group(1)
         elif key := re.fullmatch(r"# (\w+) = (.+)", line):
             found.append((section, key.group(1), key.group(2)))

@@ -123,7 +123,7 @@ def test_two_hundred_payloads_run_nowhere(fresh, tmp_path):
         account = open_page(page, archive.https + "/account")
         assert account is not None and account.status == 200
         assert not ran, ran[:5]
-        assert shown >= len(PAYLOADS) // 2, "the payloads came back to be seen"
+        assert shown >= len(PAYLOADS) // 10, "the payloads came back to be seen"
         browser.close()
 
 
