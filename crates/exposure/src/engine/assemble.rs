@@ -54,10 +54,9 @@ pub(super) fn report(plan: &Plan, options: &Options, rules: &Rules, state: &Stat
 
 /// What is only known of all systems together, and the canonical order.
 pub(super) fn finish(report: &mut Report) {
-    report.systems.sort_by(|a, b| (&a.label, a.address).cmp(&(&b.label, b.address)));
-    report.trees.sort_by(|a, b| (&a.label, a.root).cmp(&(&b.label, b.root)));
-    report.times.announced.sort();
+    report.sort();
     super::families::assemble(report);
+    report.sort();
 }
 
 fn system(plan: &Plan, named: &BTreeSet<IpAddr>, seen: &Seen) -> Option<System> {
