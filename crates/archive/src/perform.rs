@@ -42,7 +42,7 @@ impl Archive {
         request: R,
     ) -> Result<(Granted<R>, OpenEntry), Refused> {
         let subject = request.subject();
-        let granted = self.decided(caller, request).await?;
+        let granted = self.decided(caller, request, &subject).await?;
         let entry = Entry::of(caller, R::OPERATION, Outcome::Begun, subject, self.now_ns());
         #[expect(clippy::disallowed_methods, reason = "the one road: decided above, run below")]
         let sequence = self.inner.trail.append(entry.clone()).await?;
@@ -59,7 +59,7 @@ impl Archive {
     ) -> Result<T, Refused> {
         let _one_at_a_time = self.inner.changing.lock().await;
         let subject = request.subject();
-        let granted = self.decided(caller, request).await?;
+        let granted = self.decided(caller, request, &subject).await?;
         let entry = |outcome| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
         match prepare(&granted).await {
             Ok((change, done)) => {
@@ -83,7 +83,7 @@ impl Archive {
         select: impl AsyncFnOnce(&Granted<R>) -> Result<Vec<KnownInstance>, Refused>,
     ) -> Result<Selected, Refused> {
         let subject = request.subject();
-        let granted = self.decided(caller, request).await?;
+        let granted = self.decided(caller, request, &subject).await?;
         let entry = |outcome, subject| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
         let instances = match select(&granted).await {
             Ok(selected) => selected,
@@ -159,7 +159,7 @@ impl Archive {
         within: impl FnOnce(&Reach) -> bool,
     ) -> Result<Vec<Access>, Refused> {
         let subject = request.subject();
-        let granted = self.decided(caller, request).await?;
+        let granted = self.decided(caller, request, &subject).await?;
         let entry = |outcome, subject| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
         #[expect(clippy::disallowed_methods, reason = "the one road: decided above, handed out below")]
         let append = async |entry: Entry| {
@@ -188,16 +188,20 @@ impl Archive {
 
     /// Decides; a refusal is durable in the trail when this returns it. While the trail cannot
     /// be written nothing is granted, though an entry that is there already would cover it.
-    pub(crate) async fn decided<R: Request>(&self, caller: &Caller, request: R) -> Result<Granted<R>, Refused> {
+    pub(crate) async fn decided<R: Request>(
+        &self,
+        caller: &Caller,
+        request: R,
+        subject: &Subject,
+    ) -> Result<Granted<R>, Refused> {
         if let Some(reason) = self.inner.committer.read_only() {
             return Err(Refused::ReadOnly(reason));
         }
-        let subject = request.subject();
         #[expect(clippy::disallowed_methods, reason = "the one place that decides")]
         match decide(&self.inner.registry, caller, request, self.inner.clock.now()) {
             Ok(granted) => Ok(granted),
             Err(refused) => {
-                let entry = Entry::of(caller, R::OPERATION, Outcome::Refused, subject, self.now_ns());
+                let entry = Entry::of(caller, R::OPERATION, Outcome::Refused, subject.clone(), self.now_ns());
                 #[expect(clippy::disallowed_methods, reason = "a refusal is recorded too")]
                 self.inner.trail.append(entry).await?;
                 Err(refused)

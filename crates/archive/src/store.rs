@@ -82,7 +82,9 @@ impl Archive {
     /// [`Refused::NotAllowed`] for a caller that may not store, [`Refused::ReadOnly`] and
     /// [`Refused::OutOfResources`] when nothing can be stored at present.
     pub async fn store(&self, caller: &Caller, incoming: Incoming) -> Result<Ingest, Refused> {
-        let granted = self.decided(caller, StoreRequest { incoming }).await?;
+        let request = StoreRequest { incoming };
+        let subject = request.subject();
+        let granted = self.decided(caller, request, &subject).await?;
         self.has_room()?;
         Ok(Ingest::new(self.clone(), caller.clone(), granted))
     }

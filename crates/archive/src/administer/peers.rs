@@ -10,6 +10,7 @@ use leadglass_dicom::AeTitle;
 use time::OffsetDateTime;
 
 use super::{checked_name, checked_scope, rfc3339};
+use crate::access::decide::Request;
 use crate::access::{Scope, requests};
 use crate::change::Change;
 use crate::trail::{Alert, Event};
@@ -173,7 +174,9 @@ impl Archive {
     /// # Errors
     /// [`Refused::NotAllowed`].
     pub async fn check_add_peer(&self, caller: &Caller, peer: Peer) -> Result<(), Refused> {
-        self.decided(caller, requests::AddPeer { peer }).await.map(drop)
+        let request = requests::AddPeer { peer };
+        let subject = request.subject();
+        self.decided(caller, request, &subject).await.map(drop)
     }
 
     /// Revokes a peer: whoever asks [`Archive::is_current`] of its associations ends them,

@@ -84,6 +84,11 @@ impl Batch {
         self.work < MOST_WORK && self.bytes < MOST_BYTES
     }
 
+    /// Whether somebody waits for it.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.replies.is_empty()
+    }
+
     /// Whether nothing is to be done.
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty() && self.replies.is_empty()

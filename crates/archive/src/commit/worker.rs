@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use leadglass_dicom::SopInstanceUid;
 use leadglass_dicom::clock::Clock;
@@ -26,6 +27,9 @@ use crate::trail::{Entry, Outcome};
 
 /// Quarantined objects remembered, so that one sent again and again fills no disk.
 const QUARANTINE_REMEMBERED: usize = 4096;
+
+/// How long work that nobody waits for is open to more.
+const RIDING: Duration = Duration::from_millis(10);
 
 /// Instances on their way into the index that are remembered before those that have arrived
 /// are forgotten.
@@ -89,10 +93,7 @@ impl Worker {
             let Ok(first) = queue.recv() else { break };
             let (mut batch, mut in_batch) = (Batch::default(), InBatch::new());
             self.take(first, &mut batch, &mut in_batch);
-            while self.closed.is_none() && batch.has_room() {
-                let Ok(next) = queue.try_recv() else { break };
-                self.take(next, &mut batch, &mut in_batch);
-            }
+            self.gather(queue, &mut batch, &mut in_batch);
             let wanted = batch.take_checkpoints();
             self.commit(batch);
             self.checkpoint_if_due();
@@ -109,6 +110,22 @@ impl Worker {
         drop(self);
         if let Some(reply) = closed {
             let _ = reply.send(());
+        }
+    }
+
+    /// Takes what waits already. A batch that nobody waits for stays open for a moment: what it
+    /// holds rides with the next that somebody waits for, and nobody waits for two syncs.
+    fn gather(&mut self, queue: &mpsc::Receiver<Work>, batch: &mut Batch, in_batch: &mut InBatch) {
+        let until = Instant::now() + RIDING;
+        while self.closed.is_none() && batch.has_room() {
+            let next = match queue.try_recv() {
+                Err(mpsc::TryRecvError::Empty) if !batch.is_awaited() => {
+                    queue.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+                }
+                next => next.ok(),
+            };
+            let Some(next) = next else { break };
+            self.take(next, batch, in_batch);
         }
     }
 

@@ -50,7 +50,7 @@ impl Archive {
     /// [`Refused::NotAllowed`] for everybody else, [`Refused::OutOfResources`] when the queue
     /// has as much as it may, [`Refused::ReadOnly`].
     pub async fn hold(&self, caller: &Caller, arriving: Arriving) -> Result<Hold, StoreRefused> {
-        let granted = self.decided(caller, HoldRequest).await?;
+        let granted = self.decided(caller, HoldRequest, &HoldRequest.subject()).await?;
         let begun = self.begin_hold(caller, granted, arriving);
         if let Err(refused) = &begun {
             self.tell_not_held(caller, refused);

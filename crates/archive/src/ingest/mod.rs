@@ -16,7 +16,7 @@ pub(crate) use memory::{Memory, Share};
 pub(crate) use study_keys::{StudyKey, StudyKeys};
 
 use self::sealing::Sealing;
-use crate::access::decide::Granted;
+use crate::access::decide::{Granted, Request};
 use crate::brake::Taken;
 use crate::commit::{Facts, InFlight, Prepared, Sheet};
 use crate::digest::Digester;
@@ -184,7 +184,9 @@ impl Ingest {
             .ok_or_else(|| StoreRefused::CannotUnderstand("the data set names no instance".into()))?;
         self.subject_of(&identity);
         // Decided again, now that the header is known: the role still holds and the scope admits it.
-        let granted = self.archive.decided(&self.caller, StoreRequest { incoming: self.incoming.clone() }).await?;
+        let request = StoreRequest { incoming: self.incoming.clone() };
+        let subject = request.subject();
+        let granted = self.archive.decided(&self.caller, request, &subject).await?;
         if self.caller.unproven_ae_title().is_some() {
             // Nobody vouches for who sends in clear text: what comes in counts like what leaves.
             self.archive.brake(&self.caller, Taken { bytes: self.bytes, ..Taken::default() }).await?;
