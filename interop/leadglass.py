@@ -23,6 +23,7 @@ import pydicom
 import requests
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("LEADGLASS_BINARY", ROOT / "target" / "debug" / "leadglass"))
@@ -34,6 +35,15 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def identity(kind, primary, secondary=b"", response=True):
+    """A user identity of that type (PS3.7 D.3.3.7), as `ext_neg` takes it."""
+    item = UserIdentityNegotiation()
+    item.user_identity_type, item.primary_field, item.positive_response_requested = kind, primary, response
+    if secondary:
+        item.secondary_field = secondary
+    return [item]
 
 
 class Archive:

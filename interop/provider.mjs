@@ -22,13 +22,13 @@ const provider = new Provider(settings.issuer, {
   }],
   pkce: { required: () => true },
   scopes: ['openid', 'profile', 'groups'],
-  claims: { openid: ['sub'], profile: ['preferred_username'], groups: ['groups'], acr: null },
+  claims: { openid: ['sub', 'jti'], profile: ['preferred_username'], groups: ['groups'], acr: null },
   conformIdTokenClaims: false,
   jwks: { keys },
   cookies: { keys: [randomBytes(16).toString('hex')] },
   features: { devInteractions: { enabled: true } },
   async findAccount(_, sub) {
-    return { accountId: sub, claims: async () => ({ sub, preferred_username: sub, groups: settings.groups[sub] ?? [] }) };
+    return { accountId: sub, claims: async () => ({ sub, jti: randomBytes(16).toString('hex'), preferred_username: sub, groups: settings.groups[sub] ?? [] }) };
   },
   // Nobody is asked whether the archive may know who they are.
   async loadExistingGrant(ctx) {

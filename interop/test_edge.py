@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import os
 import random
+import ssl
 import subprocess
 import threading
 import time
@@ -20,7 +21,8 @@ from pynetdicom.sop_class import Verification
 
 from conftest import SAMPLES
 from edge import Edge, StorescpReference, Wire, capture
-from leadglass import BINARY, Part10, wait_until
+from leadglass import BINARY, Part10, free_port, wait_until
+from people import Authority
 
 FULL = bool(os.environ.get("LEADGLASS_FULL"))
 KILLS = int(os.environ.get("LEADGLASS_EDGE_KILLS", 50 if FULL else 3))
@@ -285,6 +287,40 @@ def test_queries_are_not_passed_through_where_not_granted(stand):
     assert [context.abstract_syntax for context in association.accepted_contexts] == [Verification]
     assert association.send_c_echo().Status == 0
     association.release()
+
+
+def test_a_worklist_is_passed_through_where_granted(tmp_path):
+    """Behind the edge an archive of somebody else's with a worklist: pynetdicom over mutual TLS."""
+    authority, port, asked = Authority(tmp_path / "bundle"), free_port(), []
+
+    def find(event):
+        asked.append((str(event.assoc.requestor.ae_title), str(event.identifier.PatientID)))
+        for number in range(3):
+            row = pydicom.Dataset()
+            row.PatientID, row.AccessionNumber = f"P{number}", f"A{number}"
+            yield 0xFF00, row
+        yield 0x0000, None
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca)
+    context.load_cert_chain(authority.cert, authority.key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    behind = AE(ae_title="RIS")
+    behind.add_supported_context(WORKLIST)
+    server = behind.start_server(("127.0.0.1", port), block=False, ssl_context=context, evt_handlers=[(evt.EVT_C_FIND, find)])
+    modalities = [modality(verbs=["find"]), modality(ae="US1", verbs=["store"])]
+    edge = Edge(tmp_path / "edge", port, "RIS", tmp_path / "bundle", modalities, archive={"address": f"localhost:{port}"}).start()
+    try:
+        keys = pydicom.Dataset()
+        keys.PatientID, keys.AccessionNumber, keys.ScheduledProcedureStepSequence = "P*", "", []
+        association = clear(edge, [build_context(WORKLIST)])
+        answers = [(status.Status, row) for status, row in association.send_c_find(keys, WORKLIST)]
+        association.release()
+        assert [row.AccessionNumber for _, row in answers[:-1]] == ["A0", "A1", "A2"] and answers[-1][0] == 0
+        assert asked == [("CT1", "P*")], "once, under the modality's own title"
+        assert not [context for context in clear(edge, [build_context(WORKLIST)], ae="US1").accepted_contexts], "not granted"
+    finally:
+        edge.stop()
+        server.shutdown()
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "0.0.0.0", "10.0.0.0/8"])

@@ -1,14 +1,17 @@
 """Signing in by a real identity provider: npm's oidc-provider, over TLS, with a CA of the test's own."""
 
+import base64
+import hashlib
 import re
 import secrets
 import shutil
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import pytest
 import requests
+from pynetdicom import build_context
 
-from leadglass import free_port
+from leadglass import free_port, identity
 from people import PROVIDER_MODULES, SESSION, Authority, Provider
 
 pytestmark = pytest.mark.skipif(
@@ -155,6 +158,51 @@ def test_replayed_stolen_and_forged_answers_are_refused(hospital):
     before = ada.here.cookies.get(SESSION)
     assert ada.back(address).status_code == 401, "replayed"
     assert ada.here.cookies.get(SESSION) == before
+
+
+def id_token(hospital, name):
+    """What a workstation gets of the provider for whoever signed in at it: an ID token."""
+    person, settings = Person(hospital), hospital[2].settings
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = urlencode({"client_id": settings["client_id"], "redirect_uri": settings["redirect_uri"], "response_type": "code",
+                       "scope": "openid profile groups", "code_challenge": challenge, "code_challenge_method": "S256",
+                       "state": secrets.token_urlsafe(16)})
+    back = parse_qs(urlsplit(person.visit(f"{settings['issuer']}/auth?{query}", name)).query)
+    answer = person.there.post(f"{settings['issuer']}/token", timeout=30, auth=(settings["client_id"], settings["client_secret"]), data={
+        "grant_type": "authorization_code", "code": back["code"][0], "redirect_uri": settings["redirect_uri"], "code_verifier": verifier})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["id_token"]
+
+
+def test_a_token_is_a_user_identity_of_type_5(hospital):
+    """Rights are those of peer and person together; a token is the first peer's that shows it."""
+    archive = hospital[0]
+    verification, find, image = (build_context(uid) for uid in (
+        "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.1.2"))
+    first, second = archive.add_peer("READING1", ["store", "find"]), archive.add_peer("READING2", ["store", "find"])
+
+    def granted(peer, token):
+        association = archive.associate([verification, find, image], peer=peer, ext_neg=identity(5, token.encode()))
+        if not association.is_established:
+            return set()
+        accepted = {context.abstract_syntax for context in association.accepted_contexts}
+        association.release()
+        return accepted
+
+    assert Person(hospital).sign_in("ada").status_code == 200, "whoever never signed in is nobody"
+    token = id_token(hospital, "ada")
+    assert granted(first, token) == {verification.abstract_syntax, find.abstract_syntax}, "a reader does not store, whatever the peer may"
+    assert granted(first, token), "again, by the same peer"
+    assert not granted(second, token), "another peer's"
+    header, payload, signature = id_token(hospital, "ada").split(".")
+    swapped = "A" if signature[9] != "A" else "B"
+    assert not granted(second, ".".join((header, payload, signature[:9] + swapped + signature[10:])))
+    assert not granted(second, f"{header}.{payload}.")
+    assert not granted(second, id_token(hospital, "eve")), "of nobody here"
+    assert granted(second, ".".join((header, payload, signature))), "what was forged had been a good one"
+    entries = archive.session().get(f"{archive.https}/admin/v1/trail", params={"limit": 1000}).json()["entries"]
+    assert any("READING1 (ada@hospital)" in str(entry) for entry in entries)
 
 
 def test_rotated_keys_are_fetched_and_a_stranger_s_are_not_believed(hospital):

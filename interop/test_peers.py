@@ -22,9 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pynetdicom import build_context
-from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
-from leadglass import wait_until
+from leadglass import identity, wait_until
 
 VERIFICATION = [build_context("1.2.840.10008.1.1")]
 FIND = [build_context("1.2.840.10008.5.1.4.1.2.2.1")]
@@ -250,14 +249,6 @@ def test_a_device_enrols_and_renews_with_our_client(empty_archive, tmp_path):
     assert re.search(r"DEVICE1.*Ward 3", listed)
     archive.revoke_peer("DEVICE1")
     assert archive.cli("enrol", "--server", server, "--out", out, "--renew", check=False).returncode != 0
-
-
-def identity(kind, primary, secondary=b""):
-    item = UserIdentityNegotiation()
-    item.user_identity_type, item.primary_field, item.positive_response_requested = kind, primary, True
-    if secondary:
-        item.secondary_field = secondary
-    return [item]
 
 
 def test_names_and_passcodes(empty_archive):

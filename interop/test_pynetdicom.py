@@ -8,25 +8,16 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import StoragePresentationContexts, build_context, build_role, evt
-from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation, UserIdentityNegotiation
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.sop_class import (
     StorageCommitmentPushModel, StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet)
 
 from conftest import SAMPLES
-from leadglass import Listener, free_port, wait_until
+from leadglass import Listener, free_port, identity, wait_until
 
 VERIFICATION = [build_context("1.2.840.10008.1.1")]
 FIND = StudyRootQueryRetrieveInformationModelFind
 PENDING, CANCELLED = (0xFF00, 0xFF01), 0xFE00
-
-
-def identity(kind, primary, secondary=b"", response=False):
-    item = UserIdentityNegotiation()
-    item.user_identity_type, item.primary_field = kind, primary
-    if kind == 2:
-        item.secondary_field = secondary
-    item.positive_response_requested = response
-    return item
 
 
 def established(association):
@@ -38,25 +29,25 @@ def established(association):
 
 def test_identity_type_1_is_recorded_and_grants_nothing(archive):
     peer = archive.add_peer("IDENTITY1", ["store"])
-    association = archive.associate([build_context(FIND)], peer=peer, ext_neg=[identity(1, b"administrator")])
+    association = archive.associate([build_context(FIND)], peer=peer, ext_neg=identity(1, b"administrator", response=False))
     accepted = association.is_established and association.accepted_contexts
     association.abort()
     assert not accepted
 
 
 def test_identity_type_2_is_verified(archive):
-    association = archive.associate(VERIFICATION, ext_neg=[identity(2, b"nobody", b"wrong")])
+    association = archive.associate(VERIFICATION, ext_neg=identity(2, b"nobody", b"wrong", response=False))
     assert not established(association)
-    association = archive.associate(VERIFICATION, ext_neg=[identity(2, b"demo", archive.token.encode() + b"x")])
+    association = archive.associate(VERIFICATION, ext_neg=identity(2, b"demo", archive.token.encode() + b"x", response=False))
     assert not established(association)
     made = archive.cli("token", "create", "identity2", "--role", "reader", "--ready-file", archive.ready_file, "--json")
-    right = [identity(2, b"identity2", json.loads(made.stdout)["token"].encode(), response=True)]
+    right = identity(2, b"identity2", json.loads(made.stdout)["token"].encode())
     assert established(archive.associate(VERIFICATION, ext_neg=right))
 
 
 @pytest.mark.parametrize("kind", [3, 4, 5])
 def test_identity_types_we_cannot_verify_are_refused(archive, kind):
-    assert not established(archive.associate(VERIFICATION, ext_neg=[identity(kind, b"ticket")]))
+    assert not established(archive.associate(VERIFICATION, ext_neg=identity(kind, b"ticket", response=False)))
 
 
 def extended(sop_class, *flags):
