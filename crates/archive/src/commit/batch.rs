@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) records: Vec<NewRecord>,
     pub(super) effects: Vec<Effect>,
     replies: Vec<Reply>,
+    /// Numbers of the records that are entries nobody waits for, ascending.
+    notes: Vec<usize>,
     work: usize,
     bytes: usize,
 }
@@ -101,6 +103,21 @@ impl Batch {
         self.records.push(record);
         self.effects.push(effect);
         self.records.len() - 1
+    }
+
+    /// Says that the record of that number is an entry nobody waits for.
+    pub(super) fn note(&mut self, record: usize) {
+        self.notes.push(record);
+    }
+
+    /// Takes out the entries that nobody waits for: of a batch that had no room, to be written later.
+    pub(super) fn take_notes(&mut self) -> Vec<Entry> {
+        let notes = std::mem::take(&mut self.notes);
+        let effects = std::mem::take(&mut self.effects).into_iter().enumerate();
+        effects
+            .filter(|(record, _)| notes.binary_search(record).is_ok())
+            .filter_map(|(_, effect)| if let Effect::Trail(entry, _) = effect { Some(*entry) } else { None })
+            .collect()
     }
 
     /// Adds someone who waits for the batch.

@@ -28,6 +28,9 @@ use crate::trail::{Entry, Outcome};
 /// Quarantined objects remembered, so that one sent again and again fills no disk.
 const QUARANTINE_REMEMBERED: usize = 4096;
 
+/// Entries nobody waits for that are kept while there is no room for them.
+const UNWRITTEN_KEPT: usize = 4096;
+
 /// How long work that nobody waits for is open to more.
 const RIDING: Duration = Duration::from_millis(10);
 
@@ -64,6 +67,7 @@ pub(crate) fn start(parts: Parts, writer: Writer) -> std::io::Result<Committer> 
         read_only: read_only.clone(),
         stores: StoreEntries::default(),
         quarantined: HashSet::new(),
+        unwritten: Vec::new(),
         closed: None,
     };
     let thread = std::thread::Builder::new().name("committer".into()).spawn(move || worker.run(&work))?;
@@ -81,6 +85,8 @@ struct Worker {
     read_only: ReadOnly,
     stores: StoreEntries,
     quarantined: HashSet<(SopInstanceUid, [u8; 32])>,
+    /// Entries nobody waits for, for which there was no room.
+    unwritten: Vec<Entry>,
     closed: Option<oneshot::Sender<()>>,
 }
 
@@ -92,6 +98,9 @@ impl Worker {
         while self.closed.is_none() {
             let Ok(first) = queue.recv() else { break };
             let (mut batch, mut in_batch) = (Batch::default(), InBatch::new());
+            for entry in std::mem::take(&mut self.unwritten) {
+                self.take_note(entry, &mut batch);
+            }
             self.take(first, &mut batch, &mut in_batch);
             self.gather(queue, &mut batch, &mut in_batch);
             let wanted = batch.take_checkpoints();
@@ -143,11 +152,7 @@ impl Worker {
                 Ok(number) => batch.answer(Reply::Sequence(reply, number)),
                 Err(refused) => drop(reply.send(Err(refused))),
             },
-            Work::Note(entry) => {
-                if let Err(error) = self.take_entry(entry, batch) {
-                    tracing::error!(%error, "a trail entry was lost");
-                }
-            }
+            Work::Note(entry) => self.take_note(entry, batch),
             Work::Summary(summary) => {
                 let key = summary.record.key;
                 batch.add(summary.record, Effect::Summary(summary.facts, key));
@@ -175,6 +180,14 @@ impl Worker {
         leave_out_erased(&self.parts.keyring, &mut entry);
         let (record, identity) = record_of(&self.parts.keyring, &entry).map_err(broken)?;
         Ok(batch.add(record, Effect::Trail(Box::new(entry), identity)))
+    }
+
+    /// Takes an entry that nobody waits for.
+    fn take_note(&mut self, entry: Entry, batch: &mut Batch) {
+        match self.take_entry(entry, batch) {
+            Ok(number) => batch.note(number),
+            Err(error) => tracing::error!(%error, "a trail entry was lost"),
+        }
     }
 
     fn take_instance(
@@ -252,9 +265,22 @@ impl Worker {
             Err(refused) => {
                 self.stores.failed();
                 self.quarantined.clear();
+                if matches!(refused, Refused::OutOfResources(_)) {
+                    self.keep(batch.take_notes());
+                }
                 batch.fail(&refused);
             }
         }
+    }
+
+    /// Keeps entries for when there is room again.
+    fn keep(&mut self, mut notes: Vec<Entry>) {
+        let beyond = notes.len().saturating_sub(UNWRITTEN_KEPT);
+        if beyond > 0 {
+            tracing::error!(entries = beyond, "no room for the trail: entries were lost");
+            notes.truncate(UNWRITTEN_KEPT);
+        }
+        self.unwritten = notes;
     }
 
     /// Keys durable, records durable, registry and index told: in that order.
