@@ -1,10 +1,11 @@
-"""No configuration opens a door, seen from outside: what `crates/server/tests/closed.rs` does to the library, done to the program
+"""No configuration opens a door, seen from outside: what `crates/server/tests/closed` does to the library, done to the program
 with its flags and its environment. Each random file is started over an archive that holds names, and looked at by somebody
 who has nothing, at every socket that is listened on.
 
-In a network of its own (a namespace with a private and a public address), so that a door that did open would open to nobody.
-Without the right to make one, addresses are those of the loopback. LEADGLASS_STARTS says how many; 6 unless told, 100
-with LEADGLASS_FULL.
+In a network of its own (a namespace with a private and a public address), so that a door that comes out comes out to nobody.
+First nobody has a second factor, and every door stays on the loopback; then an administrator enrols one at a running archive,
+whose doors come out; then doors are where they are configured. Without the right to make such a network the loopback alone is
+looked at, and the test counts as not run. LEADGLASS_STARTS says how many; 6 unless told, 100 with LEADGLASS_FULL.
 """
 
 import json
@@ -21,10 +22,15 @@ import threading
 import time
 from pathlib import Path
 
-from leadglass import BINARY, ROOT, Archive
+import pytest
+
+from leadglass import BINARY, ROOT, Archive, wait_until
+from people import PASSPHRASE, Browser, add, enrol
 
 SAMPLE = ROOT / "testdata" / "samples"
-PRIVATE, PUBLIC = "10.77.0.1", "203.0.113.77"  # of the namespace alone: TEST-NET-3 is nobody's
+PRIVATE, PUBLIC = "10.77.0.1", "8.8.8.8"  # of the namespace alone; the public one has to be one that the archive takes for such
+LINKS = "ip link set lo up && { ip link add doors type dummy || ip link add doors type bridge; } 2>/dev/null && " \
+        f"ip addr add {PRIVATE}/24 dev doors && ip addr add {PUBLIC}/32 dev doors && ip link set doors up"
 LOOPBACK = ["127.0.0.1", "[::1]"]
 EVERYWHERE = ["0.0.0.0", "[::]", PRIVATE, PUBLIC]
 PATHS = [
@@ -161,38 +167,119 @@ def sockets_of(pid):
     return {match.group(1) for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
 
 
-def looked_at(folder, text, dice, stranger, data):
-    """Starts `serve` with that file and looks at all its sockets: what is wrong, how many there were; nothing when it is refused."""
-    file = folder / "leadglass.toml"
-    file.write_text(text)
-    environment = os.environ | {name: dice.choice(["1", "true", "0", "false"]) for name in dice.sample(VARIABLES, 3)}
-    environment.pop("NOTIFY_SOCKET", None)
-    flags = ["--i-accept-public-dimse"] if dice.random() < 0.5 else []
-    with open(folder / "serve.log", "wb") as log:
-        serve = subprocess.Popen([str(BINARY), "serve", "--config", str(file), "--data", str(data), *flags],
-                                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
-    try:
-        serving = data / "serving.json"
+def is_loopback(host):
+    return host.startswith("127.") or host == "::1"
+
+
+def each(host):
+    """Where a stranger finds a door: at a wildcard, under each address that there is."""
+    if host not in ("0.0.0.0", "::"):
+        return [host]
+    here = [line.split()[3].partition("/")[0] for line in ADDRESSES.splitlines()]
+    return [address for address in here if ":" not in address or host == "::" and address == "::1"]
+
+
+ADDRESSES = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True).stdout if shutil.which("ip") else \
+    "1: lo inet 127.0.0.1/8\n1: lo inet6 ::1/128\n"
+
+
+class Serving:
+    """`serve` with a file, flags and variables, and where it listens."""
+
+    def __init__(self, folder, text, dice, data, flags=()):
+        self.file, self.data, self.flags = folder / "leadglass.toml", data, list(flags)
+        self.file.write_text(text)
+        environment = os.environ | {name: dice.choice(["1", "true", "0", "false"]) for name in dice.sample(VARIABLES, 3)}
+        environment.pop("NOTIFY_SOCKET", None)
+        with open(folder / "serve.log", "wb") as log:
+            self.process = subprocess.Popen([str(BINARY), "serve", "--config", str(self.file), "--data", str(data), *self.flags],
+                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+
+    def __enter__(self):
         deadline = time.monotonic() + 60
-        while not serving.exists():
-            if serve.poll() is not None:
-                return None
+        while self.process.poll() is None and not (self.data / "serving.json").exists():
             assert time.monotonic() < deadline, "it neither serves nor ends"
             time.sleep(0.02)
-        own = sockets_of(serve.pid)
-        doors = [door for door in listening() if door[3] in own]
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(60)
+        for left in self.data.glob("serving.json"):
+            left.unlink()
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def says(self, door):
+        """Host and port of a door, by what it tells the commands of its host."""
+        host, _, port = json.loads((self.data / "serving.json").read_text())[door].rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def doors(self):
+        own = sockets_of(self.process.pid)
+        return [door for door in listening() if door[3] in own]
+
+    def look(self, stranger):
+        """What is wrong with its doors, how many there are, how many of them where others come."""
+        doors = self.doors()
         wrong = [f"{door[:2]} takes UDP" for door in doors if door[2] == "udp"]
         if not doors:
             wrong.append("it says that it serves, and no socket is listened on")
+        if "--i-accept-public-dimse" not in self.flags and self.says("dicom")[0] in ("0.0.0.0", "::", PUBLIC):
+            wrong.append("a DICOM door is public, and nobody said that it is meant")
         for host, port, kind, _ in doors:
-            if kind == "tcp":
-                wrong += stranger.look(({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port))
-        return wrong, len(doors), sum(not host.startswith("127.") and host != "::1" for host, _, _, _ in doors)
-    finally:
-        serve.terminate()
-        serve.wait(60)
-        for left in data.glob("serving.json"):
-            left.unlink()
+            for address in each(host) if kind == "tcp" else ():
+                wrong += stranger.look((address, port))
+        host, port = self.says("https")
+        for address in each(host):
+            alive = stranger.say((address, port), b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", tls=True)
+            if not alive.startswith(b"HTTP/1.1 200"):
+                wrong.append(f"nobody was heard at {address}, so nothing was looked at")
+        return wrong, len(doors), sum(not is_loopback(host) for host, _, _, _ in doors)
+
+
+class Seen:
+    """What was seen of all of them."""
+
+    def __init__(self):
+        self.started, self.refused, self.doors, self.elsewhere, self.wrong = 0, 0, 0, 0, []
+
+    def add(self, text, wrong, doors, elsewhere):
+        self.started, self.doors, self.elsewhere = self.started + 1, self.doors + doors, self.elsewhere + elsewhere
+        self.wrong += [f"{what}\n{text}" for what in wrong]
+
+
+def look_at_random_ones(seen, until, folder, dice, stranger, data, addresses):
+    keys = defaults()
+    while seen.started < until:
+        text = configuration(dice, keys, addresses)
+        flags = ["--i-accept-public-dimse"] if dice.random() < 0.5 else []
+        with Serving(folder, text, dice, data, flags) as serving:
+            if serving.is_running():
+                seen.add(text, *serving.look(stranger))
+                continue
+        seen.refused += 1
+        assert seen.refused < 20 * until + 50, (folder / "serve.log").read_text()[-2000:]
+
+
+def come_out(seen, folder, dice, stranger, archive, invitation, addresses):
+    """An administrator enrols a second factor at the loopback doors of a running archive: they move where others come."""
+    chosen = dice.choice([address for address in addresses if address not in LOOPBACK])
+    text = f'[listen]\nhttps = "{chosen}:0"\ndicom = "{chosen}:0"\n'
+    with Serving(folder, text, dice, Path(archive.data_dir), ["--i-accept-public-dimse"]) as serving:
+        assert serving.is_running(), (folder / "serve.log").read_text()[-2000:]
+        host, port = serving.says("https")
+        if not is_loopback(host):
+            seen.wrong.append(f"nobody has a second factor, and yet {host}\n{text}")
+        archive.https = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+        browser = Browser(archive)
+        answer = browser.ask("POST", "/login/invitation", {"name": "root", "invitation": invitation, "passphrase": PASSPHRASE})
+        assert answer.status_code == 200, answer.text
+        enrol(browser)
+        assert wait_until(lambda: serving.says("https")[0] == chosen.strip("[]"), 90), (folder / "serve.log").read_text()[-2000:]
+        assert wait_until(lambda: len(serving.doors()) == 2, 60), "the old doors are closed"
+        seen.add(text, *serving.look(stranger))
 
 
 def look_at_many(folder, count, seed, addresses):
@@ -202,28 +289,18 @@ def look_at_many(folder, count, seed, addresses):
     study = session.get(f"{archive.dicomweb}/studies?limit=1&includefield=00100010", timeout=60).json()[0]
     rows = session.get(f"{archive.dicomweb}/studies?includefield=00100010", timeout=60).json()
     planted = {value.encode() for value in planted_values(rows)}
-    called = archive.ae
+    called, invitation, data = archive.ae, add(archive, "root", "--role", "administrator"), Path(archive.data_dir)
     archive.stop()
-    stranger = Stranger(study["0020000D"]["Value"][0], called)
-    dice, keys = random.Random(seed), defaults()
-    result = {"seed": seed, "started": 0, "refused": 0, "doors": 0, "elsewhere": 0, "wrong": []}
-    while result["started"] < count:
-        text = configuration(dice, keys, addresses)
-        seen = looked_at(folder, text, dice, stranger, Path(archive.data_dir))
-        if seen is None:
-            result["refused"] += 1
-            assert result["refused"] < 20 * count + 50, (folder / "serve.log").read_text()[-2000:]
-            continue
-        wrong, doors, elsewhere = seen
-        result["started"] += 1
-        result["doors"] += doors
-        result["elsewhere"] += elsewhere
-        result["wrong"] += [f"{what}\n{text}" for what in wrong]
+    stranger, dice, seen = Stranger(study["0020000D"]["Value"][0], called), random.Random(seed), Seen()
+    outside = set(addresses) != set(LOOPBACK)
+    look_at_random_ones(seen, max(1, count // 3) if outside else count, folder, dice, stranger, data, addresses)
+    before = seen.elsewhere
+    if outside:
+        come_out(seen, folder, dice, stranger, archive, invitation, addresses)
+        look_at_random_ones(seen, count, folder, dice, stranger, data, addresses)
     # What the stranger itself asked for comes back in nothing: paths are not repeated.
-    result["planted"] = len(planted)
-    result["canaries"] = sorted(value.decode(errors="replace") for value in planted if len(value) > 3 and value in stranger.heard)
-    result["heard"] = len(stranger.heard)
-    return result
+    canaries = sorted(value.decode(errors="replace") for value in planted if len(value) > 3 and value in stranger.heard)
+    return vars(seen) | {"seed": seed, "too_early": before, "planted": len(planted), "canaries": canaries, "heard": len(stranger.heard)}
 
 
 def planted_values(rows):
@@ -250,12 +327,9 @@ def test_the_stranger_sees_a_door_that_is_open():
 def test_no_random_configuration_opens_a_door(tmp_path):
     seed = int(os.environ.get("LEADGLASS_SEED", random.SystemRandom().randrange(1 << 32)))
     command = [sys.executable, __file__, str(tmp_path), str(how_many()), str(seed)]
-    own_network = shutil.which("ip") and subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
-    if own_network:
-        links = f"ip link set lo up && ip link add doors type dummy && ip addr add {PRIVATE}/24 dev doors && " \
-                f"ip addr add {PUBLIC}/24 dev doors && ip link set doors up"
-        able = subprocess.run(["unshare", "-n", "sh", "-c", links], capture_output=True).returncode == 0
-        command = ["unshare", "-n", "sh", "-c", f'{links} && exec "$@"', "sh", *command, "everywhere"] if able else command
+    within = own_network()
+    if within:
+        command = [*within, *command, "everywhere"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"seed {seed}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     result = json.loads(done.stdout.splitlines()[-1])
@@ -264,6 +338,19 @@ def test_no_random_configuration_opens_a_door(tmp_path):
     assert result["started"] == how_many() and result["doors"] >= result["started"] and result["planted"] > 0 and result["heard"] > 0
     assert not result["wrong"], f"seed {seed}: " + "\n".join(result["wrong"])
     assert not result["canaries"], f"seed {seed}: {result['canaries']}"
+    assert result["too_early"] == 0, f"seed {seed}: doors came out before anybody had a second factor"
+    if not within:
+        pytest.skip("no network of its own can be made here (unshare -n, ip): no door was looked at where others come")
+    assert result["elsewhere"] > 0, f"seed {seed}: no door came out"
+
+
+def own_network():
+    """The beginning of a command that runs in a network of its own; nothing where none can be made."""
+    for flags in ("-n", "-rn"):
+        within = ["unshare", flags, "sh", "-c", f'{LINKS} && exec "$@"', "sh"]
+        if shutil.which("unshare") and subprocess.run([*within, "true"], capture_output=True).returncode == 0:
+            return within
+    return None
 
 
 if __name__ == "__main__":
