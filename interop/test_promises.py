@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -259,3 +260,22 @@ def paths_in(trace, start):
                 if path.startswith("/") or not (relative and not rest.startswith(b"AT_FDCWD")):
                     found.add(path)
     return found
+
+
+# What the page of promises says
+
+
+def test_what_did_not_run_is_not_printed_as_passed():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import promises
+    assert promises.figure("1 passed, 2 skipped in 3.0s\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured")[:3] == (4, 0, 3)
+    good = promises.run([("echo 2 passed", 2)], [])
+    assert good["ok"] and promises.told(good, ["echo 2 passed"], []).startswith("passed: 2 tests passed")
+    for commands, absent in [([("echo 1 passed, 1 skipped", 2)], []), ([("echo 1 passed", 2)], []), ([("echo 1 passed", 1)], ["gone"])]:
+        result = promises.run(commands, absent)
+        assert result["not_run"] == 1
+        assert promises.told(result, result["commands"], absent).startswith("**not run in full**: 1 tests passed; 1 tests did not run")
+    assert promises.told(good, ["echo 2 passed", "echo 1 passed"], []).startswith("**not run in full**")
+    assert promises.told(promises.run([("echo 1 failed; false", 1)], []), ["echo 1 failed; false"], []).startswith("**failed**")
+    known = promises.sources()
+    assert not [name for _, _, _, commands in promises.PROMISES for name in promises.runnable(commands, known)[1]]

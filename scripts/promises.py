@@ -6,8 +6,8 @@
     scripts/promises.py all          run every row
 
 Each row's command is run as it stands in the page, from the root of the repository. A figure is read from its output; the
-results are kept in docs/promises.json with the day and the commit. A row that was not run says so; one whose test is not in
-the sources says that, too. Ends with 1 when a row failed.
+results are kept in docs/promises.json with the day and the commit. A row that was not run says so, and so does one of which a
+test was skipped, is not in the sources, or was added since. Ends with 1 when a row failed or was not run in full.
 """
 
 import datetime
@@ -163,7 +163,7 @@ PROMISES = [
      [archive("--lib", "the_trail_is_found_by_patient_caller_and_time_in_pages", "no_question_sorts_or_scans"),
       script("cargo run --release --locked -p leadglass-archive --example trail_bench -- 10000000 target/trail-bench")]),
     ("P35", "delivery to a repository loses nothing", "an hour without it: 0 lost, 0 out of order",
-     [server("--lib", "a_frame_counts_octets_and_has_the_header_of_dicom", "it_is_where_it_was_left"),
+     [server("--lib", "a_frame_counts_octets_and_has_the_header_of_dicom", "it_is_where_it_was_left_and_nobody_else_moves_it"),
       with_environment("LEADGLASS_AWAY_S=3600",
                        judges("test_trail.py", "test_a_repository_that_was_away_gets_everything_once_and_in_order"))]),
     ("P44", "what is de-identified identifies nobody by the standard's table", "each attribute of the standard's table (655 in 2026c), each option set: 0 canaries left",
@@ -177,7 +177,7 @@ PROMISES = [
 
 # What the tests show of the bar, where they show less.
 SHOWN = {
-    "P01": "no key of the configuration weakens anything; conditions for opening, table by table; 10,000 random configurations of the library, 6 of the program with flags and environment in a network of its own (100), each looked at, at every socket; declared legacy listeners among them, which take no association of a stranger. The edge's are not among them",
+    "P01": "no key of the configuration weakens anything; conditions for opening, table by table; 10,000 random configurations of the library, 6 of the program with flags and environment (100 with LEADGLASS_FULL), each looked at, at every socket and each address it answers at, in a network of its own with a private and a public address: doors on the loopback before setup and without a second factor, doors off it once an administrator has one, public DICOM doors where that is said to be meant, doors that come out while the program runs; declared legacy listeners among them, on the loopback, which take no association of a stranger. The edge's are not among them",
     "P02": "the bar itself: authority, certificate, key, token and master key of 1,000 installs, and 1,000 setup codes; no private key in the binary or in any file of the sources",
     "P03": "the bar itself; also across restarts",
     "P04": "every association is rejected before setup; setup closes behind the first; nmap and openssl at an archive that is set up",
@@ -216,7 +216,7 @@ def sources():
 
 
 def runnable(commands, known):
-    """Commands with the tests that are there alone, and the names of those that are not."""
+    """Commands with the tests that are there alone, each with how many those are, and the names of those that are not."""
     kept, absent = [], []
     for command, names in commands:
         there = [name for name in names if name in known]
@@ -227,35 +227,39 @@ def runnable(commands, known):
             for name in set(names) - set(there):
                 command = re.sub(rf" or {name}\b|\b{name} or |\b{name}\b", "", command)
             command = re.sub(r" {2,}", " ", command).strip()
-        kept.append(command)
+        kept.append((command, len(there)))
     return kept, absent
 
 
 def figure(output):
-    """How many tests passed and failed, and what the assessment counted, from what a command wrote."""
+    """How many tests passed, failed and did not run, and what the assessment counted, from what a command wrote."""
     passed = sum(map(int, re.findall(r"(\d+) passed", output)))
     failed = sum(map(int, re.findall(r"(\d+) failed", output)))
+    skipped = sum(map(int, re.findall(r"(\d+) (?:skipped|ignored)", output)))
     counts = re.findall(r"^\| (?:openssl|nmap|testssl\.sh|sqlmap) \| [^|]* \| ([^|]*) \|$", output, re.M)
     counts += re.findall(r"^(\d+ configurations, .*|configurations: .*)$", output, re.M)
     counts += re.findall(r"^\.?(\d+ (?:installs|kills|names), .*)$", output, re.M)
     counts += [" ".join(row) for row in re.findall(r"^(who saw this patient|what did this person do) +first page +([\d.]+ ms)", output, re.M)]
-    return passed, failed, [count.strip() for count in counts]
+    return passed, failed, skipped, [count.strip() for count in counts]
 
 
-def run(commands):
-    """One result for a row: it passed when each command ended with 0 and something was counted in each."""
-    result = {"passed": 0, "failed": 0, "counted": [], "seconds": 0, "ok": True}
-    for command in commands:
+def run(commands, absent):
+    """One result for a row: nothing failed when each command ended with 0 and something was counted in each; it was run in full
+    when each test that it names ran."""
+    result = {"passed": 0, "failed": 0, "not_run": len(absent), "counted": [], "seconds": 0, "ok": True,
+              "commands": [command for command, _ in commands]}
+    for command, tests in commands:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="leadglass-promises-") as own:  # pytest clears a shared one of what is old
             done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, errors="replace",
                                   env=os.environ | {"CARGO_TERM_COLOR": "never", "PYTEST_DEBUG_TEMPROOT": own})
-        passed, failed, counted = figure(done.stdout + done.stderr)
+        passed, failed, skipped, counted = figure(done.stdout + done.stderr)
         result["passed"] += passed
         result["failed"] += failed
+        result["not_run"] += max(skipped, tests - passed - failed, 0)
         result["counted"] += counted
         result["seconds"] += round(time.monotonic() - started)
-        if done.returncode or not (passed or counted):
+        if done.returncode or not (passed or skipped or counted):
             result["ok"] = False
             sys.stderr.write(f"{command}\n{(done.stdout + done.stderr)[-3000:]}\n")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
@@ -273,13 +277,18 @@ def keep(name, result):
         RESULTS.write_text(json.dumps(kept_results() | {name: result}, indent=1, sort_keys=True) + "\n")
 
 
-def told(result):
+def told(result, commands, absent):
+    """What the page says of a row whose commands are these now."""
     if result is None:
         return "**not run**"
     what = [f"{result['passed']} tests passed"] if result["passed"] else []
     what += [f"{result['failed']} failed"] if result["failed"] else []
     what += list(dict.fromkeys(result["counted"]))
-    verdict = "passed: " if result["ok"] else "**failed**: "
+    not_run = max(result.get("not_run", 0), len(absent))
+    new = [command for command in commands if command not in result.get("commands", commands)]
+    what += [f"{not_run} tests did not run"] if not_run else []
+    what += [f"{len(new)} of {len(commands)} commands are new since"] if new else []
+    verdict = "**failed**: " if not result["ok"] else "**not run in full**: " if not_run or new else "passed: "
     return f"{verdict}{'; '.join(what)} ({result['day']}, {result['commit']}, {result['seconds']} s)"
 
 
@@ -287,14 +296,16 @@ def page(results, known):
     lines = ["# Promises, and what was measured", "",
              "Made by `make promises` (`scripts/promises.py`); do not edit. *Bar* is what the promise demands in full; *shown* what the tests",
              "show of it; *figure* what they gave when the command was last run, with day and commit. A figure is that of what is shown, not",
-             "of the bar. A figure that was not run is printed as **not run**, never as passed.", "",
+             "of the bar. A figure that was not run is printed as **not run**, never as passed; one of which a test was skipped, is not in the",
+             "sources or was added since, as **not run in full**.", "",
              "| id | promise | bar | shown | command | figure |", "|---|---|---|---|---|---|"]
     for name, promise, bar, commands in PROMISES:
         kept, absent = runnable(commands, known)
-        shown = "<br>".join(f"`{command}`".replace("|", "\\|") for command in kept) or "no test yet"
+        shown = "<br>".join(f"`{command}`".replace("|", "\\|") for command, _ in kept) or "no test yet"
+        figures = told(results.get(name), [command for command, _ in kept], absent)
         if absent:
             shown += f"<br>not in the sources yet: {len(absent)} of its tests"
-        lines.append(f"| {name} | {promise} | {bar} | {SHOWN[name] if kept else 'nothing'} | {shown} | {told(results.get(name))} |")
+        lines.append(f"| {name} | {promise} | {bar} | {SHOWN[name] if kept else 'nothing'} | {shown} | {figures} |")
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -305,11 +316,11 @@ def main():
         sys.exit(f"promises: no such row: {', '.join(unknown)}\n{__doc__}")
     known, failed = sources(), False
     for name, promise, _, commands in PROMISES:
-        kept, _ = runnable(commands, known)
+        kept, absent = runnable(commands, known)
         if (name in asked or "all" in asked) and kept:
             print(f"{name} {promise}", flush=True)
-            result = run(kept)
-            failed |= not result["ok"]
+            result = run(kept, absent)
+            failed |= not result["ok"] or result["not_run"] > 0
             keep(name, result)
     page(kept_results(), known)
     return 1 if failed else 0
