@@ -27,6 +27,9 @@ pub(crate) enum Change {
     PeerAdded {
         /// As it is from now on.
         peer: Peer,
+        /// The legacy peer of that title, ended by this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        legacy: Option<LegacyPeer>,
     },
     /// A peer shut out.
     PeerRevoked {
@@ -59,6 +62,9 @@ pub(crate) enum Change {
         peer: Peer,
         /// As it was, with `ended` set.
         invitation: InvitationFact,
+        /// The legacy peer of that title, ended by this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        legacy: Option<LegacyPeer>,
     },
     /// Peers that share a certificate, under a new one.
     PeersRenewed {
@@ -355,9 +361,14 @@ impl Change {
     pub(crate) fn facts(&self) -> Result<Vec<Fact>, serde_json::Error> {
         let fact = |kind, name: &str, document: String| Fact { kind, name: name.to_owned(), document };
         Ok(match self {
-            Change::PeerAdded { peer } | Change::PeerRevoked { peer } => {
-                vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)]
+            Change::PeerAdded { peer, legacy } => {
+                let mut facts = vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)];
+                if let Some(legacy) = legacy {
+                    facts.push(fact(kind::LEGACY, &legacy.ae, serde_json::to_string(legacy)?));
+                }
+                facts
             }
+            Change::PeerRevoked { peer } => vec![fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?)],
             Change::LegacyPeerSet { peer } => vec![fact(kind::LEGACY, &peer.ae, serde_json::to_string(peer)?)],
             Change::TrailErased { key, patient_id } => vec![fact(kind::ERASED, key, patient_id.clone())],
             Change::PeersRenewed { peers } => {
@@ -369,10 +380,16 @@ impl Change {
             | Change::InvitationEnded { invitation } => {
                 vec![fact(kind::INVITATION, &invitation.id, serde_json::to_string(invitation)?)]
             }
-            Change::PeerEnrolled { peer, invitation } => vec![
-                fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?),
-                fact(kind::INVITATION, &invitation.id, serde_json::to_string(invitation)?),
-            ],
+            Change::PeerEnrolled { peer, invitation, legacy } => {
+                let mut facts = vec![
+                    fact(kind::PEER, &peer.ae, serde_json::to_string(peer)?),
+                    fact(kind::INVITATION, &invitation.id, serde_json::to_string(invitation)?),
+                ];
+                if let Some(legacy) = legacy {
+                    facts.push(fact(kind::LEGACY, &legacy.ae, serde_json::to_string(legacy)?));
+                }
+                facts
+            }
             Change::TokenCreated { token } | Change::TokenRevoked { token } => {
                 vec![fact(kind::TOKEN, &token.digest, serde_json::to_string(token)?)]
             }

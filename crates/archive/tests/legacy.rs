@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use leadglass_archive::access::Scope;
-use leadglass_archive::administer::{NewLegacyPeer, Verb};
+use leadglass_archive::administer::{Certified, NewInvitation, NewLegacyPeer, Peer, Verb};
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::Purpose;
 use leadglass_archive::store::{StoreOutcome, StoreRefused};
 use leadglass_archive::testing::{Sample, TestArchive};
 use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Rejected, Selection, Source};
 use leadglass_dicom::AeTitle;
+use leadglass_dicom::clock::Clock;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HERE: [u8; 4] = [10, 0, 0, 7];
@@ -209,4 +210,32 @@ async fn the_trail_says_that_nothing_was_proven_and_every_day_that_it_lives() {
     let before = told("unauthenticated: US1").await;
     test.pass(DAY * 2).await;
     assert_eq!(told("unauthenticated: US1").await, before, "it lives no longer");
+}
+
+#[tokio::test]
+async fn a_title_that_gets_a_certificate_loses_its_exception() {
+    for by_invitation in [false, true] {
+        let test = TestArchive::new();
+        let (host, device) = (test.host().await, test.legacy_peer("US1", Scope::everything()).await);
+        let wanted = Peer { ae: "US1".into(), verbs: vec![Verb::Store], scope: Scope::everything(), ..Peer::default() };
+        if by_invitation {
+            let lifetime = Duration::from_secs(3600);
+            let new = NewInvitation { peer: wanted, lifetime };
+            let (token, _) = test.archive().invite_peer(&host, new).await.unwrap();
+            assert!(test.archive().is_current(&device), "an invitation is no certificate");
+            let source = Source { address: Some([192, 0, 2, 7].into()), door: Door::Admin };
+            let invited = test.archive().authenticate(source, Credential::Invitation(token)).await.unwrap();
+            let certified = Certified { sha256: "a".repeat(64), expires: test.clock().now() + lifetime };
+            test.archive().enrol(&invited, async |_| Ok(certified)).await.unwrap();
+        } else {
+            let peer = Peer { certificate_sha256: "a".repeat(64), ..wanted };
+            test.archive().add_peer(&host, peer).await.unwrap();
+        }
+        assert!(!test.archive().is_current(&device), "its associations end");
+        assert_eq!(test.archive().legacy_counts().alive, 0);
+        let test = test.reopened().await;
+        assert_eq!(test.archive().legacy_counts().alive, 0);
+        let told = test.trail().await.into_iter().filter(|row| row.detail.contains("US1 has ended"));
+        assert_eq!(told.count(), 1);
+    }
 }

@@ -99,8 +99,8 @@ impl Archive {
         .await
     }
 
-    /// Makes the peer that the caller's invitation is for; works once. `sign` makes its
-    /// certificate, once it is certain that the invitation is open.
+    /// Makes the peer that the caller's invitation is for, and ends a legacy peer of its title;
+    /// works once. `sign` makes its certificate, once it is certain that the invitation is open.
     ///
     /// # Errors
     /// [`Refused::NotAllowed`] without an invitation that is open, and what `sign` refuses: the
@@ -117,9 +117,15 @@ impl Archive {
             let Certified { sha256, expires } = sign(&ae).await?;
             let peer = Peer { certificate_sha256: sha256, expires: Some(expires.into()), ..invitation.peer.clone() };
             let peer = self.replacing(peer)?;
-            Ok((Some(Change::PeerEnrolled { peer: peer.clone(), invitation: invitation.ended("used") }), peer))
+            let legacy = self.exception_ended(&peer.ae);
+            let (enrolled, invitation) = (peer.clone(), invitation.ended("used"));
+            Ok((Some(Change::PeerEnrolled { peer: enrolled, invitation, legacy: legacy.clone() }), (peer, legacy)))
         })
         .await
+        .map(|(peer, legacy)| {
+            self.tell_exception_ended(legacy);
+            peer
+        })
     }
 
     fn open_invitation(&self, id: &str) -> Option<InvitationFact> {

@@ -136,6 +136,19 @@ impl Archive {
         .await
     }
 
+    /// The declaration of a title that gets a certificate now, ended: it needs no exception.
+    pub(super) fn exception_ended(&self, ae: &str) -> Option<LegacyPeer> {
+        let declared = self.inner.registry.legacy_peer(ae).filter(|peer| peer.revoked.is_none())?;
+        Some(LegacyPeer { revoked: Some(rfc3339(self.inner.clock.now())), ..declared })
+    }
+
+    /// Tells of a declaration that ended because its title got a certificate.
+    pub(super) fn tell_exception_ended(&self, ended: Option<LegacyPeer>) {
+        let Some(ended) = ended else { return };
+        let said = format!("legacy peer {} has ended: its title has a certificate", ended.ae);
+        self.alert(Alert::of(Event::NetworkConfigurationChanged).saying(said));
+    }
+
     /// All legacy peers by title, those that are over too.
     ///
     /// # Errors

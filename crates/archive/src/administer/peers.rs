@@ -155,7 +155,7 @@ impl Peer {
 
 impl Archive {
     /// Adds a peer, or replaces certificate, verbs, scope and address of one by that title;
-    /// what certificate it had is no longer good.
+    /// what certificate it had is no longer good. A legacy peer of that title ends.
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a malformed title, digest, address or text.
@@ -163,9 +163,11 @@ impl Archive {
         self.perform_change(caller, requests::AddPeer { peer }, async |granted| {
             let certified = granted.request().peer.clone();
             let peer = self.replacing(checked_terms(certified)?)?;
-            Ok((Some(Change::PeerAdded { peer }), ()))
+            let legacy = self.exception_ended(&peer.ae);
+            Ok((Some(Change::PeerAdded { peer, legacy: legacy.clone() }), legacy))
         })
         .await
+        .map(|legacy| self.tell_exception_ended(legacy))
     }
 
     /// Whether the caller may add that peer: asked before a certificate is made for it. That they
