@@ -15,6 +15,7 @@ use leadglass_dimse::negotiation::{
 
 use super::sop_class::{Service, SopClasses, is_plain, is_storable};
 use crate::host::Host;
+use crate::tls::verify::fingerprint;
 
 /// Most characters kept of the subject of a certificate.
 const LONGEST_SUBJECT: usize = 256;
@@ -83,6 +84,7 @@ fn shown(connection: &Connection) -> Shown {
     let parsed = x509_parser::parse_x509_certificate(&connection.certificate_der).ok().map(|(_, parsed)| parsed);
     let subject = parsed.as_ref().map(|parsed| parsed.subject().to_string()).unwrap_or_default();
     Shown {
+        certificate_sha256: hex::encode(fingerprint(&connection.certificate_der)),
         subject: subject.chars().filter(|c| !c.is_control()).take(LONGEST_SUBJECT).collect(),
         expires_s: parsed.map(|parsed| parsed.validity().not_after.timestamp()),
         ..Shown::default()

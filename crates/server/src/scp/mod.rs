@@ -18,6 +18,7 @@ mod verification;
 
 use std::sync::Arc;
 
+use leadglass_archive::spool::Shown;
 use leadglass_dicom::{AeTitle, Uid};
 use leadglass_dimse::acceptor;
 use leadglass_dimse::negotiation::Rejection;
@@ -85,9 +86,11 @@ impl Entity {
         transfer_syntaxes.iter().filter(|uid| takes(uid)).cloned().collect()
     }
 
-    /// Counts an association of that peer; `None` when it is one too many.
-    fn enter(&self, ae: &AeTitle) -> Option<Open> {
-        let counted = self.open.enter(ae, self.host.config.dimse.associations_per_peer)?;
+    /// Counts an association of that peer; `None` when it is one too many. Who is nobody is told
+    /// by its certificate: a title it can make up.
+    fn enter(&self, ae: &AeTitle, shown: Option<&Shown>) -> Option<Open> {
+        let who = shown.map_or_else(|| ae.to_string(), |shown| shown.certificate_sha256.clone());
+        let counted = self.open.enter(&who, self.host.config.dimse.associations_per_peer)?;
         metrics::gauge!(ASSOCIATIONS).increment(1);
         Some(Open { _counted: counted })
     }
@@ -127,7 +130,7 @@ pub async fn serve(entity: Entity, visitor: Visitor) {
     let request = requested.request();
     let calling_ae = request.calling_ae.clone();
     let admitted = admission::admit(&entity.host, &entity.classes, connection, request).await;
-    let admitted = admitted.and_then(|admitted| match entity.enter(&calling_ae) {
+    let admitted = admitted.and_then(|admitted| match entity.enter(&calling_ae, admitted.shown.as_ref()) {
         Some(open) => Ok((admitted, open)),
         None => Err(Rejection::LocalLimitExceeded),
     });

@@ -3,41 +3,41 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use leadglass_dicom::AeTitle;
 use parking_lot::Mutex;
 
-/// Counts by AE title. Clones count together.
+/// Counts by AE title, and who has none that counts by certificate. Clones count together.
 #[derive(Clone, Default)]
 pub struct Tally {
-    held: Arc<Mutex<HashMap<AeTitle, u32>>>,
+    held: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 impl Tally {
     /// Counts one more of that peer; `None` when it holds `most` already.
-    pub fn enter(&self, ae: &AeTitle, most: u32) -> Option<Counted> {
+    pub fn enter(&self, who: &impl ToString, most: u32) -> Option<Counted> {
+        let who = who.to_string();
         let mut held = self.held.lock();
-        let count = held.get(ae).copied().unwrap_or_default();
+        let count = held.get(&who).copied().unwrap_or_default();
         if count >= most {
             return None;
         }
-        held.insert(ae.clone(), count + 1);
-        Some(Counted { tally: self.clone(), ae: ae.clone() })
+        held.insert(who.clone(), count + 1);
+        Some(Counted { tally: self.clone(), who })
     }
 }
 
 /// One that is counted; dropping it gives the place back.
 pub struct Counted {
     tally: Tally,
-    ae: AeTitle,
+    who: String,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut held = self.tally.held.lock();
-        if let Some(count) = held.get_mut(&self.ae) {
+        if let Some(count) = held.get_mut(&self.who) {
             *count -= 1;
             if *count == 0 {
-                held.remove(&self.ae);
+                held.remove(&self.who);
             }
         }
     }
@@ -45,6 +45,8 @@ impl Drop for Counted {
 
 #[cfg(test)]
 mod tests {
+    use leadglass_dicom::AeTitle;
+
     use super::*;
 
     #[test]

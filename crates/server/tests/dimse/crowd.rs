@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use leadglass_dicom::AeTitle;
 use leadglass_dimse::{AssociationError, Status, scu};
 
 use crate::harness::*;
@@ -82,4 +83,26 @@ async fn strangers_who_come_again_and_again_leave_nothing() {
     let grown = resident_kib().saturating_sub(before);
     println!("{cycles} rejections: {grown} KiB more");
     assert!(grown <= 16 * 1024, "{grown} KiB after {cycles} rejections");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_counted_by_its_certificate_whatever_it_calls_itself() {
+    let server = TestServer::start_with(|config| {
+        config.dimse.unknown_senders.quarantine = true;
+        config.dimse.associations_per_peer = 2;
+    })
+    .await;
+    let ae = AeTitle::parse("NEW1").unwrap();
+    let stranger = |ae: &AeTitle| TestPeer { ae: ae.clone(), bundle: server.host().tls.issue_peer(ae).unwrap() };
+    let (one, other) = (stranger(&ae), stranger(&ae));
+    let mut open = Vec::new();
+    for title in ["NEW1", "NEW2"] {
+        open.push(server.associate(&one, echo().calling(title)).await.unwrap());
+    }
+    let ended = server.associate(&one, echo().calling("NEW3")).await;
+    assert!(matches!(ended, Err(AssociationError::Rejected { result: 2, reject_source: 3, reason: 2 })));
+    open.push(server.associate(&other, echo().calling("NEW3")).await.unwrap());
+    for association in &mut open {
+        assert_eq!(scu::echo(association, 1).await.unwrap(), Status::SUCCESS);
+    }
 }
