@@ -23,6 +23,7 @@ use crate::held::Held;
 use crate::index::{Index, IndexError, Writer};
 use crate::ingest::StudyKeys;
 use crate::log::{Log, LogOptions, Opened};
+use crate::perform::nanoseconds;
 use crate::seal::Keyring;
 use crate::settings::{OpenError, Settings};
 use crate::trail::{Entry, Outcome, Trail};
@@ -88,6 +89,9 @@ impl Archive {
             lock: parking_lot::Mutex::new(Some(lock)),
         });
         close_left_open(&inner)?;
+        if let Some(alert) = inner.held.opening() {
+            inner.trail.note(alert.into_entry(nanoseconds(inner.clock.now())));
+        }
         upkeep::start(&inner).map_err(|source| io("starting the upkeep", &inner.settings.data_dir, source))?;
         Ok(Archive { inner })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use leadglass_archive::access::Scope;
 use leadglass_archive::administer::{NewLegacyPeer, Peer, Verb};
+use leadglass_archive::brake::Envelope;
 use leadglass_archive::held::{Arriving, Enrolment, TakenIn};
 use leadglass_archive::search::Search;
 use leadglass_archive::spool::Shown;
@@ -353,30 +354,6 @@ async fn a_full_queue_says_so_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_nobody_decides_on_expires_with_warning_and_on_record() {
-    let (test, _) = with_three(waiting()).await;
-    let said = async |test: &TestArchive, what: &str| {
-        test.trail().await.iter().filter(|row| row.detail.contains(what)).count()
-    };
-    test.pass(Duration::from_secs(1)).await;
-    assert_eq!(said(&test, "waits for approval").await, 1, "once a day, not once an object");
-    test.pass(22 * DAY).await;
-    assert_eq!(said(&test, "expire within").await, 0);
-    for _ in 0..3 {
-        test.pass(DAY / 2).await;
-    }
-    assert_eq!(said(&test, "3 objects of unknown sender NEW1").await, 1, "a week before");
-    test.pass(5 * DAY + DAY / 2).await;
-    assert_eq!(said(&test, "expire within 1 day ").await, 1);
-    assert_eq!(objects_that_wait(&test).await, 3);
-    test.pass(DAY).await;
-    assert_eq!((objects_that_wait(&test).await, objects(&test).len()), (0, 0));
-    assert_eq!(said(&test, "expired unapproved").await, 2, "of the sender, and of the study");
-    let test = test.reopened().await;
-    assert_eq!((objects_that_wait(&test).await, found(&test).await), (0, 0));
-}
-
-#[tokio::test]
 async fn whoever_looks_at_what_waits_is_on_record_by_study() {
     let (test, id) = with_three(waiting()).await;
     let officer = test.caller("privacy-officer", Door::Admin).await;
@@ -417,4 +394,140 @@ async fn a_title_that_became_a_peer_s_meanwhile_is_not_enrolled_over_it() {
         Enrolment { verbs: vec![Verb::Store], scope: Scope::everything(), address: None, label: None, contact: None };
     assert!(matches!(test.archive().enrol_held(&host, &id, enrolment).await, Err(Refused::Invalid(_))));
     assert_eq!(test.archive().accept_held(&host, &id).await.unwrap().kept, 3);
+}
+
+#[tokio::test]
+async fn what_does_not_open_is_set_aside_and_stops_nobody() {
+    let (test, id) = with_three(waiting()).await;
+    let hurt = objects(&test)[2].clone();
+    let aside = hurt.with_extension("damaged");
+    let flip = |path: &std::path::Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    let test = test.meddled(|_| flip(&hurt)).await;
+    assert_eq!((objects_that_wait(&test).await, aside.exists()), (2, true));
+    let told = test.trail().await.into_iter().filter(|row| row.action == "integrity-broken");
+    assert_eq!(told.count(), 1);
+    let sender = stranger(test.archive(), "NEW1").await;
+    send(test.archive(), &sender, &Sample::new(1, 1, 4)).await.unwrap();
+    assert!(!hurt.exists(), "its number is not given again");
+    // Its key stays when nothing else needs it: somebody may mend the file.
+    let host = test.host().await;
+    assert_eq!(test.archive().accept_held(&host, &id).await.unwrap().kept, 3);
+    let test = test
+        .reopened()
+        .await
+        .meddled(|_| {
+            flip(&aside);
+            std::fs::rename(&aside, &hurt).unwrap();
+        })
+        .await;
+    assert_eq!(test.archive().accept_held(&test.host().await, &id).await.unwrap().kept, 1);
+}
+
+#[tokio::test]
+async fn a_copy_whose_keys_went_while_it_was_made_opens() {
+    let (test, id) = with_three(waiting()).await;
+    let copied: Vec<_> = objects(&test).into_iter().map(|path| (std::fs::read(&path).unwrap(), path)).collect();
+    test.archive().accept_held(&test.host().await, &id).await.unwrap();
+    let put_back = |_: &std::path::Path| copied.iter().for_each(|(bytes, path)| std::fs::write(path, bytes).unwrap());
+    let test = test.meddled(put_back).await;
+    assert_eq!((objects_that_wait(&test).await, found(&test).await), (0, 1));
+    send(test.archive(), &stranger(test.archive(), "NEW1").await, &Sample::new(2, 1, 1)).await.unwrap();
+    let test = test.reopened().await;
+    assert_eq!(objects_that_wait(&test).await, 1);
+}
+
+/// The begin of a data set whose header takes that many bytes.
+fn header_of(bytes: u32) -> Vec<u8> {
+    let mut header = vec![0x09, 0, 0x01, 0x10, b'U', b'T', 0, 0];
+    header.extend(bytes.to_le_bytes());
+    header.extend(vec![b'x'; bytes as usize]);
+    header
+}
+
+#[tokio::test]
+async fn unknown_senders_take_bounded_memory_and_none_of_peers() {
+    let test = TestArchive::with(|settings| {
+        settings.held.admits = true;
+        settings.held.memory_bytes = 1 << 20;
+    });
+    let (sender, sample) = (stranger(test.archive(), "NEW1").await, Sample::new(1, 1, 1));
+    let mut stalled = Vec::new();
+    let refused = loop {
+        assert!(stalled.len() < 10, "nothing bounds what waits to go on");
+        let mut hold = test.archive().hold(&sender, arriving(&sample)).await.unwrap();
+        match hold.push(&header_of(300_000)).await {
+            Ok(()) => stalled.push(hold),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, StoreRefused::Refused(Refused::OutOfResources(_))), "{refused}");
+    assert!(!stalled.is_empty());
+    let peer = test.peer("CT1", &[Verb::Store]).await;
+    test.store(&peer, &Sample::new(2, 1, 1)).await.unwrap();
+    drop(stalled);
+    send(test.archive(), &sender, &sample).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_decision_that_fails_midway_is_tried_again() {
+    let (test, id) = with_three(waiting()).await;
+    // One of the files cannot be removed for a while.
+    let stuck = objects(&test)[1].clone();
+    std::fs::remove_file(&stuck).unwrap();
+    std::fs::create_dir(&stuck).unwrap();
+    assert!(test.archive().discard_held(&test.host().await, &id, REASON).await.is_err());
+    assert_ne!(objects_that_wait(&test).await, 0);
+    std::fs::remove_dir(&stuck).unwrap();
+    let mut passed = Duration::ZERO;
+    while objects_that_wait(&test).await > 0 {
+        assert!(passed < DAY, "it is not tried again");
+        test.pass(Duration::from_secs(61)).await;
+        passed += Duration::from_secs(61);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_came_is_on_record_though_its_sender_has_gone() {
+    let test = waiting();
+    let (sender, sample) = (stranger(test.archive(), "NEW1").await, Sample::new(1, 1, 1));
+    let mut hold = test.archive().hold(&sender, arriving(&sample)).await.unwrap();
+    hold.push(&sample.encode()).await.unwrap();
+    let mut finishing = Box::pin(hold.finish());
+    assert!(futures::poll!(&mut finishing).is_pending());
+    drop(finishing);
+    let recorded = async {
+        while !test.trail().await.iter().any(|row| row.action == "hold" && row.outcome == "done") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), recorded).await.expect("what came is on record");
+    assert_eq!(objects_that_wait(&test).await, 1);
+}
+
+#[tokio::test]
+async fn looking_at_what_waits_counts_like_a_search() {
+    let test = waiting();
+    let sender = stranger(test.archive(), "NEW1").await;
+    for study in 1..=4 {
+        send(test.archive(), &sender, &Sample::new(study, 1, 1)).await.unwrap();
+    }
+    let (host, officer) = (test.host().await, test.caller("privacy-officer", Door::Admin).await);
+    let id = test.archive().held(&host).await.unwrap()[0].sender.clone();
+    let envelope = Envelope {
+        patients_opened_an_hour: 100,
+        patients_listed_an_hour: 3,
+        bytes_an_hour: 1 << 30,
+        new_patients_a_day: 100,
+        hours: None,
+    };
+    test.archive().set_envelope(&host, officer.name(), Some(envelope)).await.unwrap();
+    assert_eq!(test.archive().held_objects(&officer, &id, 0, 2).await.unwrap().len(), 2);
+    let beyond = test.archive().held_objects(&officer, &id, 0, 4).await;
+    assert!(matches!(beyond, Err(Refused::Braked { .. })));
+    let seen = test.trail().await.iter().filter(|row| row.action == "instances-accessed").count();
+    assert_eq!(seen, 2, "of whom nothing was told nobody is on record as looked at");
 }

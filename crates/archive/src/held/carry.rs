@@ -14,31 +14,56 @@ use crate::store::{Incoming, StoreOutcome, StoreRefused};
 use crate::trail::{Alert, Event, Outcome};
 use crate::{Archive, Refused, blocking};
 
+/// Held from a decision until it is carried out.
+pub(super) type Deciding = tokio::sync::OwnedMutexGuard<()>;
+
 impl Archive {
-    /// Goes on with decisions about what waits that a crash interrupted. For the host, when it
-    /// starts; decides nothing itself.
+    /// Goes on with decisions about what waits that a crash or an error interrupted. For the host,
+    /// when it starts, and for the upkeep; decides nothing itself.
     pub async fn carry_on_held(&self) {
         for held in self.inner.registry.all_held() {
             if held.decision == Decision::CarriedOut {
                 continue;
             }
-            match self.carried_out(&held.sender).await {
+            let carrying = self.one_decision().await;
+            match self.carried_out(&held.sender, carrying).await {
+                Ok(taken) if taken == TakenIn::default() => {}
                 Ok(taken) => tracing::info!(sender = held.sender, ?taken, "an interrupted decision was carried out"),
                 Err(error) => tracing::error!(sender = held.sender, %error, "a decision is not carried out"),
             }
         }
     }
 
+    /// Until the guard is dropped nobody else decides, carries out, or destroys what expired.
+    pub(super) async fn one_decision(&self) -> Deciding {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.inner.held.runtime.get_or_init(|| runtime);
+        }
+        self.inner.held.carrying.clone().lock_owned().await
+    }
+
     /// Carries out the decision about that sender, to its end even when whoever decided has
     /// gone meanwhile.
-    pub(super) async fn carried_out(&self, sender: &str) -> Result<TakenIn, Refused> {
+    pub(super) async fn carried_out(&self, sender: &str, carrying: Deciding) -> Result<TakenIn, Refused> {
         let (archive, sender) = (self.clone(), sender.to_owned());
-        let carried = tokio::spawn(async move { archive.carry_out(&sender).await }).await;
-        carried.unwrap_or_else(|_| Err(Refused::Broken("a decision was not carried out to its end".into())))
+        let carried = tokio::spawn(async move {
+            let _one_at_a_time = carrying;
+            archive.carry_out(&sender).await
+        });
+        let stopped = |_| Err(Refused::Broken("a decision was not carried out to its end".into()));
+        carried.await.unwrap_or_else(stopped)
+    }
+
+    /// Has decisions tried again that are made and not carried out.
+    pub(super) fn retry_decisions(&self) {
+        let pending = self.inner.registry.all_held().iter().any(|held| held.decision != Decision::CarriedOut);
+        if let (true, Some(runtime)) = (pending, self.inner.held.runtime.get()) {
+            let archive = self.clone();
+            runtime.spawn(async move { archive.carry_on_held().await });
+        }
     }
 
     async fn carry_out(&self, sender: &str) -> Result<TakenIn, Refused> {
-        let _one_at_a_time = self.inner.held.carrying.lock().await;
         let Some(fact) = self.inner.registry.held(sender) else { return Ok(TakenIn::default()) };
         let taken = match fact.decision {
             Decision::CarriedOut => return Ok(TakenIn::default()),

@@ -1,7 +1,7 @@
 //! What becomes of what waits: accepted once, its sender enrolled, or discarded.
 //!
 //! Each decision is about what waits at that moment, and is one record with its entry before
-//! anything of it is done. Whoever decides reaches everything: nobody knows what is within what
+//! anything of it is done; nothing expires between the two. Whoever decides reaches everything: nobody knows what is within what
 //! nobody has accepted. Deliberately absent: a decision about single objects.
 
 use time::OffsetDateTime;
@@ -53,6 +53,7 @@ impl Archive {
     /// does not reach everything, [`Refused::Invalid`] while another decision is carried out.
     pub async fn accept_held(&self, caller: &Caller, sender: &str) -> Result<TakenIn, Refused> {
         let request = requests::AcceptHeld { sender: sender.to_owned(), who: self.who_waits(sender) };
+        let carrying = self.one_decision().await;
         self.perform_change(caller, request, async |granted| {
             let sheet = self.decidable(granted.scope(), sender)?;
             let through = self.inner.held.spool()?.last();
@@ -60,7 +61,7 @@ impl Archive {
             Ok((Some(Change::HeldDecided { held }), ()))
         })
         .await?;
-        self.carried_out(sender).await
+        self.carried_out(sender, carrying).await
     }
 
     /// Makes a sender a peer, under the title and the certificate it came with, and takes in
@@ -79,6 +80,7 @@ impl Archive {
         let sheet = sheet.unwrap_or_else(|| Sheet { calling_ae: sender.to_owned(), ..empty() });
         let peer = peer(&sheet, as_);
         let request = requests::EnrolHeld { sender: sender.to_owned(), peer };
+        let carrying = self.one_decision().await;
         self.perform_change(caller, request, async |granted| {
             let sheet = self.decidable(granted.scope(), sender)?;
             let certified = granted.request().peer.clone();
@@ -94,7 +96,7 @@ impl Archive {
             Ok((Some(Change::HeldEnrolled { peer, held }), ()))
         })
         .await?;
-        self.carried_out(sender).await
+        self.carried_out(sender, carrying).await
     }
 
     /// Destroys what waits of a sender, with a reason.
@@ -104,6 +106,7 @@ impl Archive {
     pub async fn discard_held(&self, caller: &Caller, sender: &str, reason: &str) -> Result<TakenIn, Refused> {
         let request =
             requests::DiscardHeld { sender: sender.to_owned(), who: self.who_waits(sender), reason: reason.to_owned() };
+        let carrying = self.one_decision().await;
         self.perform_change(caller, request, async |granted| {
             let sheet = self.decidable(granted.scope(), sender)?;
             checked_reason(&granted.request().reason)?;
@@ -113,7 +116,7 @@ impl Archive {
             Ok((Some(Change::HeldDecided { held }), ()))
         })
         .await?;
-        self.carried_out(sender).await
+        self.carried_out(sender, carrying).await
     }
 
     /// The sheet of the first that waits of a sender of whom something can be decided.
@@ -173,5 +176,46 @@ fn empty() -> Sheet {
         transfer_syntax: String::new(),
         received_ns: 0,
         shown: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadglass_dicom::{SopClassUid, TransferSyntax, Uid};
+
+    use crate::held::Arriving;
+    use crate::spool::Shown;
+    use crate::testing::{Sample, TestArchive};
+    use crate::{Credential, Door, Source};
+
+    #[tokio::test]
+    async fn nothing_is_decided_while_what_expired_is_destroyed() {
+        let test = TestArchive::with(|settings| settings.held.admits = true);
+        let (archive, sample) = (test.archive(), Sample::new(1, 1, 1));
+        let source = Source { address: Some([192, 0, 2, 9].into()), door: Door::Dimse };
+        let (certificate_der, calling_ae) = (b"a device".to_vec(), "NEW1".parse().unwrap());
+        let credential = Credential::Peer { certificate_der, calling_ae, user_identity: None };
+        let sender = archive.authenticate(source, credential).await.unwrap();
+        let syntax = Uid::parse(leadglass_dicom::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
+        let arriving = Arriving {
+            transfer_syntax: TransferSyntax::from_uid(syntax),
+            sop_class: SopClassUid::parse(Sample::SOP_CLASS).unwrap(),
+            sop_instance: sample.sop_uid(),
+            shown: Shown::default(),
+        };
+        let mut hold = archive.hold(&sender, arriving).await.unwrap();
+        hold.push(&sample.encode()).await.unwrap();
+        hold.finish().await.unwrap();
+        let host = test.host().await;
+        let id = archive.held(&host).await.unwrap()[0].sender.clone();
+        let expiring = archive.inner.held.carrying.clone().try_lock_owned().unwrap();
+        let mut deciding = Box::pin(archive.accept_held(&host, &id));
+        for _ in 0..10 {
+            assert!(futures::poll!(&mut deciding).is_pending());
+            archive.inner.committer.settled().await;
+        }
+        assert!(archive.inner.registry.held(&id).is_none(), "nothing is on record as accepted and destroyed then");
+        drop(expiring);
+        assert_eq!(deciding.await.unwrap().kept, 1);
     }
 }

@@ -9,6 +9,7 @@ use leadglass_dicom::{SopClassUid, SopInstanceUid, TransferSyntax};
 use super::room::Place;
 use super::spool_failed;
 use crate::access::decide::{Granted, Request};
+use crate::ingest::Share;
 use crate::spool::{Arrival, Sheet, Shown, SpoolRefused, sender_id};
 use crate::store::StoreRefused;
 use crate::trail::{Alert, Entry, Event, Outcome, Subject};
@@ -41,6 +42,7 @@ pub struct Hold {
     sender: String,
     arrival: Arrival,
     place: Place,
+    memory: Share,
 }
 
 impl Archive {
@@ -84,7 +86,15 @@ impl Archive {
             shown: Some(shown),
         };
         let arrival = self.inner.held.spool()?.begin(sheet).map_err(refused_by_spool)?;
-        Ok(Hold { archive: self.clone(), caller: caller.clone(), granted, sender, arrival, place })
+        Ok(Hold {
+            archive: self.clone(),
+            caller: caller.clone(),
+            granted,
+            sender,
+            arrival,
+            place,
+            memory: self.inner.held.memory.share(),
+        })
     }
 
     /// Something of an unknown sender is not kept.
@@ -109,6 +119,11 @@ impl Hold {
         let mut taken = grown.map_err(|full| StoreRefused::Refused(Refused::OutOfResources(full.into())));
         if taken.is_ok() {
             taken = self.arrival.push(chunk).await.map_err(refused_by_spool);
+            self.memory.hold(self.arrival.memory());
+        }
+        if taken.is_ok() && self.memory.is_beyond(self.archive.inner.held.settings.memory_bytes) {
+            let much = "unknown senders have as much on its way in as they may: later";
+            taken = Err(Refused::OutOfResources(much.into()).into());
         }
         if let Err(refused) = &taken {
             self.archive.tell_not_held(&self.caller, refused);
@@ -117,21 +132,24 @@ impl Hold {
     }
 
     /// Ends the object: it waits, and would after a power cut, and that is on record, when this
-    /// returns.
+    /// returns. Dropped meanwhile, it goes on to its end: nothing waits that is not on record.
     ///
     /// # Errors
     /// Says whose fault it is; nothing is kept then.
     pub async fn finish(self) -> Result<(), StoreRefused> {
         let (archive, caller) = (self.archive.clone(), self.caller.clone());
-        let kept = self.end().await;
-        if let Err(refused) = &kept {
-            archive.tell_not_held(&caller, refused);
-        }
-        kept
+        let ended = tokio::spawn(async move {
+            let kept = self.end().await;
+            if let Err(refused) = &kept {
+                archive.tell_not_held(&caller, refused);
+            }
+            kept
+        });
+        ended.await.unwrap_or_else(|_| Err(Refused::Broken("an object was not held to its end".into()).into()))
     }
 
     async fn end(self) -> Result<(), StoreRefused> {
-        let Hold { archive, caller, granted, sender, arrival, place } = self;
+        let Hold { archive, caller, granted, sender, arrival, place, memory: _memory } = self;
         if !archive.is_current(&caller) {
             return Err(Refused::NotAllowed.into());
         }

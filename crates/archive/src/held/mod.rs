@@ -19,7 +19,8 @@ mod room;
 mod view;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,11 @@ pub use view::{HeldObject, HeldSender};
 
 use crate::Refused;
 use crate::access::registry::Registry;
+use crate::ingest::Memory;
 use crate::settings::{OpenError, Settings};
 use crate::spool::{Spool, SpoolDirectory, SpoolRefused, SpoolSettings};
+use crate::trail::{Alert, Event};
+use expire::Warnings;
 use room::Rooms;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -54,6 +58,9 @@ pub struct HeldSettings {
     pub objects: u64,
     /// Most bytes, as sealed.
     pub bytes: u64,
+    /// Most bytes of memory that objects on their way in hold together. Apart from that of peers'
+    /// objects, so that who is nobody takes nothing from who is somebody.
+    pub memory_bytes: usize,
 }
 
 impl Default for HeldSettings {
@@ -66,6 +73,7 @@ impl Default for HeldSettings {
             bytes_per_sender: 8 << 30,
             objects: 20_000,
             bytes: 32 << 30,
+            memory_bytes: 128 << 20,
         }
     }
 }
@@ -90,10 +98,16 @@ pub(crate) struct Held {
     /// None as long as nothing waits and nothing may.
     spool: Option<Spool>,
     rooms: Rooms,
-    /// Held while decisions are carried out.
-    carrying: tokio::sync::Mutex<()>,
-    /// When expiries were looked at last.
-    looked: Mutex<Option<SystemTime>>,
+    /// What objects on their way in hold.
+    memory: Memory,
+    /// Files that did not open and were set aside when it was opened.
+    set_aside: u64,
+    /// Held from a decision until it is carried out, and while what expired is destroyed.
+    carrying: Arc<tokio::sync::Mutex<()>>,
+    /// Where decisions are carried out, since the first was.
+    runtime: OnceLock<tokio::runtime::Handle>,
+    /// What was told of what expires soon.
+    warnings: Mutex<Warnings>,
     closed: AtomicBool,
 }
 
@@ -118,7 +132,7 @@ impl Held {
             let after = registry.all_held().iter().map(|held| held.through).max().unwrap_or_default();
             Spool::open_within(settings, after)
         });
-        let spool = spool.transpose()?;
+        let (spool, set_aside) = spool.transpose()?.unzip();
         let rooms = Rooms::new(&limits);
         for waiting in spool.iter().flat_map(Spool::all_waiting) {
             rooms.count(&waiting.sender, waiting.bytes, waiting.sheet.received_ns);
@@ -130,10 +144,23 @@ impl Held {
             settings: limits,
             spool,
             rooms,
+            memory: Memory::default(),
+            set_aside: set_aside.unwrap_or_default(),
             carrying: Default::default(),
-            looked: Default::default(),
+            runtime: OnceLock::new(),
+            warnings: Default::default(),
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// What is to be told of how it was opened.
+    pub(crate) fn opening(&self) -> Option<Alert> {
+        let said = format!(
+            "{} files of the approval queue do not open and are set aside in held/spool (.damaged): the rest goes on \
+             without them",
+            self.set_aside
+        );
+        (self.set_aside > 0).then(|| Alert::of(Event::IntegrityBroken).saying(said))
     }
 
     /// The archive is closed: nothing comes in or goes any more.

@@ -13,6 +13,7 @@ use leadglass_dicom::{DataSet, Tag, TransferSyntax, Uid, VR};
 use super::{Decision, spool_failed};
 use crate::access::requests;
 use crate::administer::rfc3339;
+use crate::brake::Taken;
 use crate::spool::{Spool, SpoolRefused, Waiting};
 use crate::trail::{Alert, Event, Outcome, Subject};
 use crate::{Archive, Caller, Refused, blocking};
@@ -103,7 +104,8 @@ impl Archive {
     /// is on record as accessed before this returns.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] when nothing of it waits.
+    /// [`Refused::NotFound`] when nothing of it waits, [`Refused::Braked`] beyond the caller's
+    /// envelope.
     pub async fn held_objects(
         &self,
         caller: &Caller,
@@ -136,6 +138,7 @@ impl Archive {
                 };
                 objects.push(object(&one, about.ok().filter(admitted)));
             }
+            self.brake_looking(caller, &objects).await?;
             self.record_looked_at(caller, &objects).await?;
             Ok(objects)
         };
@@ -143,6 +146,14 @@ impl Archive {
         entry.count(read.as_ref().map_or(0, |objects| objects.len() as u64));
         entry.close(Outcome::of(&read));
         read
+    }
+
+    /// Counts the patients that objects tell of, as rows of a search are counted; beyond the
+    /// caller's envelope nothing is told.
+    async fn brake_looking(&self, caller: &Caller, objects: &[HeldObject]) -> Result<(), Refused> {
+        let told_of = |about: &HeldAbout| about.patient_id.clone().unwrap_or_else(|| about.study.clone());
+        let listed = objects.iter().filter_map(|object| object.about.as_ref()).map(told_of).collect();
+        self.brake(caller, Taken { listed, ..Taken::default() }).await
     }
 
     /// PS3.15 A.5.3.6, study by study.

@@ -21,14 +21,14 @@ pub(crate) struct Share {
 
 impl Memory {
     /// A share of nothing yet.
-    pub(super) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> Share {
         Share { memory: self.clone(), bytes: 0 }
     }
 }
 
 impl Share {
     /// The object holds so many bytes now.
-    pub(super) fn hold(&mut self, bytes: usize) {
+    pub(crate) fn hold(&mut self, bytes: usize) {
         let held = &self.memory.0;
         if bytes >= self.bytes {
             held.fetch_add(bytes - self.bytes, Ordering::Relaxed);
@@ -45,12 +45,17 @@ impl Share {
 
     /// Whether all together hold more than is possible.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.memory.0.load(Ordering::Relaxed) > MOST
+        self.is_beyond(MOST)
+    }
+
+    /// Whether all together hold more than that.
+    pub(crate) fn is_beyond(&self, most: usize) -> bool {
+        self.memory.0.load(Ordering::Relaxed) > most
     }
 
     /// Whether all together hold more than is good.
     pub(super) fn is_scarce(&self) -> bool {
-        self.memory.0.load(Ordering::Relaxed) > PLENTY
+        self.is_beyond(PLENTY)
     }
 }
 

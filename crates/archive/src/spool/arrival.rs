@@ -81,6 +81,13 @@ impl Arrival {
         self.write(pieces).await
     }
 
+    /// Bytes of memory it holds: the header so far, and what is sealed and not yet written.
+    pub fn memory(&self) -> usize {
+        let header = self.scanner.as_ref().map_or(0, Scanner::header_bytes);
+        let sealed = self.sealer.as_ref().map_or(0, Sealer::memory);
+        usize::try_from(header).unwrap_or(usize::MAX).saturating_add(sealed)
+    }
+
     /// Who the instance is, once enough of it has come.
     pub fn identity(&self) -> Option<&Identity> {
         self.scanner.as_ref()?.identity()

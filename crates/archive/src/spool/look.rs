@@ -17,7 +17,12 @@ use crate::settings::{KeySource, OpenError};
 pub(super) enum FileKind {
     Waiting,
     Apart,
+    /// It does not open: it is no object here until somebody has mended it.
+    Damaged,
 }
+
+/// How the names of files end that do not open.
+const DAMAGED: &str = "damaged";
 
 /// The directory of a spool's files.
 pub struct SpoolDirectory(PathBuf);
@@ -67,7 +72,8 @@ impl SpoolDirectory {
     /// The key is not there, or a file is damaged.
     pub fn list(data_dir: &Path, key_source: &KeySource) -> Result<Vec<Listed>, OpenError> {
         let directory = SpoolDirectory::of(data_dir);
-        let listing = directory.listing()?;
+        let mut listing = directory.listing()?;
+        listing.retain(|(_, kind)| *kind != FileKind::Damaged);
         if listing.is_empty() {
             return Ok(Vec::new());
         }
@@ -121,6 +127,7 @@ impl SpoolDirectory {
         let ending = match kind {
             FileKind::Waiting => "obj",
             FileKind::Apart => "apart",
+            FileKind::Damaged => DAMAGED,
         };
         self.0.join(format!("{number:016x}.{ending}"))
     }
@@ -146,12 +153,26 @@ impl SpoolDirectory {
             let kind = match ending {
                 "obj" => FileKind::Waiting,
                 "apart" => FileKind::Apart,
+                DAMAGED => FileKind::Damaged,
                 _ => continue,
             };
             found.extend(u64::from_str_radix(number, 16).ok().filter(|_| number.len() == 16).map(|n| (n, kind)));
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Gives a file that does not open another ending, under which nobody looks for objects.
+    pub(super) fn set_aside(&self, number: u64, kind: FileKind) -> Result<(), OpenError> {
+        let renamed = std::fs::rename(self.path(number, kind), self.path(number, FileKind::Damaged));
+        renamed.and_then(|()| self.sync()).map_err(|source| self.io("cannot rename in", source))
+    }
+
+    /// The key that a file names which was set aside, where that can still be read.
+    pub(super) fn key_of_damaged(&self, number: u64) -> Option<KeyId> {
+        let mut head = [0; HEAD_BYTES];
+        File::open(self.path(number, FileKind::Damaged)).ok()?.read_exact(&mut head).ok()?;
+        Some(Head::decode(&head)?.key)
     }
 
     /// Removes what was on its way in when the process ended.
@@ -179,7 +200,7 @@ impl SpoolDirectory {
     fn listed(&self, number: u64, kind: FileKind, keyring: &Keyring) -> Result<Listed, OpenError> {
         let (head, sheet, bytes) = self.opened(number, kind, keyring)?;
         let reason = match kind {
-            FileKind::Waiting => None,
+            FileKind::Waiting | FileKind::Damaged => None,
             FileKind::Apart => std::fs::read(self.reason_path(number))
                 .ok()
                 .and_then(|sealed| head.reason(&keyring.key(head.key).ok()?, &sealed)),

@@ -9,6 +9,7 @@
 //!                     <number>.obj     waits, in order of arrival
 //!                     <number>.apart   refused for good by whoever it was sent to
 //!                     <number>.why     the reason, sealed
+//!                     <number>.damaged does not open; waits for somebody to mend it
 //! ```
 //! An object is acknowledged once its file, its key and its name would survive a power cut.
 //! It is forgotten when it was sent on, and the key that sealed it once nothing else needs it.
@@ -43,7 +44,7 @@ pub use file::{Sheet, Shown, sender_id};
 pub use look::{Listed, SpoolDirectory};
 pub use reader::SpoolReader;
 
-use crate::seal::Keyring;
+use crate::seal::{KeyId, Keyring};
 use crate::settings::{KeySource, OpenError};
 use file::Reason;
 use harbour::Harbour;
@@ -110,6 +111,8 @@ struct Shared {
     poisoned: AtomicBool,
     /// Changes when something arrives or comes back.
     arrived: watch::Sender<()>,
+    /// Keys that files need which were set aside.
+    _damaged: Vec<HeldKey>,
     /// None when whoever opened it holds one that covers it.
     _lock: Option<File>,
 }
@@ -164,21 +167,23 @@ impl Spool {
     /// Another process has it open, the master key is not there or another, a file is damaged.
     pub fn open(settings: SpoolSettings) -> Result<Spool, OpenError> {
         let lock = crate::open::locked(&settings.data_dir)?;
-        Spool::opened(settings, Some(lock))
+        Ok(Spool::opened(settings, Some(lock))?.0)
     }
 
     /// Opens one whose data directory lies within another that this process has locked, and
-    /// gives numbers above `after`. Blocks on disk.
-    pub(crate) fn open_within(settings: SpoolSettings, after: u64) -> Result<Spool, OpenError> {
+    /// gives numbers above `after`. What does not open is set aside, and how many files that were
+    /// is said: the rest, and whoever holds the other directory, goes on without them. Blocks on disk.
+    pub(crate) fn open_within(settings: SpoolSettings, after: u64) -> Result<(Spool, u64), OpenError> {
         look::make_directory(&settings.data_dir)?;
-        let spool = Spool::opened(settings, None)?;
+        let (spool, set_aside) = Spool::opened(settings, None)?;
         let mut state = spool.shared.state.lock();
         state.last = state.last.max(after);
         drop(state);
-        Ok(spool)
+        Ok((spool, set_aside))
     }
 
-    fn opened(settings: SpoolSettings, lock: Option<File>) -> Result<Spool, OpenError> {
+    /// The spool, and how many files were set aside: none where it stands alone, and does not open then.
+    fn opened(settings: SpoolSettings, lock: Option<File>) -> Result<(Spool, u64), OpenError> {
         let directory = SpoolDirectory::make(&settings.data_dir)?;
         let listing = directory.listing()?;
         if !listing.is_empty() {
@@ -189,14 +194,29 @@ impl Spool {
         directory.sweep()?;
         let keys = Keys::open(keyring.clone())?;
         let mut state = State::default();
-        let mut used = 0;
+        let (mut used, mut damaged, mut set_aside) = (0, Vec::new(), 0);
         for (number, kind) in listing {
-            let (sheet, key, bytes) = directory.head(number, kind, &keyring)?;
-            let waits = Waits::new(Arc::new(sheet), bytes, keys.held(key));
-            used += bytes;
             state.last = state.last.max(number);
-            state.of(kind).insert(number, waits);
+            let Some(files) = state.of(kind) else {
+                damaged.push(number);
+                continue;
+            };
+            match directory.head(number, kind, &keyring) {
+                Ok((sheet, key, bytes)) => {
+                    used += bytes;
+                    files.insert(number, Waits::new(Arc::new(sheet), bytes, keys.held(key)));
+                }
+                // What may not be read can be sound: whoever starts this is told so.
+                Err(error) if lock.is_some() || matches!(error, OpenError::Io { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, "a file of the spool is set aside");
+                    directory.set_aside(number, kind)?;
+                    damaged.push(number);
+                    set_aside += 1;
+                }
+            }
         }
+        let kept = needed_by(&damaged, &directory, &keyring, &keys);
         keys.retire()?;
         let shared = Arc::new(Shared {
             settings,
@@ -206,11 +226,12 @@ impl Spool {
             used: Mutex::new(used),
             poisoned: AtomicBool::new(false),
             arrived: watch::Sender::new(()),
+            _damaged: kept,
             _lock: lock,
         });
         let harbour = Harbour::start(shared.clone())
             .map_err(|source| OpenError::Io { what: "starting the spool's thread".into(), source })?;
-        Ok(Spool { shared, harbour })
+        Ok((Spool { shared, harbour }, set_aside))
     }
 
     /// Opens the way for one object. Its bytes are scanned within limits as they arrive.
@@ -366,10 +387,11 @@ impl Waits {
 }
 
 impl State {
-    fn of(&mut self, kind: look::FileKind) -> &mut BTreeMap<u64, Waits> {
+    fn of(&mut self, kind: look::FileKind) -> Option<&mut BTreeMap<u64, Waits>> {
         match kind {
-            look::FileKind::Waiting => &mut self.waiting,
-            look::FileKind::Apart => &mut self.apart,
+            look::FileKind::Waiting => Some(&mut self.waiting),
+            look::FileKind::Apart => Some(&mut self.apart),
+            look::FileKind::Damaged => None,
         }
     }
 }
@@ -453,6 +475,14 @@ impl Shared {
         state.apart.insert(number, waits);
         Ok(())
     }
+}
+
+/// The keys that files need which were set aside, so that somebody can still mend them: those they
+/// name, and all where one does not say which.
+fn needed_by(damaged: &[u64], directory: &SpoolDirectory, keyring: &Keyring, keys: &Keys) -> Vec<HeldKey> {
+    let named: Option<Vec<KeyId>> = damaged.iter().map(|number| directory.key_of_damaged(*number)).collect();
+    let is_needed = |id: &KeyId| named.as_ref().is_none_or(|named| named.contains(id));
+    keyring.key_ids().into_iter().filter(is_needed).map(|id| keys.held(id)).collect()
 }
 
 fn broken(error: OpenError) -> SpoolRefused {

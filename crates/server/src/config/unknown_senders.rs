@@ -44,6 +44,7 @@ impl UnknownSenders {
             bytes_per_sender: self.bytes_per_sender,
             objects: self.objects.into(),
             bytes: self.bytes,
+            ..HeldSettings::default()
         }
     }
 
