@@ -3,17 +3,17 @@
 //!
 //! It is bound to the device and not only to an address of it, for Linux takes packets for an
 //! address on whichever interface they come. The interface is looked at again each minute: once
-//! it has a public address, or no longer that private one, nobody is listened to. Deliberately
-//! absent: an address to choose, a wildcard, and who is let in.
+//! it has a public address, no longer that private one, or was made anew under its name, nobody is
+//! listened to. Deliberately absent: an address to choose, a wildcard, and who is let in.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::interfaces::private::{InterfaceError, private_address};
+use crate::interfaces::private::{InterfaceError, PrivateInterface};
 use crate::listen::caps::{Caps, Place};
 use crate::listen::quick::Quick;
 
@@ -37,8 +37,8 @@ pub(crate) enum ClearError {
     /// The interface.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
-    /// The address that was listened at is gone.
-    #[error("network interface {0:?} has another private address now")]
+    /// The address that was listened at is gone, or its interface is another of that name.
+    #[error("network interface {0:?} is another now, or has another private address")]
     Moved(String),
     /// The operating system says no.
     #[error("cannot listen on {address} of network interface {interface:?}")]
@@ -58,6 +58,8 @@ pub(crate) struct ClearDoor {
     /// For the log.
     name: &'static str,
     interface: String,
+    /// Its number: what the socket is bound to.
+    index: u32,
     listener: TcpListener,
     /// Where it is.
     pub(crate) at: SocketAddr,
@@ -66,11 +68,15 @@ pub(crate) struct ClearDoor {
 impl ClearDoor {
     /// Listens on the first private address of that interface; on port 0, on any free one.
     pub(crate) fn open(name: &'static str, interface: &str, port: u16) -> Result<ClearDoor, ClearError> {
-        let address = SocketAddr::new(private_address(interface)?, port);
+        let PrivateInterface { index, address, .. } = PrivateInterface::named(interface)?;
+        let address = SocketAddr::new(address, port);
         let listened = listen(address, interface).and_then(|listener| Ok((listener.local_addr()?, listener)));
         let failed = |source| ClearError::Io { address, interface: interface.to_owned(), source };
         let (at, listener) = listened.map_err(failed)?;
-        Ok(ClearDoor { name, interface: interface.to_owned(), listener, at })
+        let door = ClearDoor { name, interface: interface.to_owned(), index, listener, at };
+        // Bound by its name: was it made anew in between, that is another than was looked at.
+        door.is_still(&PrivateInterface::named(interface)?)?;
+        Ok(door)
     }
 
     /// Hands connections within the caps to `serve` until `stop`.
@@ -89,7 +95,7 @@ impl ClearDoor {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 _ = looks.tick() => {
-                    self.is_still(private_address(&self.interface)?)?;
+                    self.is_still(&PrivateInterface::named(&self.interface)?)?;
                     continue;
                 }
                 accepted = self.listener.accept() => accepted,
@@ -112,8 +118,11 @@ impl ClearDoor {
         Some(Visitor { place: caps.enter(address.ip())?, stream: Quick::new(stream).ok()?, address })
     }
 
-    fn is_still(&self, address: IpAddr) -> Result<(), ClearError> {
-        if address == self.at.ip() { Ok(()) } else { Err(ClearError::Moved(self.interface.clone())) }
+    fn is_still(&self, now: &PrivateInterface) -> Result<(), ClearError> {
+        match now.index == self.index && now.addresses.contains(&self.at.ip()) {
+            true => Ok(()),
+            false => Err(ClearError::Moved(self.interface.clone())),
+        }
     }
 }
 
@@ -150,7 +159,16 @@ mod tests {
     async fn an_interface_that_is_not_there_is_not_listened_on() {
         assert!(matches!(ClearDoor::open("test", "no-such-wire", 0), Err(ClearError::Interface(_))));
         let door = ClearDoor::open("test", "lo", 0).unwrap();
-        assert!(matches!(door.is_still([10, 0, 0, 1].into()), Err(ClearError::Moved(_))));
+        let now = PrivateInterface::named("lo").unwrap();
+        door.is_still(&now).unwrap();
+        let more = PrivateInterface { address: [10, 0, 0, 1].into(), ..now.clone() };
+        door.is_still(&more).expect("ours is among its addresses, though no longer the first");
+        for other in [
+            PrivateInterface { addresses: vec![[10, 0, 0, 1].into()], ..now.clone() },
+            PrivateInterface { index: now.index + 1, ..now },
+        ] {
+            assert!(matches!(door.is_still(&other), Err(ClearError::Moved(_))), "{other:?}");
+        }
         let taken = ClearDoor::open("test", "lo", door.at.port());
         assert!(matches!(taken, Err(ClearError::Io { .. })));
     }

@@ -32,16 +32,39 @@ pub enum InterfaceError {
     Io(#[source] io::Error),
 }
 
+/// An interface without a public address, as it is at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateInterface {
+    /// Its number. One that is made anew under the name has another, and what is bound to the old
+    /// one hears nothing.
+    pub index: u32,
+    /// All its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The first private one: where to listen.
+    pub address: IpAddr,
+}
+
+impl PrivateInterface {
+    /// The interface of that name.
+    ///
+    /// # Errors
+    /// When there is none, when it has no private address, or when it has a public one too.
+    pub fn named(name: &str) -> Result<PrivateInterface, InterfaceError> {
+        let index = netlink::index(name).map_err(InterfaceError::Io)?;
+        let index = index.ok_or_else(|| InterfaceError::Unknown(name.to_owned()))?;
+        let all = netlink::addresses().map_err(InterfaceError::Io)?;
+        let addresses: Vec<IpAddr> = all.into_iter().filter(|(at, _)| *at == index).map(|(_, own)| own).collect();
+        let address = choose(name, &addresses)?;
+        Ok(PrivateInterface { index, addresses, address })
+    }
+}
+
 /// The address to listen on: the first private one of that interface.
 ///
 /// # Errors
 /// When there is none, or when the interface has a public one too.
 pub fn private_address(name: &str) -> Result<IpAddr, InterfaceError> {
-    let index = netlink::index(name).map_err(InterfaceError::Io)?;
-    let index = index.ok_or_else(|| InterfaceError::Unknown(name.to_owned()))?;
-    let all = netlink::addresses().map_err(InterfaceError::Io)?;
-    let own: Vec<IpAddr> = all.into_iter().filter(|(at, _)| *at == index).map(|(_, address)| address).collect();
-    choose(name, &own)
+    PrivateInterface::named(name).map(|interface| interface.address)
 }
 
 fn choose(name: &str, addresses: &[IpAddr]) -> Result<IpAddr, InterfaceError> {
