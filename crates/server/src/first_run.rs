@@ -100,6 +100,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_list_of_breached_passphrases_that_cannot_be_read_keeps_it_from_starting() {
+        let parent = tempfile::tempdir().unwrap();
+        let list = parent.path().join("sums");
+        let mut config = Config::default();
+        config.data.dir = parent.path().join("archive");
+        config.people.breached_sha1 = list.clone();
+        let refused = Host::open(config.clone(), Arc::new(SystemClock)).await.err().unwrap();
+        assert!(refused.to_string().contains("people.breached_sha1"), "{refused}");
+        assert!(!config.data.dir.exists(), "nothing was made");
+        fs::write(&list, format!("{}:1\n", "0A".repeat(20))).unwrap();
+        Host::open(config, Arc::new(SystemClock)).await.unwrap().archive.close().await;
+    }
+
+    #[tokio::test]
     async fn a_start_that_could_not_write_the_kit_is_made_up_for() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("archive");

@@ -108,6 +108,8 @@ impl Host {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Host>, StartError> {
         config.check()?;
+        let unreadable = || format!("cannot read people.breached_sha1, {}", config.people.breached_sha1.display());
+        config.people.check_breached().map_err(|error| StartError::io(unreadable())(error))?;
         let settings = settings(&config, clock.clone());
         let opened = tokio::task::spawn_blocking(move || Archive::open(settings)).await;
         let archive = opened.map_err(|error| StartError::io("open the archive")(io::Error::other(error)))??;
@@ -126,7 +128,11 @@ impl Host {
         let host = Host {
             metrics: crate::metrics::exporter(),
             study_names: StudyNames::new(&key),
-            posture: Posture::new(Addresses::configured(&config.listen), &config.dimse.legacy),
+            posture: Posture::new(
+                Addresses::configured(&config.listen),
+                config.people.is_public(),
+                &config.dimse.legacy,
+            ),
             archive,
             tls,
             config,
@@ -177,7 +183,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Sta
 
 /// How the archive of that configuration is opened.
 pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
-    let loopback = config.listen.https.ip().is_loopback() && config.listen.dicom.ip().is_loopback();
+    let others_come = !Addresses::configured(&config.listen).are_loopback() || config.people.is_public();
     Settings {
         data_dir: config.data.dir.clone(),
         key_source: config.data.key_source(),
@@ -186,7 +192,7 @@ pub(crate) fn settings(config: &Config, clock: Arc<dyn Clock>) -> Settings {
         spill_bytes: config.data.spill_bytes,
         max_data_set_bytes: config.limits.data_set_bytes,
         scan: config.scan.limits(config.limits.data_set_bytes),
-        people: config.people.settings(!loopback),
+        people: config.people.settings(others_come),
         held: config.dimse.unknown_senders.settings(),
         clock,
     }

@@ -31,6 +31,16 @@ impl Addresses {
         Addresses { https: on_loopback(self.https), dicom: on_loopback(self.dicom) }
     }
 
+    /// Where they wait until others may come. Whom a public name leads here come over a proxy
+    /// that knows the port of HTTPS: then it is one that nobody knows.
+    pub(crate) fn held_back(self, has_public_name: bool) -> Addresses {
+        let mut back = self.on_loopback();
+        if has_public_name {
+            back.https.set_port(0);
+        }
+        back
+    }
+
     /// Whether only this machine reaches them.
     pub fn are_loopback(self) -> bool {
         self.https.ip().is_loopback() && self.dicom.ip().is_loopback()
@@ -49,6 +59,8 @@ pub enum Held {
     PublicDimse,
     /// A stranger found something.
     Exposed,
+    /// No stranger has looked yet, or to the end.
+    Unseen,
 }
 
 impl Held {
@@ -63,6 +75,7 @@ impl Held {
                 "the DICOM door would be on a public address: give it a private one, or start with --i-accept-public-dimse"
             }
             Held::Exposed => "a stranger's look at the doors found something: see `leadglass explain`",
+            Held::Unseen => "a stranger's look at the doors did not come to its end: it is repeated within a minute",
         }
     }
 }
@@ -76,12 +89,19 @@ pub struct Conditions {
     pub second_factor: bool,
     /// It was said that a public DICOM door is meant.
     pub public_dimse: bool,
+    /// People elsewhere are told of a name to come by, so others come to loopback too, by a proxy.
+    pub has_public_name: bool,
 }
 
 impl Conditions {
+    /// Whether others could come to doors at those addresses.
+    pub fn others_come(self, at: Addresses) -> bool {
+        self.has_public_name || !at.are_loopback()
+    }
+
     /// Why the doors may not be at those addresses; nothing when they may.
     pub fn hold(self, at: Addresses) -> Option<Held> {
-        if at.are_loopback() {
+        if !self.others_come(at) {
             None
         } else if !self.set_up {
             Some(Held::NotSetUp)
@@ -112,6 +132,7 @@ pub struct InClear {
 #[derive(Clone)]
 pub struct Posture {
     shown: Arc<RwLock<Shown>>,
+    has_public_name: bool,
 }
 
 /// What [`Posture`] tells.
@@ -140,7 +161,7 @@ pub struct Shown {
 
 impl Posture {
     /// Before any door is open.
-    pub fn new(configured: Addresses, legacy: &Legacy) -> Posture {
+    pub fn new(configured: Addresses, has_public_name: bool, legacy: &Legacy) -> Posture {
         let interface = legacy.is_configured().then(|| legacy.interface.clone());
         let shown = Shown {
             configured,
@@ -153,7 +174,7 @@ impl Posture {
             unfinished: None,
             administrator_tokens: 0,
         };
-        Posture { shown: Arc::new(RwLock::new(shown)) }
+        Posture { shown: Arc::new(RwLock::new(shown)), has_public_name }
     }
 
     /// As it is now.
@@ -165,7 +186,10 @@ impl Posture {
     pub(crate) fn opened(&self, at: Option<Addresses>, held: Option<Held>) {
         let mut shown = self.shown.write();
         shown.open = at;
-        shown.reachable = at.map(|at| Reachable::at(at.https.ip()).max(Reachable::at(at.dicom.ip())));
+        // Whom a proxy before loopback lets through nobody here can tell.
+        let is_proxied = |at: Addresses| self.has_public_name && held.is_none() && at.https.ip().is_loopback();
+        let https = |at| if is_proxied(at) { Reachable::Public } else { Reachable::at(at.https.ip()) };
+        shown.reachable = at.map(|at| https(at).max(Reachable::at(at.dicom.ip())));
         shown.held = held;
         drop(shown);
         self.measure();
@@ -217,7 +241,7 @@ mod tests {
     #[test]
     fn others_come_only_where_all_conditions_hold() {
         let none = Conditions::default();
-        let ready = Conditions { set_up: true, second_factor: true, public_dimse: false };
+        let ready = Conditions { set_up: true, second_factor: true, ..none };
         let (own, private) = (at("127.0.0.1:1", "[::1]:2"), at("192.168.1.2:1", "127.0.0.1:2"));
         assert_eq!(none.hold(own), None);
         assert_eq!(none.hold(private), Some(Held::NotSetUp));
@@ -233,5 +257,21 @@ mod tests {
         );
         assert_eq!(ready.hold(at("8.8.8.8:1", "10.0.0.1:2")), None, "a public web door is allowed");
         assert!(private.on_loopback().are_loopback());
+    }
+
+    #[test]
+    fn a_public_name_makes_loopback_a_place_where_others_come() {
+        let named = Conditions { has_public_name: true, ..Conditions::default() };
+        let own = at("127.0.0.1:8443", "127.0.0.1:2762");
+        assert_eq!(named.hold(own), Some(Held::NotSetUp));
+        assert_eq!(Conditions { set_up: true, ..named }.hold(own), Some(Held::NoSecondFactor));
+        assert_eq!(Conditions { set_up: true, second_factor: true, ..named }.hold(own), None);
+        assert_eq!(own.held_back(true), at("127.0.0.1:0", "127.0.0.1:2762"), "a proxy does not know the port");
+        assert_eq!(own.held_back(false), own);
+        let posture = Posture::new(own, true, &Legacy::default());
+        posture.opened(Some(own), Some(Held::NotSetUp));
+        assert_eq!(posture.shown().reachable, Some(Reachable::Loopback));
+        posture.opened(Some(own), None);
+        assert_eq!(posture.shown().reachable, Some(Reachable::Public));
     }
 }

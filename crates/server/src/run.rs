@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadglass_archive::trail::{Alert, Event};
+use leadglass_archive::trail::{Alert, Event, Outcome};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +29,8 @@ const REHEARSAL_CLOSE: Duration = Duration::from_secs(2);
 const PLACE_CHECK: Duration = Duration::from_secs(2);
 /// How often a stranger looks at the open doors.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// After how many looks in a row that did not come to their end somebody is told.
+const UNFINISHED: u32 = 3;
 /// How long after a change of who may come in a stranger looks, at the earliest.
 const LOOK_AFTER_CHANGE: Duration = Duration::from_secs(60);
 
@@ -57,7 +59,7 @@ impl Running {
         let Addresses { https, dicom } = keeper.doors.at;
         crate::trail::start(&host, &stop, &tasks);
         host.archive.alert(Alert::of(Event::ApplicationStarted).saying(version()));
-        tell_network(&host, None, Some(keeper.doors.at));
+        tell_network(&host, None, reached(&host));
         tasks.spawn(upkeep(host.clone(), stop.clone()));
         if host.config.dimse.legacy.is_configured() && host.shield.is_none() {
             tasks.spawn(legacy::keep(host.clone(), stop.clone()));
@@ -80,7 +82,7 @@ impl Running {
     /// Stops accepting, lets messages and requests in flight finish within
     /// `limits.stop_s`, closes the archive. Says whether all of them did.
     pub async fn stop(self) -> bool {
-        tell_network(&self.host, self.host.posture.shown().open, None);
+        tell_network(&self.host, reached(&self.host), None);
         self.host.archive.alert(Alert::of(Event::ApplicationStopped).saying(version()));
         self.stop.cancel();
         self.tasks.wait().await;
@@ -92,13 +94,18 @@ impl Running {
 
 /// Says that others can reach the archive from now on, or no longer: PS3.15 A.5.3.9.
 fn tell_network(host: &Host, before: Option<Addresses>, after: Option<Addresses>) {
-    let out = |at: Option<Addresses>| at.filter(|at| !at.are_loopback());
-    let (event, at) = match (out(before), out(after)) {
+    let (event, at) = match (before, after) {
         (None, Some(at)) => (Event::NetworkAttached, at),
         (Some(at), None) => (Event::NetworkDetached, at),
         _ => return,
     };
     host.archive.alert(Alert::of(event).saying(format!("HTTPS at {}, DICOM at {}", at.https, at.dicom)));
+}
+
+/// Where the doors are now, when others can come to them.
+fn reached(host: &Host) -> Option<Addresses> {
+    let shown = host.posture.shown();
+    shown.open.filter(|at| shown.held.is_none() && conditions(host).others_come(*at))
 }
 
 fn version() -> &'static str {
@@ -113,8 +120,8 @@ struct Keeper {
     /// What the archive's access was when a stranger looked last.
     seen: u64,
     was_set_up: bool,
-    /// Whether the last look did not come to its end.
-    unfinished: bool,
+    /// How many looks, up to the last, did not come to their end.
+    unfinished: u32,
     looked: tokio::time::Instant,
 }
 
@@ -123,7 +130,7 @@ impl Keeper {
         let behind = Behind::of(&host);
         let configured = Addresses::configured(&host.config.listen);
         let held = conditions(&host).hold(configured);
-        let at = if held.is_some() { configured.on_loopback() } else { configured };
+        let at = if held.is_some() { held_back(&host) } else { configured };
         rehearse(&host, &behind, at).await?;
         let doors = Doors::open(&host, &behind, at).await?;
         host.posture.opened(Some(doors.at), held);
@@ -131,7 +138,7 @@ impl Keeper {
             tracing::warn!(https = %doors.at.https, dicom = %doors.at.dicom, why = held.words(), "on loopback for now");
         }
         let (seen, was_set_up) = (host.archive.access_version(), host.archive.is_set_up());
-        Ok(Keeper { host, behind, doors, seen, was_set_up, unfinished: false, looked: tokio::time::Instant::now() })
+        Ok(Keeper { host, behind, doors, seen, was_set_up, unfinished: 0, looked: tokio::time::Instant::now() })
     }
 
     async fn keep(mut self, stop: CancellationToken) -> bool {
@@ -151,21 +158,22 @@ impl Keeper {
         let configured = Addresses::configured(&self.host.config.listen);
         self.host.posture.counted(self.host.archive.administrator_tokens());
         let shown = self.host.posture.shown();
-        let held = conditions(&self.host).hold(configured);
+        let conditions = conditions(&self.host);
+        let held = conditions.hold(configured);
+        let (is_back, is_out) =
+            (shown.open.is_some() && shown.held.is_some(), shown.open.is_some() && shown.held.is_none());
         let changed = self.host.archive.access_version() != self.seen;
         // What a stranger found keeps the doors back until something changes.
         let since = self.looked.elapsed();
         let found = shown.held == Some(Held::Exposed) && !changed && since < LOOK_AGAIN;
         match held {
-            Some(_) if !self.doors.at.are_loopback() => return self.withdraw(held).await,
-            None if self.doors.at.are_loopback() && !configured.are_loopback() && !found => {
-                return self.come_out(configured).await;
-            }
+            Some(_) if !is_back => return self.withdraw(held).await,
+            None if !is_out && conditions.others_come(configured) && !found => return self.come_out(configured).await,
             _ => {}
         }
         // Once setup is done more stands behind the doors than was rehearsed.
         let is_new = !self.was_set_up && self.host.archive.is_set_up();
-        let again = if self.unfinished { LOOK_AFTER_CHANGE } else { LOOK_AGAIN };
+        let again = if self.unfinished > 0 { LOOK_AFTER_CHANGE } else { LOOK_AGAIN };
         if since >= again || is_new || changed && since >= LOOK_AFTER_CHANGE {
             return self.looked_at().await;
         }
@@ -175,21 +183,30 @@ impl Keeper {
     fn note_look(&mut self) {
         (self.seen, self.was_set_up) = (self.host.archive.access_version(), self.host.archive.is_set_up());
         self.looked = tokio::time::Instant::now();
-        self.unfinished = false;
+    }
+
+    /// Counts a look. Doors that nobody gets to look at stay open, so somebody has to know.
+    fn note_end(&mut self, finished: bool) {
+        self.unfinished = if finished { 0 } else { self.unfinished.saturating_add(1) };
+        if self.unfinished == UNFINISHED {
+            let said =
+                format!("{UNFINISHED} looks at our doors in a row did not come to their end: see `leadglass explain`");
+            self.host.archive.alert(Alert::of(Event::ExposureFound).ended(Outcome::Interrupted).saying(said));
+        }
     }
 
     /// A stranger looks at the doors as they stand; a finding closes them where others come.
     async fn looked_at(mut self) -> Keeper {
         self.note_look();
         let seen = look(&self.host, self.doors.at).await;
+        self.note_end(matches!(seen, Ok(()) | Err(Shut::Exposed(_))));
         match seen {
             Ok(()) => self,
-            Err(Shut::Exposed(_)) if !self.doors.at.are_loopback() => self.withdraw(Some(Held::Exposed)).await,
+            Err(Shut::Exposed(_)) if reached(&self.host).is_some() => self.withdraw(Some(Held::Exposed)).await,
             Err(Shut::Exposed(_)) => self,
             // Not seen is not found: whoever keeps the doors busy must not be able to close them.
             Err(error) => {
                 tracing::warn!(%error, "the look at the doors is repeated soon");
-                self.unfinished = true;
                 self
             }
         }
@@ -209,7 +226,7 @@ impl Keeper {
     async fn withdraw(self, held: Option<Held>) -> Keeper {
         let words = held.map_or("", Held::words);
         tracing::error!(why = words, "the doors are closed but for this machine");
-        let at = Addresses::configured(&self.host.config.listen).on_loopback();
+        let at = held_back(&self.host);
         self.moved_to(at, held).await
     }
 
@@ -217,7 +234,7 @@ impl Keeper {
     async fn moved_to(mut self, at: Addresses, held: Option<Held>) -> Keeper {
         // The same ports: nobody can listen there before the old doors have let go.
         self.doors.shut();
-        let was = self.host.posture.shown().open;
+        let was = reached(&self.host);
         match self.opened_elsewhere(at).await {
             Ok(doors) => {
                 let before = std::mem::replace(&mut self.doors, doors);
@@ -225,7 +242,7 @@ impl Keeper {
                 tokio::spawn(before.close(within));
                 self.host.posture.opened(Some(self.doors.at), held);
                 crate::cli::serve::moved(&self.host, self.doors.at);
-                tell_network(&self.host, was, Some(self.doors.at));
+                tell_network(&self.host, was, reached(&self.host));
                 tracing::info!(https = %self.doors.at.https, dicom = %self.doors.at.dicom, "the doors moved");
             }
             Err(error) => {
@@ -254,12 +271,18 @@ impl Keeper {
     }
 }
 
+/// Where the doors are while others may not come.
+fn held_back(host: &Host) -> Addresses {
+    Addresses::configured(&host.config.listen).held_back(host.config.people.is_public())
+}
+
 /// What there is of all that others' coming asks for.
 pub(crate) fn conditions(host: &Host) -> Conditions {
     Conditions {
         set_up: host.archive.is_set_up(),
         second_factor: host.archive.has_administrator_with_second_factor(),
         public_dimse: host.config.consent.public_dimse,
+        has_public_name: host.config.people.is_public(),
     }
 }
 
@@ -280,9 +303,29 @@ async fn rehearse(host: &Arc<Host>, behind: &Behind, at: Addresses) -> Result<()
 
 /// Looks at doors as a stranger would, at each address they answer at, and notes what was seen.
 async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
+    let in_clear = || host.posture.shown().legacy.and_then(|legacy| legacy.open);
+    let legacy = in_clear();
+    let mut seen = as_a_stranger(host, at, legacy).await;
+    // Of a listener that closed while it was looked at nothing can be told, nor need be.
+    if legacy.is_some() && legacy != in_clear() && !matches!(seen, Ok(()) | Err(Shut::Exposed(_))) {
+        seen = as_a_stranger(host, at, in_clear()).await;
+    }
+    let (findings, unfinished) = match &seen {
+        Ok(()) => (Vec::new(), None),
+        Err(Shut::Exposed(gate::Exposed(findings))) => (findings.clone(), None),
+        Err(other) => (Vec::new(), Some(other.to_string())),
+    };
+    if !findings.is_empty() {
+        let said = format!("a stranger's look at our doors has {} findings: see `leadglass explain`", findings.len());
+        host.archive.alert(Alert::of(Event::ExposureFound).saying(said));
+    }
+    host.posture.looked(OffsetDateTime::from(host.clock.now()), findings, unfinished);
+    seen
+}
+
+async fn as_a_stranger(host: &Arc<Host>, at: Addresses, legacy: Option<SocketAddr>) -> Result<(), Shut> {
     let folder = host.config.data.dir.join("self-audit");
     let mut seen = Err(Shut::Unfinished("the addresses of this machine are not known"));
-    let legacy = host.posture.shown().legacy.and_then(|legacy| legacy.open);
     for at in gate::each_address(at) {
         // What the last look left is of no more use.
         let _ = tokio::fs::remove_dir_all(&folder).await;
@@ -300,16 +343,6 @@ async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
             break;
         }
     }
-    let (findings, unfinished) = match &seen {
-        Ok(()) => (Vec::new(), None),
-        Err(Shut::Exposed(gate::Exposed(findings))) => (findings.clone(), None),
-        Err(other) => (Vec::new(), Some(other.to_string())),
-    };
-    if !findings.is_empty() {
-        let said = format!("a stranger's look at our doors has {} findings: see `leadglass explain`", findings.len());
-        host.archive.alert(Alert::of(Event::ExposureFound).saying(said));
-    }
-    host.posture.looked(OffsetDateTime::from(host.clock.now()), findings, unfinished);
     seen
 }
 
@@ -351,6 +384,7 @@ mod tests {
     use crate::config::Config;
     use crate::web::WebState;
     use axum::Router;
+    use leadglass_archive::review::TrailQuery;
     use leadglass_dicom::clock::SystemClock;
 
     async fn host(folder: &std::path::Path) -> Arc<Host> {
@@ -399,6 +433,23 @@ mod tests {
         assert!(running.stop().await);
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_proxied_archive_that_is_not_set_up_is_not_where_its_proxy_looks() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.data.dir = folder.path().join("archive");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        (config.listen.https, config.people.public_url) = (free, "https://pacs.example".into());
+        config.listen.dicom.set_port(0);
+        let host = Host::open(config, Arc::new(SystemClock)).await.unwrap();
+        let running = Running::start(host).await.unwrap();
+        let shown = running.posture();
+        assert_eq!((shown.held, shown.reachable), (Some(Held::NotSetUp), Some(crate::interfaces::Reachable::Loopback)));
+        assert!(running.https.port() != free.port() && running.https.ip().is_loopback());
+        assert!(tokio::net::TcpStream::connect(free).await.is_err(), "a proxy finds nobody there");
+        assert!(running.stop().await);
+    }
+
     /// A door with a download that never ends.
     fn endless(host: &Arc<Host>, https: SocketAddr) -> (Router, WebState) {
         let (_, state) = crate::router(host, https);
@@ -423,6 +474,27 @@ mod tests {
         assert!(!doors.close(Duration::from_millis(50)).await, "the download goes on");
         let rest = tokio::time::timeout(Duration::from_secs(20), response.into_body().collect()).await;
         assert!(rest.expect("it is cut off").is_err());
+        host.archive.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_keeps_strangers_from_looking_is_told_of_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path()).await;
+        let mut keeper = Keeper::start(host.clone()).await.unwrap();
+        let told = async || {
+            let query = TrailQuery { limit: 100, action: Some("exposure-found".into()), ..TrailQuery::default() };
+            host.archive.trail(host.operator(), query).await.unwrap().len()
+        };
+        for finished in [false, false, true, false, false] {
+            keeper.note_end(finished);
+        }
+        assert_eq!(told().await, 0);
+        for finished in [false, false, false] {
+            keeper.note_end(finished);
+        }
+        assert_eq!(told().await, 1);
+        keeper.doors.close(REHEARSAL_CLOSE).await;
         host.archive.close().await;
     }
 

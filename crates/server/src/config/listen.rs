@@ -8,7 +8,8 @@ section! {
     /// Where the doors are. Both speak TLS and both authenticate; neither has an off switch.
     /// Where others could come they open only when setup is done, an administrator has a second
     /// factor, and a stranger's look at them (`leadglass exposure self`) finds nothing; until
-    /// then they are on loopback, at the same ports.
+    /// then they are on loopback, at the same ports. Where `[people] public_url` names them to
+    /// others, loopback is where others come, and HTTPS waits on loopback at a port nobody knows.
     pub struct Listen {
         /// HTTPS: DICOMweb, administration, the web face. Port 0 takes any free one.
         pub https: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8443)),

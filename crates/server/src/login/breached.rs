@@ -10,16 +10,27 @@ use leadglass_archive::access::people::Breached;
 /// Bytes of a line that cannot be longer: hash, colon, count.
 const LONGEST_LINE: u64 = 80;
 
-/// Whether something is in that file. A file that cannot be read has nothing in it, and says so
-/// in the log.
+/// Whether something is in that file. While it cannot be read nobody can tell, which the log says
+/// too, and no passphrase is taken.
 pub(crate) fn list(path: PathBuf) -> Breached {
-    Arc::new(move |sum| match find(&path, &hex::encode_upper(sum)) {
-        Ok(found) => found,
+    Arc::new(move |sum| match check(&path).and_then(|()| find(&path, &hex::encode_upper(sum))) {
+        Ok(found) => Some(found),
         Err(error) => {
-            tracing::error!(%error, path = %path.display(), "the list of breached passphrases cannot be read");
-            false
+            tracing::error!(%error, path = %path.display(), "no passphrase is taken: the list of breached ones cannot be read");
+            None
         }
     })
+}
+
+/// Refuses a file that cannot be read, and one that begins with no SHA-1 in hexadecimal.
+pub(crate) fn check(path: &Path) -> std::io::Result<()> {
+    let first = line_from(&mut BufReader::new(File::open(path)?), 0)?;
+    match first.is_some_and(|line| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        true => Ok(()),
+        false => {
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it does not begin with a SHA-1 in hexadecimal"))
+        }
+    }
 }
 
 /// Bisects the file by its bytes: from any byte the next line is found, and compared.
@@ -73,5 +84,22 @@ mod tests {
         }
         std::fs::write(&path, "").unwrap();
         assert!(!find(&path, &sums[0]).unwrap());
+    }
+
+    #[test]
+    fn of_a_list_that_cannot_be_read_nobody_can_tell() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sums");
+        let of = list(path.clone());
+        assert_eq!(of(&[0xab; 20]), None, "it is not there");
+        for wrong in ["", "password\n", "<html>not found</html>\n"] {
+            std::fs::write(&path, wrong).unwrap();
+            assert!(check(&path).is_err() && of(&[0xab; 20]).is_none(), "{wrong:?}");
+        }
+        std::fs::write(&path, format!("{}:7\n", hex::encode_upper([0xab; 20]))).unwrap();
+        assert_eq!((of(&[0xab; 20]), of(&[0xac; 20])), (Some(true), Some(false)));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(of(&[0xab; 20]), None, "it is gone");
+        assert!(check(folder.path()).is_err(), "a folder");
     }
 }

@@ -61,6 +61,7 @@ impl Server {
             login: leadglass::login::LoginSettings::default(),
             posture: Posture::new(
                 Addresses::configured(&leadglass::config::Listen::default()),
+                false,
                 &leadglass::config::Legacy::default(),
             ),
             shield: None,

@@ -53,8 +53,8 @@ pub struct PeopleSettings {
     pub words: Vec<String>,
 }
 
-/// Whether something of that SHA-1 is in a list.
-pub type Breached = Arc<dyn Fn(&[u8; 20]) -> bool + Send + Sync>;
+/// Whether something of that SHA-1 is in a list; nothing when nobody can tell.
+pub type Breached = Arc<dyn Fn(&[u8; 20]) -> Option<bool> + Send + Sync>;
 
 impl Default for PeopleSettings {
     fn default() -> PeopleSettings {

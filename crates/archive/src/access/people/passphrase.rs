@@ -108,6 +108,8 @@ pub(crate) enum Unfit {
     Length,
     #[error("that passphrase is one that guessers try: choose another, for instance four or five unrelated words")]
     Common,
+    #[error("no passphrase is taken now: the list of breached ones cannot be read; tell an administrator")]
+    Unknown,
 }
 
 /// Whether that may be the passphrase of somebody of those names.
@@ -116,12 +118,15 @@ pub(crate) fn is_fit(passphrase: &str, names: &[&str], breached: Option<&Breache
     if passphrase.len() > LONGEST_BYTES || !(SHORTEST..=LONGEST).contains(&plain.chars().count()) {
         return Err(Unfit::Length);
     }
-    let lists = || breached.is_some_and(|breached| breached(&sha1(passphrase.as_bytes())));
     // Guesses that a good guesser needs: fewer than 10^10 and it is found (scores 0 to 2).
-    if zxcvbn::zxcvbn(&plain, names).score() < zxcvbn::Score::Three || lists() {
+    if zxcvbn::zxcvbn(&plain, names).score() < zxcvbn::Score::Three {
         return Err(Unfit::Common);
     }
-    Ok(())
+    match breached.map_or(Some(false), |breached| breached(&sha1(passphrase.as_bytes()))) {
+        Some(false) => Ok(()),
+        Some(true) => Err(Unfit::Common),
+        None => Err(Unfit::Unknown),
+    }
 }
 
 /// The text in one form, however a keyboard made it; what is longer than any passphrase is cut.
@@ -209,8 +214,11 @@ mod tests {
         {
             assert_eq!(check(text), Err(Unfit::Common), "{text}");
         }
-        let all: Breached = Arc::new(|sum| hex::encode(sum) == "abf7aad6438836dbe526aa231abde2d0eef74d42");
+        let all: Breached = Arc::new(|sum| Some(hex::encode(sum) == "abf7aad6438836dbe526aa231abde2d0eef74d42"));
         assert_eq!(is_fit("correct horse battery staple", &[], Some(&all)), Err(Unfit::Common));
+        assert_eq!(is_fit("Überraschung im Röntgenraum", &[], Some(&all)), Ok(()));
+        let unreadable: Breached = Arc::new(|_| None);
+        assert_eq!(is_fit("Überraschung im Röntgenraum", &[], Some(&unreadable)), Err(Unfit::Unknown));
     }
 
     #[tokio::test]
