@@ -37,9 +37,7 @@ impl Archive {
                 Ok(caller)
             }
             Err(rejected) => {
-                if let Some(entry) = self.inner.failures.count(&source, rejected.reason, self.now_ns()) {
-                    self.inner.trail.note(entry);
-                }
+                self.turn_away(&source, rejected.reason);
                 match tried {
                     Tried::SetupCode => self.count_setup_try(&source).await,
                     Tried::Invitation(id) => self.count_invitation_try(&source, &id).await,
@@ -47,6 +45,14 @@ impl Archive {
                 }
                 Err(rejected)
             }
+        }
+    }
+
+    /// Records that a door turned somebody away before asking who they are, and why: as a failed
+    /// authentication, a flood of which is an entry a minute.
+    pub fn turn_away(&self, source: &Source, reason: &'static str) {
+        if let Some(entry) = self.inner.failures.count(source, reason, self.now_ns()) {
+            self.inner.trail.note(entry);
         }
     }
 }

@@ -65,17 +65,19 @@ pub(super) async fn serve(shared: Arc<Shared>, visitor: Visitor) {
 }
 
 /// The legacy peer that asks. In clear text a passcode or an assertion is given away, never taken
-/// (PS3.15 B.5, B.7).
+/// (PS3.15 B.5, B.7): who shows one, or asks for another title, is turned away before anything is
+/// recorded of who that might be.
 async fn admit(shared: &Shared, address: IpAddr, request: &AssociateRequest) -> Result<Caller, Rejection> {
     let host = &shared.host;
     let source = Source { address: Some(address), door: Door::Legacy };
-    let credential = Credential::Legacy { calling_ae: request.calling_ae.clone() };
-    let caller = host.archive.authenticate(source, credential).await.map_err(|_| UNKNOWN)?;
     let proves = request.user_identity.as_ref().is_some_and(|identity| identity.kind != 1);
-    match request.called_ae == host.ae_title && !proves {
-        true => Ok(caller),
-        false => Err(UNKNOWN),
+    let wrong = (request.called_ae != host.ae_title).then_some("another archive's title was called");
+    if let Some(wrong) = wrong.or(proves.then_some("a passcode or an assertion in clear text")) {
+        host.archive.turn_away(&source, wrong);
+        return Err(UNKNOWN);
     }
+    let credential = Credential::Legacy { calling_ae: request.calling_ae.clone() };
+    host.archive.authenticate(source, credential).await.map_err(|_| UNKNOWN)
 }
 
 impl Session {

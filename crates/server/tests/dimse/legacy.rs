@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use leadglass_archive::access::Scope;
 use leadglass_archive::administer::NewLegacyPeer;
+use leadglass_archive::review::TrailQuery;
 use leadglass_archive::{Refused, Selection, retrieve};
 use leadglass_dicom::{AeTitle, Encoding};
+use leadglass_dimse::message::{CStoreRequest, Priority};
 use leadglass_dimse::{Association, AssociationError, Limits, Status, requestor, scu};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -16,7 +18,7 @@ use crate::harness::*;
 const DAY: Duration = Duration::from_secs(86_400);
 const ECHO: (&str, &[&str]) = (VERIFICATION, &[IMPLICIT]);
 /// As long as anything may take on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 async fn started() -> TestServer {
     TestServer::start_with(|config| {
@@ -143,6 +145,52 @@ async fn a_revocation_ends_what_is_open_and_the_last_one_closes_the_listener() {
     let again = listener(&server, true).await.unwrap();
     assert!(associate(&server, [127, 0, 0, 1], again, Asking::of(&[ECHO])).await.is_ok());
     assert!(server.running.stop().await, "it stops within its time");
+}
+
+#[tokio::test]
+async fn who_is_in_the_middle_of_something_is_cut_off_when_the_listener_closes() {
+    let server = TestServer::start_with(|config| {
+        config.dimse.legacy.interface = "lo".into();
+        config.dimse.legacy.port = 0;
+        config.dimse.message_s = 3600;
+        config.limits.stop_s = 1;
+    })
+    .await;
+    declare(&server, "US1", [127, 0, 0, 1], DAY).await;
+    let at = listener(&server, true).await.unwrap();
+    let mut association = associate(&server, [127, 0, 0, 1], at, Asking::of(&[(CT, &[EXPLICIT])])).await.unwrap();
+    let image = TestImage::new(1, 1, 1);
+    let request = CStoreRequest {
+        message_id: association.next_message_id(),
+        affected_sop_class: uid(CT),
+        affected_sop_instance: uid(&image.instance),
+        priority: Priority::Medium,
+        move_originator: None,
+    };
+    association.begin_data(1, &request.into()).await.unwrap();
+    association.send_data(&image.bytes(Encoding::ExplicitLittleEndian)).await.unwrap();
+    let _ = server.running.stop().await;
+    let ended = tokio::time::timeout(PATIENCE, association.receive()).await;
+    assert!(ended.expect("it is cut off").is_err());
+}
+
+#[tokio::test]
+async fn who_is_refused_in_clear_is_on_record_as_refused() {
+    let server = started().await;
+    declare(&server, "US1", [127, 0, 0, 1], DAY).await;
+    declare(&server, "US2", [127, 0, 0, 2], DAY).await;
+    let at = listener(&server, true).await.unwrap();
+    let echo = || Asking::of(&[ECHO]);
+    assert!(associate(&server, [127, 0, 0, 1], at, echo().called("ANY-SCP")).await.is_err());
+    assert!(associate(&server, [127, 0, 0, 2], at, echo().calling("US2").identity(2, "root", "secret")).await.is_err());
+    let archive = &server.host().archive;
+    let tried = archive.trail(&server.administrator, TrailQuery { limit: 100, ..TrailQuery::default() }).await.unwrap();
+    let of = |address: &str| -> Vec<String> {
+        let rows = tried.iter().filter(|row| row.action == "authenticate" && row.address.as_deref() == Some(address));
+        rows.map(|row| format!("{}{}", row.outcome, row.caller)).collect()
+    };
+    assert_eq!((of("127.0.0.1"), of("127.0.0.2")), (vec!["refused".to_owned()], vec!["refused".to_owned()]));
+    assert!(associate(&server, [127, 0, 0, 1], at, echo()).await.is_ok());
 }
 
 #[tokio::test]

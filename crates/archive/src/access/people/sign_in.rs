@@ -430,9 +430,7 @@ impl Archive {
 
     /// Counts somebody who was turned away, and says what they are told.
     pub(super) fn turned_away(&self, source: &Source, reason: &'static str) -> SignInRefused {
-        if let Some(entry) = self.inner.failures.count(source, reason, self.now_ns()) {
-            self.inner.trail.note(entry);
-        }
+        self.turn_away(source, reason);
         SignInRefused::Wrong
     }
 
