@@ -9,6 +9,7 @@ use leadglass_archive::KeySource;
 use super::Finding;
 use crate::cli::whereabouts::Serving;
 use crate::config::Config;
+use crate::config::trail::{Delivery, Keeper};
 use crate::first_run::{recovery_kit_path, setup_code_path};
 
 /// All of them.
@@ -22,6 +23,9 @@ pub fn findings(config: &Config) -> Vec<Finding> {
         recovery_kit(config),
         descriptors(config),
         setup(config),
+        breached(config),
+        alerts(config),
+        checkpoints(config),
     ]
 }
 
@@ -129,6 +133,44 @@ fn setup(config: &Config) -> Finding {
     Finding::of("setup", !waiting, detail, "run `leadglass setup` on this machine")
 }
 
+/// The list is the hospital's to bring: without it length, common words and names are looked at.
+fn breached(config: &Config) -> Finding {
+    const WHAT: &str = "passphrases";
+    const ADVICE: &str = "fetch Have I Been Pwned's list of SHA-1 and name its file: `[people] breached_sha1`";
+    let path = config.people.breached_sha1.display();
+    match config.people.check_breached() {
+        Err(error) => Finding::bad(WHAT, format!("{path}: {error}: none is taken"), ADVICE),
+        Ok(()) if config.people.breached_sha1.as_os_str().is_empty() => {
+            Finding::bad(WHAT, "no list of breached ones is compared with", ADVICE)
+        }
+        Ok(()) => Finding::fine(WHAT, format!("breached ones are refused by {path}")),
+    }
+}
+
+/// Whether anybody hears of an alert who does not look into the trail.
+fn alerts(config: &Config) -> Finding {
+    const ADVICE: &str = "name who is to be told: `[[trail.deliveries]]`, docs/TRAIL.md";
+    let deliveries = &config.trail.deliveries;
+    // A folder tells nobody.
+    let tells = |delivery: &&Delivery| !matches!(delivery, Delivery::FhirFile(_));
+    let told: Vec<&str> = deliveries.iter().filter(tells).map(Delivery::name).collect();
+    match told.is_empty() {
+        true => Finding::bad("alerts", "nobody is told: they are in the trail of this machine alone", ADVICE),
+        false => Finding::fine("alerts", format!("handed on to {}", told.join(", "))),
+    }
+}
+
+/// Whether somebody elsewhere keeps checkpoints: without them who holds this machine can cut the
+/// trail short.
+fn checkpoints(config: &Config) -> Finding {
+    const ADVICE: &str = "name a keeper elsewhere: `[[trail.checkpoints]]`, docs/TRAIL.md";
+    let keepers: Vec<&str> = config.trail.checkpoints.iter().map(Keeper::name).collect();
+    match keepers.is_empty() {
+        true => Finding::bad("checkpoints", "none leaves this machine: who holds it can cut the trail short", ADVICE),
+        false => Finding::fine("checkpoints", format!("kept by {}", keepers.join(", "))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +191,25 @@ mod tests {
         assert!(!key(&config).fine);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(key(&config).fine);
+    }
+
+    #[test]
+    fn whom_nobody_tells_and_what_nobody_keeps_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        let found = |config: &Config| [breached(config), alerts(config), checkpoints(config)].map(|seen| seen.fine);
+        assert_eq!(found(&config), [false; 3]);
+        let trail = |text: &str| Config::parse(text).unwrap().trail;
+        config.trail = trail("[[trail.deliveries]]\nkind = 'fhir-file'\nname = 'a'\nfolder = '/a'");
+        assert_eq!(found(&config), [false; 3], "a folder tells nobody");
+        config.trail = trail(
+            "[[trail.deliveries]]\nkind = 'syslog'\nname = 'a'\nto = 'h:1'\ntls = { ca = '/a' }\n\
+             [[trail.checkpoints]]\nkind = 'file'\nname = 'b'\nfolder = '/b'",
+        );
+        config.people.breached_sha1 = dir.path().join("sums");
+        assert_eq!(found(&config), [false, true, true], "a list that is not there");
+        fs::write(&config.people.breached_sha1, "0A".repeat(20)).unwrap();
+        assert_eq!(found(&config), [true; 3]);
     }
 
     #[test]

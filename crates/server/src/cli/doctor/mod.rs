@@ -13,8 +13,8 @@ use super::legacy;
 use super::output::{Exit, Output};
 use super::whereabouts::OnDisk;
 
-/// Look at this host's archive: configuration, key, modes, space, lock, doors, certificates,
-/// index. Ends with 3 when something is not as it should be.
+/// Look at this host's archive: configuration, key, modes, space, lock, who hears of alerts and
+/// keeps checkpoints, doors, certificates, index. Ends with 3 when something is not as it should be.
 #[derive(clap::Args, Debug)]
 pub struct Doctor {
     #[command(flatten)]
