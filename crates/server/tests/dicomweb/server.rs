@@ -1,6 +1,6 @@
 //! The router over a test archive, and what a client needs to talk to it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +16,8 @@ use http_body_util::BodyExt as _;
 use leadglass::admin::certificates::{IssueCertificate, IssueError, IssuedBundle, IssuedCertificate};
 use leadglass::dicomweb::multipart::{Event, MultipartParser};
 use leadglass::posture::{Addresses, Posture};
+use leadglass::shield::Shield;
+use leadglass::shield::config::EdgeShield;
 use leadglass::study_names::StudyNames;
 use leadglass::web::{ClientAddress, WebLimits, WebSettings, WebState};
 use leadglass_archive::access::Scope;
@@ -47,6 +49,17 @@ impl Server {
     }
 
     pub async fn with(change: impl FnOnce(&mut WebLimits)) -> Server {
+        Server::made(change, None).await
+    }
+
+    /// A shield before an old archive whose DICOMweb is there.
+    pub async fn before(old: SocketAddr) -> Server {
+        let dicomweb = format!("http://{old}/dicom-web");
+        let config = EdgeShield { dicom: old, ae_title: "OLD".into(), dicomweb, ..EdgeShield::default() };
+        Server::made(|_| {}, Some(Arc::new(Shield::open(config).unwrap()))).await
+    }
+
+    async fn made(change: impl FnOnce(&mut WebLimits), shield: Option<Arc<Shield>>) -> Server {
         let archive = TestArchive::new();
         let mut limits = WebLimits::default();
         change(&mut limits);
@@ -64,7 +77,7 @@ impl Server {
                 false,
                 &leadglass::config::Legacy::default(),
             ),
-            shield: None,
+            shield,
         };
         let router = leadglass::web::router(WebState::new(settings));
         let host = archive.host().await;
@@ -132,6 +145,12 @@ impl Call<'_> {
 
     pub fn header(mut self, name: impl Into<header::HeaderName>, value: &str) -> Self {
         self.request.headers_mut().unwrap().insert(name.into(), value.parse().unwrap());
+        self
+    }
+
+    /// What the listener knows of the connection.
+    pub fn extension(mut self, known: impl Clone + Send + Sync + 'static) -> Self {
+        self.request = self.request.extension(known);
         self
     }
 
