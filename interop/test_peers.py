@@ -14,6 +14,7 @@ import ssl
 import struct
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -370,10 +371,14 @@ def test_saml_assertions_of_xmlsec1(fresh, tmp_path):
     assert not let_in
 
 
-def drip(stream, data, most_s):
-    """Sends a byte a fifth of a second; how long the other end put up with it."""
+def drip(stream, data, most_s, first=b""):
+    """Sends a byte a fifth of a second, after what is sent at once; how long the other end put up with it."""
     begun = time.monotonic()
     stream.settimeout(0.2)
+    try:
+        stream.sendall(first)
+    except OSError:
+        return time.monotonic() - begun
     for byte in data:
         if time.monotonic() - begun > most_s:
             break
@@ -406,3 +411,66 @@ def test_whoever_is_slow_is_cut_off_and_holds_nobody_up(fresh, tmp_path):
         silent.settimeout(10)
         assert silent.recv(1) == b"", "closed by the archive"
         silent.close()
+
+
+def over_https(archive, protocol="http/1.1"):
+    """A connection to the web door, TLS done."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=archive.ca)
+    context.set_alpn_protocols([protocol])
+    host, port = archive.https.removeprefix("https://").split(":")
+    return context.wrap_socket(socket.create_connection((host, int(port)), timeout=20), server_hostname=host)
+
+
+def silence_is_cut_off(stream, first):
+    """How long the other end waited for what never comes."""
+    begun = time.monotonic()
+    stream.settimeout(20)
+    stream.sendall(first)
+    try:
+        while stream.recv(4096):
+            pass
+    except OSError as error:
+        assert not isinstance(error, TimeoutError), "it waits on"
+    return time.monotonic() - begun
+
+
+def head(archive, method, path, length, *more):
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {archive.https.removeprefix('https://')}", f"Content-Length: {length}", *more]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def test_slow_heads_and_bodies_of_http_are_cut_off(fresh, tmp_path):
+    config = tmp_path / "leadglass.toml"
+    config.write_text("[limits]\nhttp_header_s = 2\nhttp_body_idle_s = 2\n")
+    archive = fresh("--config", str(config))
+    page = (f"Origin: {archive.https}", "Sec-Fetch-Site: same-origin", "Content-Type: application/json")
+    sender = (f"Authorization: Bearer {archive.token}", "Content-Type: application/dicom", "Accept: application/dicom+json")
+    sign_in, store = head(archive, "POST", "/login/passphrase", 500, *page), head(archive, "POST", "/dicom-web/studies", 500, *sender)
+    preface, settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0\0\0\4\0\0\0\0\0"
+    headers = b"\0\x10\0\1\0\0\0\0\1"  # HEADERS of 4 KiB without END_HEADERS, RFC 9113 6.2
+    dripped = {
+        "a head": (b"", b"GET /healthz/live HTTP/1.1\r\nX-Slow: " + b"a" * 500, "http/1.1"),
+        "the body of a sign-in": (sign_in, b" " * 500, "http/1.1"),
+        "a head of HTTP/2": (preface + settings + headers, b"\x82" * 500, "h2"),
+    }
+    silent = {"nothing": b"", "half a head": sign_in[:40], "no body": sign_in, "no object": store}
+
+    def put_up_with(name):
+        with over_https(archive, dripped[name][2] if name in dripped else "http/1.1") as tls:
+            if name in silent:
+                return silence_is_cut_off(tls, silent[name])
+            first, slowly, _ = dripped[name]
+            return drip(tls, slowly, 20, first=first)
+
+    with ThreadPoolExecutor(max_workers=8) as everybody:
+        took = dict(zip([*dripped, *silent], everybody.map(put_up_with, [*dripped, *silent])))
+    # What is not taken at all would be refused at once.
+    assert all(1.5 <= seconds <= (10 if "HTTP/2" in name else 6) for name, seconds in took.items()), took
+    slow = [over_https(archive) for _ in range(50)]
+    for tls in slow:
+        tls.sendall(sign_in)
+    begun = time.monotonic()
+    assert archive.session().get(f"{archive.dicomweb}/studies", timeout=10).status_code in (200, 204)
+    assert time.monotonic() - begun <= 3, "fifty slow ones in front of it"
+    for tls in slow:
+        tls.close()
