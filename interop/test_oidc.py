@@ -205,7 +205,7 @@ def test_a_token_is_a_user_identity_of_type_5(hospital):
     assert any("READING1 (ada@hospital)" in str(entry) for entry in entries)
 
 
-def test_rotated_keys_are_fetched_and_a_stranger_s_are_not_believed(hospital):
+def test_rotated_keys_are_fetched(hospital):
     archive, base, provider = hospital
     provider.stop()
     provider.start()

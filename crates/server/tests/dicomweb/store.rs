@@ -195,13 +195,24 @@ async fn compressed_frames_are_put_together() {
 #[tokio::test]
 async fn bulk_data_that_do_not_come_are_never_fetched() {
     let server = Server::new().await;
-    for uri in ["http://127.0.0.1:1/x", "file:///etc/passwd", "ftp://h/x", "data:,x", "bulk/1"] {
-        let model = json!([metadata(&Sample::new(1, 1, 1), uri)]).to_string();
+    // Whoever connects waits in its queue.
+    let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    canary.set_nonblocking(true).unwrap();
+    let at = canary.local_addr().unwrap();
+    let named = ["http", "https", "ftp", "ws", "dicom", "gopher"].map(|scheme| format!("{scheme}://{at}/x"));
+    let other = ["file:///etc/passwd", "data:,x", "bulk/1"].map(str::to_owned);
+    for uri in named.into_iter().chain(other).chain([format!("//{at}/x"), format!("http://a@{at}:80/../x")]) {
+        let model = json!([metadata(&Sample::new(1, 1, 1), &uri)]).to_string();
         let (content_type, body) = mixed(JSON, &[part("Content-Type: application/dicom+json", model)]);
         let reply = server.post("/dicom-web/studies", &content_type, body).send().await;
         assert_eq!(reply.status, 409, "{uri}");
         assert_eq!(reasons(&reply.json(), "00081198"), [0xC000]);
+        let called = canary.accept().map(|_| ());
+        assert_eq!(called.unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "{uri} was called");
     }
+    assert_eq!(server.get("/dicom-web/studies").send().await.status, 204);
+    let _call = std::net::TcpStream::connect(at).unwrap();
+    assert!(canary.accept().is_ok(), "a call would have been seen");
 }
 
 #[tokio::test]
