@@ -1,5 +1,6 @@
-"""Acknowledged is durable: kill -9, power cuts and a full disk under stores."""
+"""Acknowledged is durable: kill -9, power cuts and a full disk under stores. And what was seen is on the trail: kill -9 under reads."""
 
+import base64
 import fcntl
 import io
 import os
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pydicom
 import pytest
+import requests
+from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pynetdicom import build_context
+from pynetdicom import build_context, build_role, evt
 
 from conftest import SAMPLES
-from leadglass import Archive
+from leadglass import Archive, wait_until
 
 FULL = bool(os.environ.get("LEADGLASS_FULL"))
 KILLS = int(os.environ.get("LEADGLASS_KILLS", 200 if FULL else 5))
@@ -110,6 +113,134 @@ def run(data_dir, rounds, cut):
 
 def test_kill_9(tmp_path):
     run(tmp_path / "data", KILLS, lambda archive: archive.kill())
+
+
+# Reads
+
+
+STUDIES_EACH = 40
+FIND, GET = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.3"
+
+
+class Reader(threading.Thread):
+    """Reads studies of its own in its own way, each once, until the archive dies; those of which a byte arrived."""
+
+    def __init__(self, archive, way, studies, image):
+        super().__init__(daemon=True)
+        self.archive, self.way, self.studies, self.image = archive, way, list(studies), image
+        self.asked, self.arrived = [], []
+        random.shuffle(self.studies)
+
+    def run(self):
+        try:
+            read = self.over_dicom() if self.way in ("c-find", "c-get") else self.over_https
+            for study in self.studies:
+                self.asked.append(study)
+                read(study)
+        except (OSError, RuntimeError, ValueError, AttributeError):
+            pass
+
+    def note(self):
+        if self.arrived[-1:] != self.asked[-1:]:
+            self.arrived.append(self.asked[-1])
+
+    def over_https(self, study):
+        path, accept = {"wado": ("", 'multipart/related; type="application/dicom"; transfer-syntax=*'),
+                        "metadata": ("/metadata", "application/dicom+json"), "qido": ("/series", "application/dicom+json")}[self.way]
+        with requests.get(f"{self.archive.dicomweb}/studies/{study}{path}", stream=True, timeout=30, verify=self.archive.ca,
+                          headers={"Accept": accept, "Authorization": f"Bearer {self.archive.token}"}) as answer:
+            assert answer.status_code == 200, f"{self.way}: {answer.status_code}"
+            for _ in answer.raw.stream(512):
+                self.note()
+
+    def over_dicom(self):
+        model, roles = (FIND, []) if self.way == "c-find" else (GET, [build_role(self.image, scp_role=True)])
+        association = self.archive.associate(
+            [build_context(model)] + [build_context(role.sop_class_uid, self.archive.syntax) for role in roles], ext_neg=roles, timeout=5,
+            evt_handlers=[(evt.EVT_PDU_RECV, self.pdu), (evt.EVT_C_STORE, lambda _: 0)])
+
+        def read(study):
+            identifier = Dataset()
+            identifier.QueryRetrieveLevel, identifier.StudyInstanceUID = "STUDY", study
+            if self.way == "c-find":
+                identifier.PatientID = ""
+            ask = association.send_c_find if self.way == "c-find" else association.send_c_get
+            answers = [status for status, _ in ask(identifier, model)]
+            assert answers and answers[-1].Status == 0
+
+        return read
+
+    def pdu(self, event):
+        """A piece of a data set, PS3.8 E.2: not of a command."""
+        for item in getattr(event.pdu, "presentation_data_value_items", []):
+            if not item.presentation_data_value[0] & 1:
+                self.note()
+
+
+WAYS = ["wado", "metadata", "qido", "c-find", "c-get", "wado"]
+
+
+def entries_after(archive, floor):
+    """All entries of the trail since that one, newest first."""
+    session, found, cursor = archive.session(), [], None
+    while True:
+        page = session.get(f"{archive.https}/admin/v1/trail", params={"limit": 1000} | ({"after": cursor} if cursor else {})).json()
+        found += [entry for entry in page["entries"] if entry["entry"] > floor]
+        cursor = page.get("next")
+        if not cursor or not page["entries"] or page["entries"][-1]["entry"] <= floor:
+            return found
+
+
+def named(entries, studies):
+    """The studies that these entries say somebody fetched, or asked for."""
+    fetched = {entry["study"] for entry in entries if entry.get("operation") == "retrieve" and entry.get("study")}
+    asked = [base64.b64decode(entry["query"]) for entry in entries if entry.get("operation") == "search" and entry.get("query")]
+    return {study for study in studies if study in fetched or any(study.encode() in query for query in asked)}
+
+
+def fill(archive, studies, ds):
+    association = archive.associate([build_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)])
+    for number, study in enumerate(studies):
+        ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.PatientID = study, generate_uid(), f"READ-{number}"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        assert association.send_c_store(ds).Status == 0
+    association.release()
+
+
+def test_reads_under_kill_9(tmp_path):
+    """A byte of a study that arrived somewhere has its entry of the trail, whenever the archive dies."""
+    ds = pydicom.dcmread(SAMPLES / "imagingdatacommons-highdicom" / "dx_image.dcm")
+    studies = [generate_uid() for _ in range(STUDIES_EACH * len(WAYS))]
+    shares = [studies[number::len(WAYS)] for number in range(len(WAYS))]
+    archive, _ = restart(tmp_path / "data")
+    fill(archive, studies, ds)
+    arrived, whole = dict.fromkeys(WAYS, 0), 0
+    for _ in range(KILLS):
+        archive.syntax = ds.file_meta.TransferSyntaxUID
+        floor = archive.session().get(f"{archive.https}/admin/v1/trail", params={"limit": 1}).json()["entries"][0]["entry"]
+        readers = [Reader(archive, way, share, ds.SOPClassUID) for way, share in zip(WAYS, shares)]
+        for reader in readers:
+            reader.start()
+        assert wait_until(lambda: any(reader.arrived for reader in readers), 60)
+        time.sleep(random.uniform(0, 0.3))
+        archive.kill()
+        for reader in readers:
+            reader.join(60)
+        whole += sum(len(reader.asked) == len(reader.studies) for reader in readers)
+        archive, _ = restart(tmp_path / "data")
+        on_trail = named(entries_after(archive, floor), studies)
+        for reader in readers:
+            arrived[reader.way] += len(reader.arrived)
+            missing = set(reader.arrived) - on_trail
+            assert not missing, f"{reader.way}: a byte arrived and there is no entry: {sorted(missing)}"
+        assert on_trail <= {study for reader in readers for study in reader.asked}, "entries are told apart"
+    assert all(arrived.values()), arrived
+    archive.stop()
+    report = archive.cli("verify", "--data", tmp_path / "data", check=False)
+    assert report.returncode == 0, report.stdout + report.stderr
+    ways = ", ".join(f"{way} {count}" for way, count in arrived.items())
+    print(f"{KILLS} kills, {sum(arrived.values())} reads of which a byte arrived ({ways}), 0 without an entry; "
+          f"{whole} of {KILLS * len(WAYS)} readers were done before")
 
 
 def freeze(pid):
