@@ -1,6 +1,6 @@
 //! The committer's thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ pub(crate) fn start(parts: Parts, writer: Writer) -> std::io::Result<Committer> 
         read_only: read_only.clone(),
         stores: StoreEntries::default(),
         quarantined: HashSet::new(),
-        unwritten: Vec::new(),
+        unwritten: VecDeque::new(),
         closed: None,
     };
     let thread = std::thread::Builder::new().name("committer".into()).spawn(move || worker.run(&work))?;
@@ -86,7 +86,7 @@ struct Worker {
     stores: StoreEntries,
     quarantined: HashSet<(SopInstanceUid, [u8; 32])>,
     /// Entries nobody waits for, for which there was no room.
-    unwritten: Vec<Entry>,
+    unwritten: VecDeque<Entry>,
     closed: Option<oneshot::Sender<()>>,
 }
 
@@ -98,15 +98,18 @@ impl Worker {
         while self.closed.is_none() {
             let Ok(first) = queue.recv() else { break };
             let (mut batch, mut in_batch) = (Batch::default(), InBatch::new());
-            for entry in std::mem::take(&mut self.unwritten) {
-                self.take_note(entry, &mut batch);
-            }
             self.take(first, &mut batch, &mut in_batch);
             self.gather(queue, &mut batch, &mut in_batch);
             let wanted = batch.take_checkpoints();
-            self.commit(batch);
+            if self.commit(batch) && !self.unwritten.is_empty() {
+                self.write_unwritten();
+            }
             self.checkpoint_if_due();
             self.checkpoint_for(wanted);
+        }
+        while !self.unwritten.is_empty() && self.write_unwritten() {}
+        if !self.unwritten.is_empty() {
+            tracing::error!(entries = self.unwritten.len(), "no room for the trail: entries were lost");
         }
         let result = self.parts.log.checkpoint(self.parts.clock.now());
         if let Err(error) = result
@@ -250,37 +253,50 @@ impl Worker {
         }
     }
 
-    fn commit(&mut self, mut batch: Batch) {
+    /// Writes the batch and answers; whether it is durable.
+    fn commit(&mut self, mut batch: Batch) -> bool {
         let mut stores = std::mem::take(&mut self.stores);
         stores.write(|entry| self.take_entry(entry, &mut batch).ok());
         self.stores = stores;
         if batch.is_empty() {
-            return;
+            return true;
         }
         match self.write(&mut batch) {
             Ok(appended) => {
                 self.stores.written(&appended, nanoseconds(self.parts.clock.now()));
                 batch.succeed(&appended);
+                true
             }
             Err(refused) => {
                 self.stores.failed();
                 self.quarantined.clear();
-                if matches!(refused, Refused::OutOfResources(_)) {
-                    self.keep(batch.take_notes());
-                }
+                self.keep(batch.take_notes(), &refused);
                 batch.fail(&refused);
+                false
             }
         }
     }
 
-    /// Keeps entries for when there is room again.
-    fn keep(&mut self, mut notes: Vec<Entry>) {
-        let beyond = notes.len().saturating_sub(UNWRITTEN_KEPT);
-        if beyond > 0 {
-            tracing::error!(entries = beyond, "no room for the trail: entries were lost");
-            notes.truncate(UNWRITTEN_KEPT);
+    /// Keeps entries, older ones than those kept already, for when there is room again.
+    fn keep(&mut self, notes: Vec<Entry>, why: &Refused) {
+        let room = if matches!(why, Refused::OutOfResources(_)) { UNWRITTEN_KEPT } else { 0 };
+        notes.into_iter().rev().for_each(|entry| self.unwritten.push_front(entry));
+        let lost = self.unwritten.len().saturating_sub(room);
+        if lost > 0 {
+            self.unwritten.truncate(room);
+            tracing::error!(entries = lost, "entries of the trail that nobody waited for were lost");
         }
-        self.unwritten = notes;
+    }
+
+    /// Writes some of what there was no room for; whether it is durable now.
+    fn write_unwritten(&mut self) -> bool {
+        let mut batch = Batch::default();
+        while batch.has_room()
+            && let Some(entry) = self.unwritten.pop_front()
+        {
+            self.take_note(entry, &mut batch);
+        }
+        self.commit(batch)
     }
 
     /// Keys durable, records durable, registry and index told: in that order.

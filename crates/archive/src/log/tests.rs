@@ -267,6 +267,28 @@ proptest! {
     }
 }
 
+#[test]
+fn a_batch_that_needs_more_than_a_small_segment_gets_one_that_holds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // As if the disk were nearly full: each segment is as small as can be.
+    let short = LogOptions { segment_bytes: 64 << 20, reserve_bytes: u64::MAX, ..options(dir.path()) };
+    let (log, _) = Log::open(short, key()).unwrap();
+    append(&log, &[b"before"]);
+    let large = vec![7; 3 << 20];
+    append(&log, &[&large[..], &large[..]]);
+    append(&log, &[b"after"]);
+    let segments: Vec<u64> = std::fs::read_dir(dir.path().join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".seg"))
+        .map(|entry| entry.metadata().unwrap().len())
+        .collect();
+    assert_eq!(segments.len(), 3, "{segments:?}");
+    assert!(segments.iter().all(|bytes| *bytes < 8 << 20), "{segments:?}");
+    drop(log);
+    assert_eq!(check(dir.path()).damaged, []);
+}
+
 /// A disk that fails on the write or sync of that number.
 struct Failing {
     fail_write: u32,

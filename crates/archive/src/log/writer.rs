@@ -140,7 +140,7 @@ impl Writer {
         while !batch.is_empty() {
             let fitting = self.fitting(sizes);
             let done = match fitting {
-                0 => self.next_segment(sizes[0]),
+                0 => self.next_segment(sizes),
                 _ => {
                     let later = batch.split_off(fitting);
                     let run = std::mem::replace(&mut batch, later);
@@ -170,18 +170,17 @@ impl Writer {
             room = left;
             fitting += 1;
         }
-        let total = sizes.iter().fold(SEGMENT_HEADER_BYTES, |sum, size| sum.saturating_add(*size));
-        if fitting < sizes.len() && total <= self.segment_bytes { 0 } else { fitting }
+        if fitting < sizes.len() && filled(sizes) <= self.segment_bytes { 0 } else { fitting }
     }
 
-    fn next_segment(&mut self, first_record: u64) -> Result<(), LogError> {
+    /// Goes on in a segment with room for all of the records, or for the first when all are more
+    /// than a segment holds.
+    fn next_segment(&mut self, sizes: &[u64]) -> Result<(), LogError> {
         self.settle_renames()?;
         let number = self.current.as_ref().map_or(1, |current| current.number + 1);
-        let sizes = Sizes {
-            wanted: self.segment_bytes,
-            needed: first_record.saturating_add(SEGMENT_HEADER_BYTES),
-            reserve: self.reserve_bytes,
-        };
+        let whole = filled(sizes);
+        let needed = if whole <= self.segment_bytes { whole } else { filled(sizes.get(..1).unwrap_or_default()) };
+        let sizes = Sizes { wanted: self.segment_bytes, needed, reserve: self.reserve_bytes };
         let (file, length) = segment::create(&self.files, number, &self.before, sizes)?;
         self.current = Some(Current { file, number, end: SEGMENT_HEADER_BYTES, length });
         Ok(())
@@ -238,6 +237,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Bytes of a segment with records of these sizes.
+fn filled(sizes: &[u64]) -> u64 {
+    sizes.iter().fold(SEGMENT_HEADER_BYTES, |sum, size| sum.saturating_add(*size))
 }
 
 fn spilled(run: &mut [NewRecord]) -> impl Iterator<Item = &mut super::SpilledObject> {

@@ -8,6 +8,7 @@
 //! (PS3.4 J.3.2.1.4).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadglass_archive::Caller;
@@ -85,7 +86,7 @@ impl Reports {
     }
 
     /// The association has ended: what was not answered goes over one of our own.
-    pub fn hand_over(mut self, entity: &Entity, caller: &Caller, ae: &AeTitle) {
+    pub fn hand_over(mut self, entity: &Entity, caller: &Arc<Caller>, ae: &AeTitle) {
         self.due.close();
         let mut undelivered: Vec<Report> = self.unanswered.into_values().collect();
         while let Ok(report) = self.due.try_recv() {
@@ -233,7 +234,7 @@ async fn send<S: AsyncRead + AsyncWrite + Unpin + Send>(
 }
 
 /// Delivers a report over an association of our own, trying again for a while.
-async fn deliver(entity: Entity, caller: Caller, ae: AeTitle, report: Report) {
+async fn deliver(entity: Entity, caller: Arc<Caller>, ae: AeTitle, report: Report) {
     let dimse = &entity.host.config.dimse;
     for attempt in 1..=dimse.commitment_attempts {
         let delivered = tokio::select! {

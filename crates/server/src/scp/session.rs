@@ -1,6 +1,7 @@
 //! One association at work: the next message, its handler, until release, stop or revocation.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadglass_archive::Caller;
@@ -27,7 +28,7 @@ pub struct Session {
     /// Ourselves.
     pub entity: Entity,
     /// Who calls.
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     /// Under which title.
     pub calling_ae: AeTitle,
     /// The association.
@@ -62,6 +63,7 @@ impl Session {
         association: Association<Stream>,
         options: HashMap<Uid, QueryOptions>,
     ) -> Session {
+        let caller = Arc::new(caller);
         Session { entity, caller, calling_ae, association, reports: Reports::new(), shown: None, options }
     }
 

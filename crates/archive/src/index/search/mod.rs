@@ -70,7 +70,8 @@ impl Index {
     ) -> Result<SearchPage, IndexError> {
         let mut wanted = Wanted::of(query, scope, load);
         self.read_search(|connection| {
-            let few = if query.level >= Level::Study { few::studies(connection, scope)? } else { None };
+            let by_studies = query.level >= Level::Study && !plan::is_named(query);
+            let few = if by_studies { few::studies(connection, scope)? } else { None };
             let (text, sql, levels) = statement(query, scope, page, few);
             let mut statement = connection.prepare_cached(&text)?;
             let mut rows = engine::query(&mut statement, &sql.values)?;
@@ -99,10 +100,7 @@ impl Index {
 /// rows are ordered by.
 fn statement(query: &Query, scope: &Reach, page: &Page, few: Option<String>) -> (String, Sql, usize) {
     let mut sql = Sql::default();
-    let mut plan = Plan::of(query, scope, &mut sql);
-    if let Some(studies) = few {
-        plan.begin_with_studies(studies, &mut sql);
-    }
+    let plan = Plan::of(query, scope, few, &mut sql);
     let mut conditions = plan.conditions;
     conditions.extend(query.keys.iter().filter_map(|key| condition::of_key(key, query.level, scope, &mut sql)));
     conditions.extend(in_scope(query.level, scope, &mut sql));

@@ -17,6 +17,9 @@ use crate::index::engine::Sql;
 /// The days up to which a range of dates is thought to hold less than a name.
 const NARROW_DAYS: u32 = 31;
 
+/// Ranks below are of keys that name one or a few.
+const NAMED: u8 = 20;
+
 /// The beginning of a statement.
 pub(super) struct Plan {
     /// What stands after `FROM`.
@@ -53,75 +56,92 @@ enum Start<'q> {
 }
 
 impl Plan {
-    pub(super) fn of(query: &Query, scope: &Reach, sql: &mut Sql) -> Plan {
-        let best = query.keys.iter().filter_map(|key| start_of(key, query.level)).min_by_key(|(rank, _)| *rank);
-        let start: Start<'_> = match best {
-            Some((rank, start)) if rank < 20 => start,
+    /// Begins as the query's shape has it, or with `few`, the row ids as a JSON array of all
+    /// studies there are to look at. The order of the rows is the same either way.
+    pub(super) fn of(query: &Query, scope: &Reach, few: Option<String>, sql: &mut Sql) -> Plan {
+        let start: Start<'_> = match best_start(query) {
+            Some((rank, start)) if rank < NAMED => start,
             best => match scope.studies().filter(|_| query.level >= Level::Study) {
                 Some(studies) => Start::ScopedStudies(studies),
                 None => best.map_or(Start::Table, |(_, start)| start),
             },
         };
-        Plan::beginning_with(start, query.level, sql)
+        match few {
+            Some(studies) => Plan::within(studies, start, query.level, sql),
+            None => Plan::beginning_with(start, query.level, sql),
+        }
     }
 
     fn beginning_with(start: Start<'_>, level: Level, sql: &mut Sql) -> Plan {
-        let mut plan =
-            Plan { from: String::new(), conditions: Vec::new(), order: Vec::new(), descending: false, in_order: false };
-        let column = |attribute: &Attribute| format!("{}.{}", alias(attribute.level), attribute.column);
-        let first = match start {
-            Start::Table => {
-                // Of patients and studies the newest are wanted first, of the rest the oldest.
-                plan.descending = level <= Level::Study;
-                level
-            }
-            Start::Equal(attribute) => attribute.level,
-            Start::ScopedStudies(ref studies) => {
-                plan.conditions.push(format!("s.study_instance_uid IN {}", sql.list(studies.iter().copied())));
-                Level::Study
-            }
-            Start::Newest(attribute) | Start::Sorted(attribute) => {
-                plan.descending = matches!(start, Start::Newest(_));
-                plan.order.push(column(attribute));
-                attribute.level
-            }
-            Start::Form(attribute, pattern) => {
-                plan.from = "name_form f CROSS JOIN ".into();
-                plan.begin_with_form(pattern, sql);
-                plan.order.extend(["f.form".into(), "f.name".into()]);
-                attribute.level
-            }
+        let first = start.level(level);
+        let mut plan = Plan::ordered_by(&start, level, sql);
+        let on = |attribute: &Attribute, name: &str| format!(" ON {} = {name}", column(attribute));
+        let (before, on) = match start {
+            Start::Form(attribute, _) => ("name_form f CROSS JOIN ".into(), on(attribute, "f.name")),
             Start::Trigram(attribute, ref texts) => {
-                plan.from = "name_trigram x CROSS JOIN ".into();
                 let texts: Vec<String> =
                     texts.iter().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect();
                 plan.conditions.push(format!("name_trigram MATCH {}", sql.bind(texts.join(" "))));
-                plan.order.push("x.rowid".into());
                 plan.in_order = true;
-                attribute.level
+                plan.begin_order_with("x.rowid");
+                ("name_trigram x CROSS JOIN ".into(), on(attribute, "x.rowid"))
             }
             Start::Word(attribute, word) => {
                 let matches = word_condition("w", word, sql);
-                plan.from = format!("(SELECT DISTINCT w.name FROM name_word w WHERE {matches}) f CROSS JOIN ");
-                plan.order.push("f.name".into());
-                attribute.level
+                plan.begin_order_with("f.name");
+                let names = format!("(SELECT DISTINCT w.name FROM name_word w WHERE {matches}) f CROSS JOIN ");
+                (names, on(attribute, "f.name"))
             }
+            _ => (String::new(), String::new()),
         };
-        let on = match start {
-            Start::Form(attribute, _) | Start::Word(attribute, _) => format!(" ON {} = f.name", column(attribute)),
-            Start::Trigram(attribute, _) => format!(" ON {} = x.rowid", column(attribute)),
-            _ => String::new(),
-        };
-        plan.from.push_str(&format!("{} {}{on}", table(first), alias(first)));
+        plan.from = format!("{before}{} {}{on}", table(first), alias(first));
         plan.join(first, level);
         plan
     }
 
-    /// Looks at those studies alone; the order stays as it is.
-    pub(super) fn begin_with_studies(&mut self, json: String, sql: &mut Sql) {
-        self.from = self.from.replace("CROSS JOIN", "JOIN");
-        self.in_order = false;
-        self.conditions.push(format!("s.id IN (SELECT value FROM json_each({}))", sql.bind(json)));
+    /// Looks at few studies, whatever the query names: its keys are asked of them alone.
+    fn within(studies: String, start: Start<'_>, level: Level, sql: &mut Sql) -> Plan {
+        let mut plan = Plan::ordered_by(&start, level, sql);
+        plan.from = format!("json_each({}) k CROSS JOIN study s ON s.id = k.value", sql.bind(studies));
+        plan.join(Level::Study, level);
+        if let Start::Form(attribute, _) = start {
+            plan.from.push_str(&format!(" CROSS JOIN name_form f ON f.name = {}", column(attribute)));
+        }
+        plan
+    }
+
+    /// The order, and the conditions that it or the start needs; no tables yet.
+    fn ordered_by(start: &Start<'_>, level: Level, sql: &mut Sql) -> Plan {
+        let mut plan =
+            Plan { from: String::new(), conditions: Vec::new(), order: Vec::new(), descending: false, in_order: false };
+        match start {
+            // Of patients and studies the newest are wanted first, of the rest the oldest.
+            Start::Table => plan.descending = level <= Level::Study,
+            Start::Equal(_) => {}
+            Start::ScopedStudies(studies) => {
+                plan.conditions.push(format!("s.study_instance_uid IN {}", sql.list(studies.iter().copied())));
+            }
+            Start::Newest(attribute) | Start::Sorted(attribute) => {
+                plan.descending = matches!(start, Start::Newest(_));
+                plan.order.push(column(attribute));
+            }
+            Start::Form(_, pattern) => {
+                plan.begin_with_form(pattern, sql);
+                plan.order.extend(["f.form".into(), "f.name".into()]);
+            }
+            Start::Trigram(attribute, _) | Start::Word(attribute, _) => plan.order.push(column(attribute)),
+        }
+        let first = start.level(level);
+        let ids = Level::ALL.into_iter().filter(|one| *one >= first && *one <= level);
+        plan.order.extend(ids.map(|one| format!("{}.id", alias(one))));
+        plan
+    }
+
+    /// The first term, as the table in front has it: it says the same, and its walk can begin there.
+    fn begin_order_with(&mut self, term: &str) {
+        if let Some(first) = self.order.first_mut() {
+            *first = term.into();
+        }
     }
 
     /// A name with several matching forms is found by the first of them.
@@ -150,7 +170,6 @@ impl Plan {
                 alias(child)
             ));
         }
-        self.order.push(format!("{}.id", alias(first)));
         for (parent, child) in pairs().filter(|(parent, child)| *parent >= first && *child <= last) {
             self.from.push_str(&format!(
                 " CROSS JOIN {} {} ON {1}.{} = {}.id",
@@ -159,13 +178,41 @@ impl Plan {
                 table(parent),
                 alias(parent)
             ));
-            self.order.push(format!("{}.id", alias(child)));
         }
     }
 }
 
+impl Start<'_> {
+    /// The level of what it begins with, of a query at `level`.
+    fn level(&self, level: Level) -> Level {
+        match self {
+            Start::Table => level,
+            Start::ScopedStudies(_) => Level::Study,
+            Start::Equal(attribute)
+            | Start::Newest(attribute)
+            | Start::Sorted(attribute)
+            | Start::Form(attribute, _)
+            | Start::Trigram(attribute, _)
+            | Start::Word(attribute, _) => attribute.level,
+        }
+    }
+}
+
+fn column(attribute: &Attribute) -> String {
+    format!("{}.{}", alias(attribute.level), attribute.column)
+}
+
 fn pairs() -> impl DoubleEndedIterator<Item = (Level, Level)> {
     Level::ALL.into_iter().zip(Level::ALL.into_iter().skip(1))
+}
+
+/// Whether a query names what it looks for by a unique key or an exact ID.
+pub(super) fn is_named(query: &Query) -> bool {
+    best_start(query).is_some_and(|(rank, _)| rank < NAMED)
+}
+
+fn best_start(query: &Query) -> Option<(u8, Start<'_>)> {
+    query.keys.iter().filter_map(|key| start_of(key, query.level)).min_by_key(|(rank, _)| *rank)
 }
 
 /// How a key could begin a search; the lowest rank is best.
