@@ -50,12 +50,17 @@ def trail(table, _):
 
 
 def scope(table, _):
+    """The budget is for questions by name, ID, date and accession number; what names sound like is a row of its own."""
     said = example("index_bench", STUDIES)
     for reach in ("everything", "one referrer of a thousand"):
         rows = said.split(f" within reach: {reach}\n")[1].split(" within reach:")[0]
-        slowest = max(re.findall(r"^  (.{28}) p50 +([\d.]+) ms +p95 +([\d.]+) ms", rows, re.M), key=lambda row: float(row[2]))
-        table.add(f"search among {STUDIES:,} studies, 25 rows, slowest question, p95; within reach: {reach}", "ms", float(slowest[2]), most=20,
-                  note=f"`index_bench`; the question: {slowest[0].strip()}, p50 {slowest[1]} ms")
+        took = {name.strip(): (float(p50), float(p95)) for name, p50, p95 in re.findall(r"^  (.{28}) p50 +([\d.]+) ms +p95 +([\d.]+) ms", rows, re.M)}
+        fuzzy = took.pop("name, fuzzy")
+        slowest = max(took, key=lambda name: took[name][1])
+        where = f"search among {STUDIES:,} studies, 25 rows, p95; within reach: {reach}"
+        table.add(f"{where}; slowest of {len(took)} questions", "ms", took[slowest][1], most=20,
+                  note=f"`index_bench`; the question: {slowest}, p50 {took[slowest][0]} ms")
+        table.add(f"{where}; names by sound", "ms", fuzzy[1], note=f"`index_bench`; p50 {fuzzy[0]} ms")
 
 
 def deidentify(table, _):
