@@ -18,7 +18,8 @@ DCMTK_TIMEOUT_S = 120
 class Wire:
     """A TCP proxy that keeps what passes: the wire between edge and archive, with somebody listening in.
 
-    While `target` is None nobody is at the other end: connections are refused.
+    While `target` is None nobody is at the other end: connections are refused. With `stall_after` set,
+    a connection stands still when so many bytes came back: `stalled` says that one does.
     """
 
     def __init__(self, target):
@@ -26,6 +27,7 @@ class Wire:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.connections = 0
+        self.stall_after, self.stalled = None, threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -52,6 +54,7 @@ class Wire:
                     pass
 
     def _pump(self, near, far):
+        back = 0
         while True:
             for source in select.select([near, far], [], [])[0]:
                 data = source.recv(65536)
@@ -60,6 +63,12 @@ class Wire:
                 with self.lock:
                     self.bytes += data
                 (far if source is near else near).sendall(data)
+                back += len(data) if source is far else 0
+                if self.stall_after is not None and back > self.stall_after:
+                    self.stalled.set()
+                    while near.recv(65536):  # until whoever waits gives up
+                        pass
+                    return
 
     def close(self):
         self.listener.close()

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,13 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as GE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MOVE
 
 sys.path.insert(0, str(Path(__file__).parent / "exposure"))
-from dicom_targets import PLANTED, PLANTED_ID, STUDIES, fill_orthanc, orthanc, studies  # noqa: E402
+from dicom_targets import PLANTED, PLANTED_ID, STUDIES, encoded, fill_orthanc, orthanc, studies  # noqa: E402
 from edge import Edge, Wire  # noqa: E402
-from leadglass import BINARY, Archive  # noqa: E402
+from leadglass import BINARY, Archive, wait_until  # noqa: E402
 
 JSON = {"Accept": "application/dicom+json"}
+LISTED = 10
+REVOKED_WITHIN_S = 6
 
 
 class Shield(Archive):
@@ -62,6 +66,23 @@ class Shield(Archive):
                         "--token-file", self.token_file, "--json", *more)
         return json.loads(made.stdout)["token"]
 
+    def program(self, name):
+        """A service account that may view, with a token."""
+        self.administer("user", "add", name, "--service", "--role", "viewer")
+        made = self.administer("token", "create", f"token of {name}", "--role", "viewer", "--owner", name, "--json")
+        return self.session(json.loads(made.stdout)["token"])
+
+    def administer(self, *arguments):
+        return self.cli(*arguments, "--data", self.data_dir, "--token-file", self.token_file)
+
+    def limit(self, caller, **limits):
+        limits = {"opened": 100, "listed": LISTED, "bytes": 10**9, "new": 1000} | limits
+        self.administer("envelope", "set", caller, *[part for name, value in limits.items() for part in (f"--{name}", value)])
+
+    def alarms(self, caller):
+        reviews = self.session().get(f"{self.https}/admin/v1/reviews").json()
+        return [(review["alarm"], review.get("patient_id")) for review in reviews if review["caller"] == caller]
+
     def trail(self):
         return self.session().get(f"{self.https}/admin/v1/trail?limit=1000").json()["entries"]
 
@@ -74,6 +95,7 @@ def stand(tmp_path_factory):
         fill_orthanc(http)
         dicom_wire, web_wire = Wire(("127.0.0.1", port)), Wire(("127.0.0.1", http))
         shield = Shield(folder, dicom_wire.port, web_wire.port)
+        shield.behind = f"http://127.0.0.1:{http}"
         yield shield, dicom_wire, web_wire
         shield.stop()
         dicom_wire.close()
@@ -218,3 +240,145 @@ def test_revoked_is_out_within_seconds(stand):
     shield.cli("peer", "revoke", "LEAVER", "--data", shield.data_dir, "--token-file", shield.token_file)
     association.join(6)
     assert not association.is_alive()
+
+
+def searched(session, shield, query):
+    return session.get(f"{shield.dicomweb}/studies?{query}", headers=JSON)
+
+
+def test_whoever_walks_every_study_by_dicomweb_gets_no_row_beyond_the_envelope(stand):
+    shield, *_ = stand
+    walker = shield.program("walker")
+    shield.limit("walker")
+    all_at_once = searched(walker, shield, "PatientName=PLANTED*&limit=1000")
+    assert all_at_once.status_code == 429 and "Retry-After" in all_at_once.headers
+    assert PLANTED not in all_at_once.text and PLANTED_ID not in all_at_once.text
+    walked = [searched(walker, shield, f"PatientID={PLANTED_ID}-{number}").status_code for number in range(STUDIES)]
+    assert walked == [200] * LISTED + [429] * (STUDIES - LISTED)
+    assert searched(walker, shield, f"PatientID={PLANTED_ID}-0").status_code == 200, "a known one is no more"
+    xml = walker.get(f"{shield.dicomweb}/studies", headers={"Accept": 'multipart/related; type="application/dicom+xml"'})
+    assert xml.status_code == 406, "rows that are not counted do not leave"
+    assert shield.alarms("walker") == [("envelope", None)]
+    mine = [entry for entry in shield.trail() if entry.get("person") == "walker" and entry.get("operation") == "search"]
+    assert sum(entry["outcome"] == "done" and entry.get("count") == 1 for entry in mine) == LISTED + 1, "rows are counted on the trail"
+    assert any(entry["outcome"] == "refused" for entry in mine)
+
+
+def test_whoever_walks_every_study_by_c_find_gets_no_row_beyond_the_envelope(stand):
+    shield, *_ = stand
+    peer = shield.enrol("WALKER", ["find"])
+    shield.limit("WALKER")
+
+    def found(**keys):
+        identifier = Dataset()
+        identifier.QueryRetrieveLevel = "STUDY"
+        for name, value in keys.items():
+            setattr(identifier, name, value)
+        association = shield.associate([build_context(FIND)], peer=peer)
+        answers = list(association.send_c_find(identifier, FIND))
+        association.release()
+        return len([row for _, row in answers if row is not None]), answers[-1][0].Status
+
+    assert found(PatientName="PLANTED*", PatientID="") == (0, 0xA700)
+    assert found(StudyDate="20200101") == (0, 0xA700), "whom a row tells of is asked for when the client does not"
+    walked = [found(PatientID=f"{PLANTED_ID}-{number}", StudyDate="") for number in range(LISTED + 3)]
+    assert walked == [(1, 0)] * LISTED + [(0, 0xA700)] * 3
+    assert found(PatientID=f"{PLANTED_ID}-0", StudyInstanceUID="") == (1, 0), "a known one is no more"
+    assert shield.alarms("WALKER") == [("envelope", None)]
+
+
+def stored_behind(shield, patient, **more):
+    """An object that the old archive has and of which the shield was told nothing."""
+    ds = next(studies())
+    ds.PatientID = patient
+    for name, value in more.items():
+        setattr(ds, name, value)
+    assert requests.post(f"{shield.behind}/instances", data=encoded(ds), timeout=60).status_code == 200
+    return ds
+
+
+def test_a_canary_in_the_old_archive_sings_however_it_is_touched(stand):
+    shield, *_ = stand
+    shield.administer("mark", "set", "--patient", "CANARY", "--canary")
+    first, second, third = (stored_behind(shield, "CANARY") for _ in range(3))
+    song = [("canary", "CANARY")]
+    finder, opener = shield.program("finder"), shield.program("opener")
+    assert searched(finder, shield, f"StudyInstanceUID={first.StudyInstanceUID}").status_code == 200
+    assert wait_until(lambda: shield.alarms("finder") == song), "a row"
+    assert opener.get(f"{shield.dicomweb}/studies/{second.StudyInstanceUID}/metadata", headers=JSON).status_code == 200
+    assert wait_until(lambda: shield.alarms("opener") == song), "a study by its UID alone"
+    peer = shield.enrol("OPENER", ["retrieve"])
+    named = Dataset()
+    named.QueryRetrieveLevel, named.StudyInstanceUID = "STUDY", third.StudyInstanceUID
+    received = []
+    association = shield.associate(
+        [build_context(GET), build_context(CTImageStorage, "1.2.840.10008.1.2")], peer=peer,
+        ext_neg=[build_role(CTImageStorage, scu_role=True, scp_role=True)],
+        evt_handlers=[(evt.EVT_C_STORE, lambda event: received.append(event.dataset.PatientID) or 0)])
+    assert [status.Status for status, _ in association.send_c_get(named, GET)][-1] == 0 and received == ["CANARY"]
+    association.release()
+    assert wait_until(lambda: shield.alarms("OPENER") == song), "by C-GET"
+    opened = [entry for entry in shield.trail() if entry.get("study") == str(second.StudyInstanceUID)]
+    assert opened and opened[0].get("patient_id") == "CANARY", "whose study it is is on the trail"
+
+
+def large(shield, patient):
+    """An object of 16 MB."""
+    return stored_behind(shield, patient, Rows=2048, Columns=4096, BitsAllocated=16, BitsStored=16, HighBit=15,
+                         PixelRepresentation=0, SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2",
+                         PixelData=bytes(2048 * 4096 * 2))
+
+
+def test_bytes_beyond_the_envelope_are_held(stand):
+    shield, *_ = stand
+    greedy, image = shield.program("greedy"), large(shield, "LARGE")
+    shield.limit("greedy", bytes=1_000_000)
+    study = f"{shield.dicomweb}/studies/{image.StudyInstanceUID}"
+    whole = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+    greedy.get(study, headers=whole)
+    again = greedy.get(study, headers=whole)
+    assert again.status_code == 429, (again.status_code, again.text[:200])
+
+
+def test_a_download_under_way_ends_when_its_token_is_revoked(stand):
+    shield, _, web_wire = stand
+    leaver, image = shield.program("web-leaver"), large(shield, "LARGE")
+    web_wire.stall_after = 4_000_000
+    try:
+        answer = leaver.get(f"{shield.dicomweb}/studies/{image.StudyInstanceUID}", stream=True, timeout=30,
+                            headers={"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'})
+        assert answer.status_code == 200
+        pieces = answer.iter_content(65536)
+        next(pieces)
+        shield.administer("token", "revoke", "token of web-leaver")
+        begun = time.monotonic()
+        with pytest.raises(requests.exceptions.RequestException):
+            for _ in pieces:
+                pass
+        assert web_wire.stalled.is_set() and time.monotonic() - begun < REVOKED_WITHIN_S
+    finally:
+        web_wire.stall_after = None
+        web_wire.stalled.clear()
+
+
+def test_a_c_get_under_way_ends_when_its_peer_is_revoked(stand):
+    shield, dicom_wire, _ = stand
+    image, peer = large(shield, "LARGE"), shield.enrol("GET-LEAVER", ["retrieve"])
+    named, received = Dataset(), []
+    named.QueryRetrieveLevel, named.StudyInstanceUID = "STUDY", image.StudyInstanceUID
+    association = shield.associate(
+        [build_context(GET), build_context(CTImageStorage, "1.2.840.10008.1.2")], peer=peer,
+        ext_neg=[build_role(CTImageStorage, scu_role=True, scp_role=True)],
+        evt_handlers=[(evt.EVT_C_STORE, lambda event: received.append(event) or 0)])
+    dicom_wire.stall_after = 4_000_000
+    try:
+        getting = threading.Thread(target=lambda: list(association.send_c_get(named, GET)), daemon=True)
+        getting.start()
+        assert dicom_wire.stalled.wait(30)
+        shield.administer("peer", "revoke", "GET-LEAVER")
+        getting.join(REVOKED_WITHIN_S)
+        assert not getting.is_alive() and not received
+        assert wait_until(lambda: not association.is_established, REVOKED_WITHIN_S)
+    finally:
+        dicom_wire.stall_after = None
+        dicom_wire.stalled.clear()

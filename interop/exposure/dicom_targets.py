@@ -69,6 +69,9 @@ def orthanc(directory, **options):
                      "Plugins": [str(ORTHANC_PLUGINS / name) for name in plugins], **options}
     (directory / "orthanc.json").write_text(json.dumps(configuration))
     with process(["Orthanc", directory / "orthanc.json"], port, directory):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not listens(configuration["HttpPort"]) and time.monotonic() < deadline:  # it comes after the other
+            time.sleep(0.05)
         yield port, configuration["HttpPort"]
 
 

@@ -52,6 +52,7 @@ use crate::held::Held;
 use crate::index::{Index, IndexError};
 use crate::ingest::{Memory, StudyKeys};
 use crate::log::{Log, LogError};
+use crate::relay::Whose;
 use crate::seal::Keyring;
 use crate::trail::{Accesses, Alerts, Trail};
 
@@ -73,6 +74,8 @@ pub(crate) struct Inner {
     trail: Trail,
     accesses: Accesses,
     brake: Brake,
+    /// Whose the studies are that an old archive told of.
+    whose: Whose,
     /// When it was looked last whether anybody has to be reminded.
     reminded: parking_lot::Mutex<Option<std::time::SystemTime>>,
     alerts: Alerts,

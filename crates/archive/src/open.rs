@@ -78,6 +78,7 @@ impl Archive {
             memory: Default::default(),
             accesses: Default::default(),
             brake: Default::default(),
+            whose: Default::default(),
             reminded: Default::default(),
             alerts: Default::default(),
             failures: Default::default(),

@@ -5,7 +5,7 @@
 //! dropped. A change: decide, prepare, and commit the change and its entry as one batch of
 //! the log. Nothing else in this crate calls [`decide`] or appends to the trail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use leadglass_dicom::StudyInstanceUid;
@@ -149,14 +149,16 @@ impl Archive {
     }
 
     /// Carries out an access to instances that another archive holds, in studies that the
-    /// request names: `within` judges by the grant, and that they are accessed is durable,
-    /// study by study, before this returns.
+    /// request names: `within` judges by the grant, `whose` then tells of the patients as far
+    /// as they are known, and that they are accessed is durable, study by study, before this
+    /// returns.
     pub(crate) async fn perform_foreign_access<R: Request>(
         &self,
         caller: &Caller,
         request: R,
         studies: &[StudyInstanceUid],
         within: impl FnOnce(&Reach) -> bool,
+        whose: impl Future<Output = HashMap<StudyInstanceUid, String>>,
     ) -> Result<Vec<Access>, Refused> {
         let subject = request.subject();
         let granted = self.decided(caller, request, &subject).await?;
@@ -170,19 +172,19 @@ impl Archive {
             append(entry(Outcome::Refused, subject)).await?;
             return Err(Refused::NotAllowed);
         }
-        let is_open = |study: &StudyInstanceUid| {
-            let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
-            self.inner.accesses.is_open(&entry(Outcome::Begun, subject))
+        let whose = whose.await;
+        let of = |study: &StudyInstanceUid| {
+            let patient_id = whose.get(study).or(subject.patient_id.as_ref()).cloned();
+            entry(Outcome::Begun, Subject { study: Some(study.to_string()), patient_id, ..subject.clone() })
         };
-        let fresh = studies.iter().filter(|study| !is_open(study)).cloned().collect();
-        if let Err(refused) = self.brake_opening(caller, fresh, 0).await {
+        let fresh = studies.iter().filter(|study| !self.inner.accesses.is_open(&of(study)));
+        // Whose study nobody knows is somebody of their own.
+        let opened = fresh.map(|study| whose.get(study).cloned().unwrap_or_else(|| study.to_string())).collect();
+        if let Err(refused) = self.brake(caller, Taken { opened, ..Taken::default() }).await {
             append(entry(Outcome::Refused, subject)).await?;
             return Err(refused);
         }
-        let begun = studies.iter().map(async |study| {
-            let subject = Subject { study: Some(study.to_string()), ..subject.clone() };
-            self.inner.accesses.begin(entry(Outcome::Begun, subject), append).await
-        });
+        let begun = studies.iter().map(async |study| self.inner.accesses.begin(of(study), append).await);
         futures::future::try_join_all(begun).await
     }
 

@@ -3,14 +3,22 @@
 //!
 //! Nothing is known of what the old archive holds. So a reach that is not everything is
 //! honoured only where the request itself names studies that lie within; what cannot be
-//! judged is refused. Deliberately absent: the wire to the old archive.
+//! judged is refused. Whom its rows tell of is counted before they leave, and remembered, so
+//! that whoever opens a study opens somebody. Deliberately absent: the wire to the old archive.
 
+mod told;
+
+use futures::future::BoxFuture;
 use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, VR};
 
 use crate::access::Reach;
 use crate::access::decide::Request;
+use crate::brake::Taken;
 use crate::trail::{Access, OpenEntry, Outcome, Subject};
 use crate::{Archive, Caller, Operation, Refused};
+
+pub use told::Told;
+pub(crate) use told::Whose;
 
 const STUDY_INSTANCE_UID: Tag = Tag(0x0020, 0x000D);
 /// What for, in the trail.
@@ -31,6 +39,9 @@ pub struct Asked {
 /// Proof that something may be passed on, and is on record. To be closed when it is over;
 /// dropped before that, it records an interruption.
 pub struct Relaying {
+    archive: Archive,
+    caller: Caller,
+    asked: Asked,
     entry: Option<OpenEntry>,
     accesses: Vec<Access>,
     instances: std::sync::atomic::AtomicU64,
@@ -44,6 +55,29 @@ pub enum Ended {
     Done,
     /// It could not, or was not reached.
     Failed,
+    /// What it answered was held back.
+    Refused,
+}
+
+/// Whoever something is passed on to, as long as it lasts.
+#[derive(Clone)]
+pub struct Holder {
+    archive: Archive,
+    caller: Caller,
+}
+
+impl Holder {
+    /// Whether what was begun may go on.
+    ///
+    /// # Errors
+    /// [`Refused::NotAllowed`] for who would no longer be let in, [`Refused::Braked`] beyond
+    /// the bytes of the caller's envelope.
+    pub async fn may_go_on(&self) -> Result<(), Refused> {
+        if !self.archive.is_current(&self.caller) {
+            return Err(Refused::NotAllowed);
+        }
+        self.archive.brake(&self.caller, Taken::default()).await
+    }
 }
 
 struct RelayedSearch(Asked);
@@ -90,20 +124,40 @@ impl Archive {
     }
 
     /// Decides on a retrieval to be passed on, and records it study by study, in the one entry
-    /// of caller, study and purpose. The caller's envelope counts the studies.
+    /// of caller, study and purpose. The caller's envelope counts the patients: `whose` asks
+    /// the old archive for those of studies that no row told of, once it is decided.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when it names no study; as [`Archive::relay_search`].
-    pub async fn relay_retrieval(&self, caller: &Caller, asked: Asked) -> Result<Relaying, Refused> {
+    /// [`Refused::Invalid`] when it names no study; [`Refused::Braked`]; as
+    /// [`Archive::relay_search`].
+    pub async fn relay_retrieval<'a>(
+        &self,
+        caller: &Caller,
+        asked: Asked,
+        whose: impl FnOnce(Vec<StudyInstanceUid>) -> BoxFuture<'a, Vec<Told>> + Send,
+    ) -> Result<Relaying, Refused> {
         if asked.studies.is_empty() {
             let (_, entry) = self.begin(caller, RelayedRetrieval(asked)).await?;
             entry.close(Outcome::Unanswerable);
             return Err(Refused::Invalid("behind a shield a retrieval names its studies".into()));
         }
-        let studies = asked.studies.clone();
         let within = |reach: &Reach| self.is_within(reach, &asked);
-        let accesses = self.perform_foreign_access(caller, RelayedRetrieval(asked.clone()), &studies, within).await?;
-        Ok(Relaying { entry: None, accesses, instances: 0.into(), closed: false })
+        let known = async {
+            let unknown = self.inner.whose.unknown(&asked.studies);
+            if !unknown.is_empty() {
+                let told = whose(unknown.clone()).await;
+                self.inner.whose.learn(&unknown, &told);
+            }
+            self.inner.whose.of(&asked.studies)
+        };
+        let request = RelayedRetrieval(asked.clone());
+        let accesses = self.perform_foreign_access(caller, request, &asked.studies, within, known).await?;
+        Ok(self.relaying(caller, asked, None, accesses))
+    }
+
+    fn relaying(&self, caller: &Caller, asked: Asked, entry: Option<OpenEntry>, accesses: Vec<Access>) -> Relaying {
+        let (archive, caller) = (self.clone(), caller.clone());
+        Relaying { archive, caller, asked, entry, accesses, instances: 0.into(), closed: false }
     }
 
     async fn relay<R: Request>(&self, caller: &Caller, request: R, asked: &Asked) -> Result<Relaying, Refused> {
@@ -112,7 +166,7 @@ impl Archive {
             entry.close(Outcome::Refused);
             return Err(Refused::NotAllowed);
         }
-        Ok(Relaying { entry: Some(entry), accesses: Vec::new(), instances: 0.into(), closed: false })
+        Ok(self.relaying(caller, asked.clone(), Some(entry), Vec::new()))
     }
 
     /// Whether all that the request can touch is within reach, by what the request itself says.
@@ -133,6 +187,44 @@ impl Archive {
 }
 
 impl Relaying {
+    /// Counts rows of a search and whom they tell of, before they leave.
+    ///
+    /// # Errors
+    /// [`Refused::Braked`] when they would take the caller beyond its envelope: none may leave.
+    pub async fn tells(&self, rows: &[Told]) -> Result<(), Refused> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let whose = &self.archive.inner.whose;
+        whose.learn(&[], rows);
+        let before = self.instances.load(std::sync::atomic::Ordering::Relaxed);
+        let numbered = rows.iter().zip(before..);
+        let of_study = match self.asked.studies.as_slice() {
+            [study] => Some(study.to_string()),
+            _ => None,
+        };
+        let whom = |(row, number): (&Told, u64)| {
+            let study = row.study.clone().or_else(|| of_study.clone());
+            let known = whose.whom(&Told { study, ..row.clone() });
+            known.unwrap_or_else(|| format!("row {number} of {}", self.asked.detail))
+        };
+        // Whoever asks for a patient by name is told of that one, whatever the rows hold.
+        let listed = numbered.map(whom).chain(self.asked.patient_id.clone()).collect();
+        self.archive.brake(&self.caller, Taken { listed, ..Taken::default() }).await?;
+        self.count(rows.len() as u64);
+        Ok(())
+    }
+
+    /// Counts bytes of images that leave.
+    pub fn charge(&self, bytes: u64) {
+        self.archive.charge(self.caller.identity(), bytes);
+    }
+
+    /// To be asked now and then while bytes leave.
+    pub fn holder(&self) -> Holder {
+        Holder { archive: self.archive.clone(), caller: self.caller.clone() }
+    }
+
     /// Counts rows or instances that came back.
     pub fn count(&self, more: u64) {
         self.instances.fetch_add(more, std::sync::atomic::Ordering::Relaxed);
@@ -143,6 +235,7 @@ impl Relaying {
         self.end(match ended {
             Ended::Done => Outcome::Done,
             Ended::Failed => Outcome::Failed,
+            Ended::Refused => Outcome::Refused,
         });
     }
 

@@ -3,7 +3,7 @@
 //! Handlers translate: decode, one call on the archive, encode. Deliberately absent: any
 //! decision about who may see what, pixels decoded (`/rendered` says so), XML read.
 
-mod accept;
+pub(crate) mod accept;
 mod body;
 mod bulk_data;
 mod byte_order;

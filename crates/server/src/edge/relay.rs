@@ -42,6 +42,9 @@ pub struct Carried {
     pub status: u16,
 }
 
+/// Told of the bytes of objects that pass to the front, as they do.
+pub type Meter<'a> = &'a (dyn Fn(u64) + Sync);
+
 /// Carries out what `message`, just received in front, asks. Its identifier is given when it
 /// was read already.
 ///
@@ -52,12 +55,12 @@ pub async fn operation<F, B>(
     behind: &mut Association<B>,
     message: &Message,
     identifier: Option<&[u8]>,
+    meter: Meter<'_>,
 ) -> Result<Carried, RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let id = message.command.u16(MESSAGE_ID).unwrap_or_default();
     let mut carried = Carried::default();
     match identifier {
         None => forward(front, behind, message).await?,
@@ -66,22 +69,15 @@ where
         }
     }
     loop {
-        let received = awaited(front, behind, message, id).await?;
+        let received = awaited(front, behind, message).await?;
         let field = received.command.u16(COMMAND_FIELD).unwrap_or_default();
         if field == C_STORE_RQ && received.has_data_set {
             carried.instances += 1;
-            sub_operation(front, behind, &received, message, id).await?;
+            sub_operation(front, behind, &received, message, meter).await?;
             continue;
         }
-        let answers = received.command.u16(MESSAGE_ID_BEING_RESPONDED_TO) == Some(id);
-        let asked = message.command.u16(COMMAND_FIELD).unwrap_or_default() | RESPONSE;
-        if field != asked || !answers {
-            return Err(RelayError::Behind(AssociationError::PeerMisbehaved(
-                "it answered something else than was asked",
-            )));
-        }
-        let status = Status(received.command.u16(STATUS).unwrap_or(Status::PROCESSING_FAILURE.0));
-        backward(front, behind, &received).await?;
+        let status = status_of_answer(message, &received)?;
+        backward(front, behind, &received, &|_| ()).await?;
         if !status.is_pending() {
             return Ok(Carried { status: status.0, ..carried });
         }
@@ -89,17 +85,35 @@ where
     }
 }
 
+/// The status of a response to what `message` asks.
+///
+/// # Errors
+/// It is no such response.
+pub fn status_of_answer(message: &Message, received: &Message) -> Result<Status, RelayError> {
+    let id = message.command.u16(MESSAGE_ID).unwrap_or_default();
+    let asked = message.command.u16(COMMAND_FIELD).unwrap_or_default() | RESPONSE;
+    let answers = received.command.u16(MESSAGE_ID_BEING_RESPONDED_TO) == Some(id);
+    if received.command.u16(COMMAND_FIELD) != Some(asked) || !answers {
+        let why = "it answered something else than was asked";
+        return Err(RelayError::Behind(AssociationError::PeerMisbehaved(why)));
+    }
+    Ok(Status(received.command.u16(STATUS).unwrap_or(Status::PROCESSING_FAILURE.0)))
+}
+
 /// The next message from behind; a cancel from in front is handed on meanwhile.
-async fn awaited<F, B>(
+///
+/// # Errors
+/// Which side broke.
+pub async fn awaited<F, B>(
     front: &mut Association<F>,
     behind: &mut Association<B>,
     message: &Message,
-    id: u16,
 ) -> Result<Message, RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let id = message.command.u16(MESSAGE_ID).unwrap_or_default();
     let mut tick = tokio::time::interval(CANCEL_CHECK);
     tick.tick().await;
     loop {
@@ -132,7 +146,7 @@ async fn sub_operation<F, B>(
     behind: &mut Association<B>,
     object: &Message,
     operation: &Message,
-    id: u16,
+    meter: Meter<'_>,
 ) -> Result<(), RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
@@ -143,7 +157,8 @@ where
             "an object on a context that was not accepted",
         )));
     }
-    backward(front, behind, object).await?;
+    let id = operation.command.u16(MESSAGE_ID).unwrap_or_default();
+    backward(front, behind, object, meter).await?;
     loop {
         let left = || RelayError::Front(AssociationError::PeerMisbehaved("it released instead of responding"));
         let answer = front.receive().await.map_err(RelayError::Front)?.ok_or_else(left)?;
@@ -169,7 +184,7 @@ where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    carry(front, RelayError::Front, behind, RelayError::Behind, message).await
+    carry(front, RelayError::Front, behind, RelayError::Behind, message, &|_| ()).await
 }
 
 /// From behind to in front.
@@ -177,12 +192,13 @@ async fn backward<F, B>(
     front: &mut Association<F>,
     behind: &mut Association<B>,
     message: &Message,
+    meter: Meter<'_>,
 ) -> Result<(), RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    carry(behind, RelayError::Behind, front, RelayError::Front, message).await
+    carry(behind, RelayError::Behind, front, RelayError::Front, message, meter).await
 }
 
 async fn carry<A, B>(
@@ -191,6 +207,7 @@ async fn carry<A, B>(
     to: &mut Association<B>,
     to_failed: fn(AssociationError) -> RelayError,
     message: &Message,
+    meter: Meter<'_>,
 ) -> Result<(), RelayError>
 where
     A: AsyncRead + AsyncWrite + Unpin + Send,
@@ -201,6 +218,7 @@ where
     }
     to.begin_data(message.context_id, &message.command).await.map_err(to_failed)?;
     while let Some(chunk) = from.next_data_chunk().await.map_err(from_failed)? {
+        meter(chunk.len() as u64);
         to.send_data(&chunk).await.map_err(to_failed)?;
     }
     to.end_data().await.map_err(to_failed)

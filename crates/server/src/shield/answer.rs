@@ -1,7 +1,8 @@
 //! The old archive's answer: what of it is handed on.
 //!
 //! A body of a DICOM media type, its media type and nothing else: no header of the old
-//! archive's, no page, no redirect. Its own address in JSON becomes ours.
+//! archive's, no page, no redirect. Its own address in JSON becomes ours. Rows are read and
+//! counted before they leave; what is long ends when whoever takes it may not any longer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,12 +10,15 @@ use std::task::{Context, Poll, ready};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use leadglass_archive::Refused;
 use leadglass_archive::relay::{Ended, Relaying};
 
+use super::{held, rows};
 use crate::web::Problem;
 
 /// Media types of DICOMweb, PS3.18 8.7; a multipart's parts are of them too.
@@ -30,10 +34,21 @@ const MEDIA_TYPES: [&str; 9] = [
     "text/plain",
 ];
 
+/// What an answer is of.
+pub(super) enum Answered {
+    /// A search: rows.
+    Rows,
+    /// A retrieval.
+    Objects,
+    /// A store.
+    Stored,
+}
+
 /// The answer to a request whose old archive's address is `theirs` and whose own is `ours`.
 pub(super) async fn handed_on(
     answer: Response<Incoming>,
     relaying: Relaying,
+    answered: &Answered,
     (theirs, ours): (&str, &str),
     most_json: usize,
 ) -> Result<Response, Problem> {
@@ -43,14 +58,34 @@ pub(super) async fn handed_on(
         return Err(told(status));
     }
     let Some(media_type) = media_type(answer.headers().get(header::CONTENT_TYPE), status) else {
-        relaying.close(Ended::Failed);
-        tracing::warn!(door = "shield", "the old archive answered with something that is not DICOMweb");
-        return Err(Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered with something else"));
+        return Err(something_else(relaying));
     };
     let is_json = media_type.as_ref().is_some_and(|value| value.as_bytes().windows(4).any(|window| window == b"json"));
-    let body = match is_json {
-        true => json(answer.into_body(), relaying, theirs, ours, most_json).await?,
-        false => Body::new(Recorded { body: answer.into_body(), relaying: Some(relaying) }),
+    let body = match (is_json, answered) {
+        (true, _) => {
+            let whole = whole(answer.into_body(), most_json).await;
+            let checked = match whole {
+                Ok(whole) => counted(&relaying, answered, &whole).await.map(|()| whole),
+                Err(problem) => Err((Ended::Failed, problem)),
+            };
+            match checked {
+                Ok(whole) => {
+                    relaying.close(Ended::Done);
+                    Body::from(replaced(&whole, theirs.as_bytes(), ours.as_bytes()))
+                }
+                Err((ended, problem)) => {
+                    relaying.close(ended);
+                    return Err(problem);
+                }
+            }
+        }
+        // Rows that cannot be read cannot be counted.
+        (false, Answered::Rows) if media_type.is_some() => return Err(something_else(relaying)),
+        (false, Answered::Rows) => {
+            relaying.close(Ended::Done);
+            Body::empty()
+        }
+        (false, Answered::Objects | Answered::Stored) => Body::new(Recorded::new(answer.into_body(), relaying)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -92,11 +127,15 @@ fn media_type(value: Option<&HeaderValue>, status: StatusCode) -> Option<Option<
     (media || MEDIA_TYPES.contains(&essence.as_str())).then(|| Some(value.clone()))
 }
 
-/// A JSON body whole, with our address for theirs.
-async fn json(body: Incoming, relaying: Relaying, theirs: &str, ours: &str, most: usize) -> Result<Body, Problem> {
-    let whole = Limited::new(body, most).collect().await;
-    let Ok(whole) = whole else {
-        relaying.close(Ended::Failed);
+fn something_else(relaying: Relaying) -> Problem {
+    relaying.close(Ended::Failed);
+    tracing::warn!(door = "shield", "the old archive answered with something that is not DICOMweb");
+    Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered with something else")
+}
+
+/// A JSON body whole, or what is told instead.
+async fn whole(body: Incoming, most: usize) -> Result<Bytes, Problem> {
+    let Ok(whole) = Limited::new(body, most).collect().await else {
         tracing::warn!(
             door = "shield",
             most,
@@ -104,9 +143,27 @@ async fn json(body: Incoming, relaying: Relaying, theirs: &str, ours: &str, most
         );
         return Err(Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered too much, or not to the end"));
     };
-    let replaced = replaced(&whole.to_bytes(), theirs.as_bytes(), ours.as_bytes());
-    relaying.close(Ended::Done);
-    Ok(Body::from(replaced))
+    Ok(whole.to_bytes())
+}
+
+/// Counts what a JSON body tells of, before any of it leaves.
+async fn counted(relaying: &Relaying, answered: &Answered, whole: &[u8]) -> Result<(), (Ended, Problem)> {
+    let held = |refused: Refused| (Ended::Refused, Problem::from(refused));
+    match answered {
+        Answered::Rows => {
+            let Some(rows) = rows::of_json(whole) else {
+                tracing::warn!(door = "shield", "the old archive's rows cannot be read, so they cannot be counted");
+                let why = "the archive behind answered with rows that cannot be read";
+                return Err((Ended::Failed, Problem::new(StatusCode::BAD_GATEWAY, why)));
+            };
+            relaying.tells(&rows).await.map_err(held)
+        }
+        Answered::Objects => {
+            relaying.charge(whole.len() as u64);
+            relaying.holder().may_go_on().await.map_err(held)
+        }
+        Answered::Stored => Ok(()),
+    }
 }
 
 fn replaced(text: &[u8], theirs: &[u8], ours: &[u8]) -> Vec<u8> {
@@ -120,30 +177,54 @@ fn replaced(text: &[u8], theirs: &[u8], ours: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A body whose end closes the entry; given up before, the entry says so.
+/// A body whose end closes the entry; given up before, the entry says so. It breaks off when
+/// whoever takes it may not any longer.
 struct Recorded {
     body: Incoming,
     relaying: Option<Relaying>,
+    held: BoxFuture<'static, Refused>,
+}
+
+impl Recorded {
+    fn new(body: Incoming, relaying: Relaying) -> Recorded {
+        let held = Box::pin(held::no_longer(relaying.holder()));
+        Recorded { body, relaying: Some(relaying), held }
+    }
+
+    fn close(&mut self, ended: Ended) {
+        if let Some(relaying) = self.relaying.take() {
+            relaying.close(ended);
+        }
+    }
 }
 
 impl HttpBody for Recorded {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let ended = match &frame {
-            None => Some(Ended::Done),
-            Some(Err(_)) => Some(Ended::Failed),
-            Some(Ok(_)) if self.body.is_end_stream() => Some(Ended::Done),
-            Some(Ok(_)) => None,
-        };
-        if let Some(ended) = ended
-            && let Some(relaying) = self.relaying.take()
-        {
-            relaying.close(ended);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.relaying.is_none() {
+            return Poll::Ready(None);
         }
-        Poll::Ready(frame)
+        if let Poll::Ready(refused) = self.held.as_mut().poll(cx) {
+            tracing::info!(door = "shield", %refused, "what was being handed on broke off");
+            self.close(Ended::Refused);
+            return Poll::Ready(Some(Err(axum::Error::new(refused))));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            None => self.close(Ended::Done),
+            Some(Err(_)) => self.close(Ended::Failed),
+            Some(Ok(data)) => {
+                if let (Some(relaying), Some(bytes)) = (&self.relaying, data.data_ref()) {
+                    relaying.charge(bytes.len() as u64);
+                }
+                if self.body.is_end_stream() {
+                    self.close(Ended::Done);
+                }
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)))
     }
 
     fn is_end_stream(&self) -> bool {

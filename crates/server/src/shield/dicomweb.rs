@@ -9,20 +9,27 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use leadglass_archive::Caller;
 use leadglass_archive::relay::{Asked, Ended, Relaying};
 use leadglass_dicom::{StudyInstanceUid, Uid};
 
 use super::Shield;
-use super::answer::handed_on;
+use super::answer::{Answered, handed_on};
+use super::whose;
+use crate::dicomweb::accept::Accept;
 use crate::web::{Problem, WebState};
 
 /// Characters of a request's words in the trail.
 const MOST_WORDS: usize = 1024;
 /// Bytes of a query string.
 const MOST_QUERY: usize = 16 << 10;
+/// The form of rows: the one in which they can be counted.
+const ROWS: &str = "application/dicom+json";
+/// What a client says that takes it.
+const TAKEN: [&str; 4] = [ROWS, "application/json", "application/*", "*/*"];
 /// Headers of the client's that are passed on.
 const PASSED: [http::HeaderName; 2] = [header::ACCEPT, header::CONTENT_TYPE];
 
@@ -65,14 +72,19 @@ async fn search(
     State(state): State<WebState>,
     Extension(caller): Extension<Caller>,
     Path(parameters): Path<Vec<(String, String)>>,
-    request: Request,
+    accept: Accept,
+    mut request: Request,
 ) -> Result<Response, Problem> {
+    if !accept.wanted().any(|wanted| TAKEN.contains(&wanted.essence())) {
+        return Err(Problem::not_acceptable("behind a shield results come as application/dicom+json"));
+    }
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(ROWS));
     let target = Target::of(&parameters, request.uri())?;
     let asked = target.asked();
     // A key for another study than the path's would be for the old archive to choose between.
     let asked = if target.names_studies { Asked { studies: Vec::new(), ..asked } } else { asked };
     let relaying = state.archive().relay_search(&caller, asked).await?;
-    pass(&state, &target, request, relaying).await
+    pass(&state, &target, request, relaying, &Answered::Rows).await
 }
 
 async fn retrieve(
@@ -85,9 +97,11 @@ async fn retrieve(
     if target.names_studies {
         return Err(Problem::bad_request("a retrieval names its study in the path alone"));
     }
-    let relaying = state.archive().relay_retrieval(&caller, target.asked()).await?;
+    let shield = state.shield().ok_or_else(Problem::not_found)?.clone();
+    let whose = |studies| -> BoxFuture<'_, _> { Box::pin(whose::by_web(shield, studies)) };
+    let relaying = state.archive().relay_retrieval(&caller, target.asked(), whose).await?;
     relaying.count(1);
-    pass(&state, &target, request, relaying).await
+    pass(&state, &target, request, relaying, &Answered::Objects).await
 }
 
 /// What is in a multipart body is not looked into: whoever stores has to reach everything.
@@ -105,7 +119,7 @@ async fn store(
     }
     let asked = Asked { studies: Vec::new(), detail: target.path.clone(), ..Asked::default() };
     let relaying = state.archive().relay_store(&caller, asked).await?;
-    pass(&state, &target, request, relaying).await
+    pass(&state, &target, request, relaying, &Answered::Stored).await
 }
 
 /// A resource of the old archive, made anew from what was parsed.
@@ -199,15 +213,25 @@ fn decoded(query: &str) -> Vec<(String, String)> {
     pairs.map(|(key, value)| (text(key), text(value))).collect()
 }
 
-async fn pass(state: &WebState, target: &Target, request: Request, relaying: Relaying) -> Result<Response, Problem> {
+async fn pass(
+    state: &WebState,
+    target: &Target,
+    request: Request,
+    relaying: Relaying,
+    answered: &Answered,
+) -> Result<Response, Problem> {
     let shield = state.shield().ok_or_else(Problem::not_found)?;
     let Some(root) = shield.root() else {
         relaying.close(Ended::Failed);
         return Err(Problem::not_found());
     };
     let (theirs, ours) = (format!("http://{}{}", root.address, root.path), format!("{}/dicom-web", state.public_url()));
-    match ask(shield, root, target, request).await {
-        Ok(answer) => handed_on(answer, relaying, (&theirs, &ours), state.limits().metadata_bytes).await,
+    let resource = match &target.query {
+        Some(query) => format!("{}?{query}", target.path),
+        None => target.path.clone(),
+    };
+    match ask(shield, root, &resource, request).await {
+        Ok(answer) => handed_on(answer, relaying, answered, (&theirs, &ours), state.limits().metadata_bytes).await,
         Err(error) => {
             relaying.close(Ended::Failed);
             tracing::warn!(door = "shield", error = format!("{error:#}"), "the old archive does not answer");
@@ -216,17 +240,14 @@ async fn pass(state: &WebState, target: &Target, request: Request, relaying: Rel
     }
 }
 
-/// One request on a connection of its own.
-async fn ask(
+/// One request on a connection of its own, for a resource below the root.
+pub(super) async fn ask(
     shield: &Shield,
     root: &super::config::Root,
-    target: &Target,
+    resource: &str,
     request: Request,
 ) -> anyhow::Result<http::Response<hyper::body::Incoming>> {
-    let uri = match &target.query {
-        Some(query) => format!("{}{}?{query}", root.path, target.path),
-        None => format!("{}{}", root.path, target.path),
-    };
+    let uri = format!("{}{resource}", root.path);
     let (parts, body) = request.into_parts();
     let mut passed = http::Request::builder().method(method(&parts.method)).uri(uri);
     if let Some(headers) = passed.headers_mut() {

@@ -1,10 +1,11 @@
 //! DICOM through a shield: a client's association in front, one with the old archive behind.
 //!
 //! C-ECHO is answered here. C-FIND, C-GET and C-STORE are decided and recorded, then carried
-//! message by message.
+//! message by message. What lasts ends when the client may not any longer.
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use leadglass_archive::relay::{Asked, Ended, Relaying};
 use leadglass_archive::{Caller, Refused};
 use leadglass_dicom::attribute::Level;
@@ -18,7 +19,7 @@ use leadglass_dimse::negotiation::{
 use leadglass_dimse::status::Status;
 use leadglass_dimse::{Association, AssociationError};
 
-use super::{Shield, store};
+use super::{Shield, find, held, store, whose};
 use crate::edge::relay::{self, RelayError};
 use crate::listen::Stream;
 use crate::listen::quick::Quick;
@@ -137,16 +138,20 @@ impl Session {
             }
         };
         let Session { front, behind, .. } = self;
-        if let Some(behind) = behind {
-            let _ = tokio::time::timeout(Duration::from_secs(5), behind.release()).await;
-        }
         match end {
-            End::Released => {}
-            End::Stopped => front.abort(AbortSource::ServiceUser).await,
-            End::Failed(error) => {
-                tracing::info!(door = "shield", %error, "association ended");
-                front.abort(AbortSource::ServiceUser).await;
+            End::Released => {
+                if let Some(behind) = behind {
+                    let _ = tokio::time::timeout(Duration::from_secs(5), behind.release()).await;
+                }
+                return;
             }
+            End::Stopped => {}
+            End::Failed(error) => tracing::info!(door = "shield", %error, "association ended"),
+        }
+        // Whoever is in front first: the old archive may be in the middle of something.
+        front.abort(AbortSource::ServiceUser).await;
+        if let Some(behind) = behind {
+            behind.abort(AbortSource::ServiceUser).await;
         }
     }
 
@@ -204,17 +209,30 @@ impl Session {
             return self.refuse(message, Status::DATA_SET_DOES_NOT_MATCH, "a Study Instance UID that is none").await;
         };
         let archive = self.entity.host().archive.clone();
-        let granted = match self.entity.service(&context.abstract_syntax) {
-            Some(Service::Get(_)) => archive.relay_retrieval(&self.caller, asked).await,
-            _ => archive.relay_search(&self.caller, asked).await,
+        let is_retrieval = matches!(self.entity.service(&context.abstract_syntax), Some(Service::Get(_)));
+        let granted = match is_retrieval {
+            true => {
+                let (entity, calling) = (self.entity.clone(), self.front.request().calling_ae.clone());
+                let whose = |studies| -> BoxFuture<'_, _> { Box::pin(whose::by_dicom(entity, calling, studies)) };
+                archive.relay_retrieval(&self.caller, asked, whose).await
+            }
+            false => archive.relay_search(&self.caller, asked).await,
         };
         let relaying = match granted {
             Ok(relaying) => relaying,
             Err(refused) => return self.refuse(message, status_of(&refused), "").await,
         };
-        self.carry(message, &bytes, relaying).await
+        if self.behind.is_none() {
+            relaying.close(Ended::Failed);
+            return self.refuse(message, Status::OUT_OF_RESOURCES, "the old archive ended the association").await;
+        }
+        match is_retrieval {
+            true => self.carry(message, &bytes, relaying).await,
+            false => find::find(self, context, message, identifier, bytes, relaying).await,
+        }
     }
 
+    /// A retrieval.
     async fn carry(
         &mut self,
         message: &Message,
@@ -225,9 +243,18 @@ impl Session {
             relaying.close(Ended::Failed);
             return self.refuse(message, Status::OUT_OF_RESOURCES, "the old archive ended the association").await;
         };
-        match relay::operation(&mut self.front, behind, message, Some(identifier)).await {
+        let meter = |bytes| relaying.charge(bytes);
+        let carried = tokio::select! {
+            carried = relay::operation(&mut self.front, behind, message, Some(identifier), &meter) => carried,
+            refused = held::no_longer(relaying.holder()) => {
+                tracing::info!(door = "shield", %refused, "a retrieval broke off");
+                relaying.close(Ended::Refused);
+                return Err(AssociationError::Misuse("whoever retrieves may not any longer"));
+            }
+        };
+        match carried {
             Ok(carried) => {
-                relaying.count(carried.matches.max(carried.instances));
+                relaying.count(carried.instances);
                 let status = Status(carried.status);
                 relaying.close(if status.is_done() { Ended::Done } else { Ended::Failed });
                 Ok(())

@@ -13,8 +13,12 @@ mod answer;
 pub mod config;
 pub(crate) mod dicomweb;
 mod dimse;
+mod find;
+mod held;
+mod rows;
 mod store;
 mod upstream;
+mod whose;
 
 pub(crate) use dimse::serve;
 pub use upstream::Shield;

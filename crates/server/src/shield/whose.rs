@@ -1,0 +1,96 @@
+//! Whose studies are that somebody is about to open: asked of the old archive, as the shield's
+//! own question, once it is decided that they may. What it does not say stays unknown.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use http::{HeaderValue, header};
+use http_body_util::{BodyExt, Limited};
+use leadglass_archive::relay::Told;
+use leadglass_dicom::attribute::Level;
+use leadglass_dicom::charset::SpecificCharacterSet;
+use leadglass_dicom::{AeTitle, DataSet, StudyInstanceUid, Tag, Uid, VR, Value};
+use leadglass_dimse::negotiation::AssociateRequest;
+use leadglass_dimse::scu;
+
+use super::dicomweb::ask;
+use super::{Shield, rows};
+use crate::scp::Entity;
+use crate::scp::identifier::{QUERY_RETRIEVE_LEVEL, read, write};
+use crate::scu::query::STUDY_ROOT_FIND;
+
+const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
+const IMPLICIT: &str = leadglass_dicom::transfer_syntax::IMPLICIT_VR_LITTLE_ENDIAN;
+/// Bytes of an answer.
+const MOST: usize = 1 << 20;
+
+/// Asks by QIDO-RS.
+pub(super) async fn by_web(shield: Arc<Shield>, studies: Vec<StudyInstanceUid>) -> Vec<Told> {
+    let asked = tokio::time::timeout(shield.patience(), searched(&shield, &studies)).await;
+    told(asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time"))))
+}
+
+/// Asks by C-FIND, in the client's name.
+pub(super) async fn by_dicom(entity: Entity, calling: AeTitle, studies: Vec<StudyInstanceUid>) -> Vec<Told> {
+    let Some(shield) = entity.host().shield.clone() else { return Vec::new() };
+    let asked = tokio::time::timeout(shield.patience(), found(&entity, &shield, calling, &studies)).await;
+    told(asked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time"))))
+}
+
+fn told(asked: anyhow::Result<Vec<Told>>) -> Vec<Told> {
+    asked.unwrap_or_else(|error| {
+        tracing::warn!(door = "shield", error = format!("{error:#}"), "the old archive does not say whose a study is");
+        Vec::new()
+    })
+}
+
+async fn searched(shield: &Shield, studies: &[StudyInstanceUid]) -> anyhow::Result<Vec<Told>> {
+    let Some(root) = shield.root() else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for study in studies {
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/dicom+json"));
+        let resource = format!("/studies?StudyInstanceUID={study}&includefield=00100020&limit=1");
+        let answer = ask(shield, root, &resource, request).await?;
+        if !answer.status().is_success() {
+            anyhow::bail!("it answered with status {}", answer.status().as_u16());
+        }
+        let body = Limited::new(answer.into_body(), MOST).collect().await.map_err(|error| anyhow::anyhow!(error))?;
+        let rows = rows::of_json(&body.to_bytes()).ok_or_else(|| anyhow::anyhow!("rows of no JSON"))?;
+        all.extend(rows.into_iter().filter(|row| row.study.as_deref() == Some(study.as_str())));
+    }
+    Ok(all)
+}
+
+async fn found(
+    entity: &Entity,
+    shield: &Shield,
+    calling: AeTitle,
+    studies: &[StudyInstanceUid],
+) -> anyhow::Result<Vec<Told>> {
+    let syntax = Uid::parse(IMPLICIT)?;
+    let mut request = AssociateRequest::new(calling.clone(), calling);
+    let context = request.propose(&Uid::parse(STUDY_ROOT_FIND)?, std::slice::from_ref(&syntax));
+    let context = context.ok_or_else(|| anyhow::anyhow!("no room for a context"))?;
+    let mut association = shield.associate(request, &entity.limits()).await?;
+    let mut all = Vec::new();
+    if association.context(context).is_some() {
+        let mut identifier = DataSet::new();
+        identifier.put_text(QUERY_RETRIEVE_LEVEL, VR::CS, Level::Study.as_str());
+        let uids = studies.iter().map(ToString::to_string).collect();
+        identifier.put(Level::Study.unique_key(), VR::UI, Value::Text(uids));
+        identifier.put(PATIENT_ID, VR::LO, Value::Empty);
+        let identifier = write(&identifier, &syntax, &SpecificCharacterSet::utf8())?;
+        let mut finding = scu::find(&mut association, context, &identifier).await?;
+        while let Some(row) = finding.next().await? {
+            if all.len() < studies.len() {
+                all.push(rows::of_data_set(&read(&row, &syntax, MOST)?));
+            }
+        }
+    }
+    association.release().await?;
+    let of_asked = |row: &Told| studies.iter().any(|study| row.study.as_deref() == Some(study.as_str()));
+    all.retain(of_asked);
+    Ok(all)
+}
