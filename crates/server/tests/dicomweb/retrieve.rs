@@ -45,6 +45,31 @@ async fn the_length_is_told_when_it_is_known() {
 }
 
 #[tokio::test]
+async fn a_download_under_way_ends_when_its_token_is_revoked() {
+    let server = Server::new().await;
+    let large = Sample { side: 2048, ..Sample::new(1, 1, 1) };
+    server.store(&[file(&large)]).await;
+    let call = server.get(&study_path(&large)).token(&server.viewer).accept(AS_STORED);
+    let response = call.begin().await;
+    let told = http_body::Body::size_hint(response.body()).exact().unwrap();
+    let mut body = response.into_body();
+    let length = |frame: http_body::Frame<bytes::Bytes>| frame.data_ref().map_or(0, |data| data.len() as u64);
+    let mut came = length(body.frame().await.unwrap().unwrap());
+    server.archive.archive().revoke_token(&server.archive.host().await, "the viewer").await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    tokio::time::resume();
+    let broke_off = loop {
+        match body.frame().await {
+            Some(Ok(frame)) => came += length(frame),
+            Some(Err(_)) => break true,
+            None => break false,
+        }
+    };
+    assert!(broke_off && came < told, "{came} of {told} bytes");
+}
+
+#[tokio::test]
 async fn a_zip_holds_every_instance() {
     let (server, samples) = filled(4).await;
     let reply = server.get(&study_path(&samples[0])).accept("application/zip").send().await;

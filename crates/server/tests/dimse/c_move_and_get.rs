@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadglass::tls::bundle::PeerBundle;
 use leadglass_archive::access::Scope;
@@ -9,11 +10,12 @@ use leadglass_dicom::{AeTitle, Encoding, VR};
 use leadglass_dimse::message::{Command, StatusDetail, SubOperations};
 use leadglass_dimse::negotiation::{Acceptance, ContextResult};
 use leadglass_dimse::scu::GetEvent;
-use leadglass_dimse::{Limits, Status, acceptor, scu};
+use leadglass_dimse::{Association, Limits, Status, acceptor, scu};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::harness::*;
 
@@ -116,8 +118,8 @@ async fn nothing_of_that_name_is_success_without_sub_operations() {
     association.release().await.unwrap();
 }
 
-/// A peer that listens: takes one association and everything sent on it.
-async fn receive_all(listener: TcpListener, bundle: PeerBundle) -> Arrived {
+/// A peer that listens: takes one association.
+async fn accepted(listener: TcpListener, bundle: PeerBundle) -> Association<TlsStream<TcpStream>> {
     let chain = vec![CertificateDer::from_pem_slice(bundle.certificate_pem.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(bundle.key_pem.as_bytes()).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(leadglass::tls::provider::provider())
@@ -131,7 +133,12 @@ async fn receive_all(listener: TcpListener, bundle: PeerBundle) -> Arrived {
     let requested = acceptor::receive(stream, &Limits::default()).await.unwrap();
     let contexts = requested.request().contexts.iter().map(|c| ContextResult::Accepted(c.transfer_syntaxes[0].clone()));
     let acceptance = Acceptance { contexts: contexts.collect(), ..Acceptance::default() };
-    let mut association = requested.accept(acceptance).await.unwrap();
+    requested.accept(acceptance).await.unwrap()
+}
+
+/// It takes everything sent on it.
+async fn receive_all(listener: TcpListener, bundle: PeerBundle) -> Arrived {
+    let mut association = accepted(listener, bundle).await;
     let mut arrived = Arrived::new();
     while let Some(message) = association.receive().await.unwrap() {
         let Command::CStoreRequest(request) = Command::try_from(&message.command).unwrap() else {
@@ -215,4 +222,45 @@ async fn what_is_out_of_a_peers_scope_neither_comes_nor_goes() {
         assert_eq!(store(&mut association, 3, &image, bytes).await.unwrap().status, status);
     }
     association.release().await.unwrap();
+}
+
+/// A change of rights holds within so long.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_c_get_under_way_ends_when_its_peer_is_revoked() {
+    let server = TestServer::start().await;
+    let peer = server.peer("CT1", &ALL_VERBS).await;
+    store_all(&server, &peer, &images()).await;
+    let asking = Asking::of(&[(STUDY_GET, &[EXPLICIT]), (CT, &[EXPLICIT])]).receiving(CT);
+    let mut association = server.associate(&peer, asking).await.unwrap();
+    let mut getting = scu::get(&mut association, 1, &study()).await.unwrap();
+    assert!(matches!(getting.next().await.unwrap(), Some(GetEvent::Instance { .. })));
+    while getting.next_data_chunk().await.unwrap().is_some() {}
+    // The first of three is here and not answered yet.
+    server.host().archive.revoke_peer(&server.administrator, &peer.ae).await.unwrap();
+    let ended = tokio::time::timeout(AT_ONCE, association.receive()).await;
+    assert!(matches!(ended, Ok(Err(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_c_move_under_way_ends_when_its_peer_is_revoked() {
+    let server = TestServer::start().await;
+    let peer = server.peer("CT1", &ALL_VERBS).await;
+    store_all(&server, &peer, &images()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let destination = server.peer_at("STATION", &[], Some(address)).await;
+    let mut association = server.associate(&peer, Asking::of(&[(STUDY_MOVE, &[EXPLICIT])])).await.unwrap();
+    let station = AeTitle::parse("STATION").unwrap();
+    let mut moving = scu::move_(&mut association, 1, station, &study()).await.unwrap();
+    let mut receiving = accepted(listener, destination.bundle).await;
+    assert!(receiving.receive().await.unwrap().unwrap().has_data_set);
+    receiving.receive_data_set(1 << 20).await.unwrap();
+    server.host().archive.revoke_peer(&server.administrator, &peer.ae).await.unwrap();
+    let ended = tokio::time::timeout(AT_ONCE, receiving.receive()).await;
+    assert!(matches!(ended, Ok(Err(_) | Ok(None))), "no more is sent: {ended:?}");
+    let ended = tokio::time::timeout(AT_ONCE, async { while let Ok(Some(_)) = moving.next().await {} }).await;
+    assert!(ended.is_ok(), "whoever asked is out");
+    assert!(association.receive().await.is_err());
 }
