@@ -1,6 +1,6 @@
 //! What a shield may pass on: decided by rights and reach, and recorded before it leaves.
 
-#![expect(clippy::unwrap_used, reason = "test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use futures::future::{BoxFuture, FutureExt as _};
 use leadglass_archive::access::{Marked, Marks, Restriction, Scope};
