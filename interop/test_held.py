@@ -144,7 +144,46 @@ def test_what_waits_is_found_by_nobody(archive, devices):
     association.release()
     alerts = [entry for entry in trail(archive) if entry.get("event") == "sender-waits"]
     assert len(alerts) == 1 and "NEW1" in alerts[0]["detail"]
+    assert "leadglass_held_senders 1\n" in archive.session().get(f"{archive.https}/metrics").text
+    token_file = devices[0] / "token"
+    token_file.write_text(archive.token)
+    doctor = archive.cli("doctor", "--data", archive.data_dir, "--token-file", token_file, check=False)
+    assert doctor.returncode == 3 and "unknown senders  1 wait for approval" in doctor.stdout, doctor.stdout
     assert any(entry.get("operation") == "hold" and entry["outcome"] == "done" for entry in trail(archive))
+
+
+def test_a_stranger_has_so_many_associations_whatever_it_calls_itself(tmp_path, devices):
+    archive = quarantining(tmp_path, devices, "[dimse]\nassociations_per_peer = 2\n")
+    try:
+        sender, contexts = device(devices, "NEW1"), [build_context(Verification)]
+        held_open = [archive.associate(contexts, peer=sender | {"ae": f"NEW{n}"}) for n in range(3)]
+        assert [one.is_established for one in held_open] == [True, True, False]
+        refused = held_open[2].acceptor.primitive
+        assert (refused.result, refused.result_source, refused.diagnostic) == (2, 3, 2)
+        other = archive.associate(contexts, peer=device(devices, "NEW2"))
+        assert other.is_established
+        for one in [*held_open[:2], other]:
+            one.release()
+    finally:
+        archive.stop()
+        archive.remove()
+
+
+def test_damaged_and_still_there(archive, devices):
+    """A file of the queue that does not open stops neither the archive nor what else waits."""
+    sender, objects = device(devices, "NEW1"), [fresh(), fresh()]
+    assert store(archive, sender, *objects) == [0, 0]
+    archive.stop()
+    first, second = sorted((archive.data_dir / "held" / "spool").glob("*.obj"))
+    hurt = bytearray(first.read_bytes())
+    hurt[100] ^= 1
+    first.write_bytes(hurt)
+    archive.start()
+    (row,) = held(archive)
+    assert row["objects"] == 1 and first.with_suffix(".damaged").exists() and second.exists()
+    assert any(entry.get("event") == "integrity-broken" for entry in trail(archive))
+    assert decide(archive, "accept", row["sender"])["kept"] == 1
+    assert is_in(archive, objects[1])
 
 
 def test_accepted_once(archive, devices):

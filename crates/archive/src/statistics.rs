@@ -18,6 +18,8 @@ pub struct Statistics {
     pub certificates: CertificateEnds,
     /// How many may store in clear text.
     pub legacy: LegacyCounts,
+    /// Unknown senders of whom something waits for approval.
+    pub held_senders: u64,
     /// Leaves covered by the newest signed checkpoint.
     pub checkpoint_size: u64,
     /// Free bytes on the data directory's file system.
@@ -44,6 +46,7 @@ impl Archive {
                     applied_sequence: inner.index.applied(),
                     certificates,
                     legacy,
+                    held_senders: inner.held.senders(),
                     checkpoint_size: log.last_checkpoint().map_or(0, |checkpoint| checkpoint.size),
                     free_bytes: free_bytes(&inner.settings.data_dir),
                     reserve_bytes: inner.settings.reserve_bytes,

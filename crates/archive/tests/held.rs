@@ -160,6 +160,7 @@ async fn what_waits_is_found_by_nobody_and_nothing_of_it_is_in_clear() {
     assert_eq!(found(&test).await, 0);
     assert!(matches!(test.read(&host, &sample).await, Err(Refused::NotFound)));
     let counts = test.archive().statistics(&host).await.unwrap().counts;
+    assert_eq!(test.archive().statistics(&host).await.unwrap().held_senders, 1);
     assert_eq!((counts.patients, counts.studies, counts.instances, counts.quarantined), (0, 0, 0, 0));
     assert!(test.archive().quarantine(&host, None, 10).await.unwrap().is_empty());
     let rows = test.archive().held(&host).await.unwrap();
@@ -474,7 +475,11 @@ async fn unknown_senders_take_bounded_memory_and_none_of_peers() {
 
 #[tokio::test]
 async fn a_decision_that_fails_midway_is_tried_again() {
-    let (test, id) = with_three(waiting()).await;
+    let (test, id) = with_three(TestArchive::with(|settings| {
+        settings.held.admits = true;
+        settings.held.objects_per_sender = 3;
+    }))
+    .await;
     // One of the files cannot be removed for a while.
     let stuck = objects(&test)[1].clone();
     std::fs::remove_file(&stuck).unwrap();
@@ -487,6 +492,10 @@ async fn a_decision_that_fails_midway_is_tried_again() {
         assert!(passed < DAY, "it is not tried again");
         test.pass(Duration::from_secs(61)).await;
         passed += Duration::from_secs(61);
+    }
+    let sender = stranger(test.archive(), "NEW1").await;
+    for sample in samples(1) {
+        send(test.archive(), &sender, &sample).await.unwrap();
     }
 }
 

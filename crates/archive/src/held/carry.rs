@@ -132,17 +132,16 @@ impl Archive {
     async fn destroy(&self, fact: &HeldFact) -> Result<TakenIn, Refused> {
         let spool = self.inner.held.spool()?.clone();
         let over = spool.waiting_of(&fact.sender, fact.through);
-        let bytes = over.iter().map(|waiting| waiting.bytes).sum();
-        let (read, scan) = (spool.clone(), self.inner.settings.scan.clone());
+        let (read, scan, listed) = (spool.clone(), self.inner.settings.scan.clone(), over.clone());
         let abouts =
-            blocking(move || over.iter().filter_map(|waiting| about(&read, waiting, &scan).ok()).collect::<Vec<_>>());
+            blocking(move || listed.iter().filter_map(|waiting| about(&read, waiting, &scan).ok()).collect::<Vec<_>>());
         for mut subject in subjects(abouts.await?.iter()) {
             subject.detail = Some(format!("discarded unread, as {} decided: unknown sender {}", fact.by, fact.ae));
             self.alert_durably(Alert::of(Event::HeldEnds).ended(Outcome::Done).about(subject)).await?;
         }
         let destroyed = spool.destroy(&fact.sender, fact.through).await;
+        self.inner.held.give_back(&spool, &fact.sender, &over);
         let discarded = destroyed.map_err(|refused| spool_failed(&refused))?;
-        self.inner.held.rooms.leave(&fact.sender, discarded, bytes);
         Ok(TakenIn { discarded, ..TakenIn::default() })
     }
 }

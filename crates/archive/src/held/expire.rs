@@ -101,13 +101,10 @@ impl Archive {
             }
         }
         let numbers: Vec<u64> = over.iter().map(|waiting| waiting.number).collect();
-        match spool.forget_blocking(sender, &numbers) {
-            Ok(()) => {
-                let bytes = over.iter().map(|waiting| waiting.bytes).sum();
-                self.inner.held.rooms.leave(sender, over.len() as u64, bytes);
-            }
-            Err(error) => tracing::error!(%error, "what expired cannot be destroyed"),
+        if let Err(error) = spool.forget_blocking(sender, &numbers) {
+            tracing::error!(%error, "what expired cannot be destroyed");
         }
+        self.inner.held.give_back(spool, sender, over);
     }
 
     /// Tells of objects of a sender that came within a warning of so many days and were not told

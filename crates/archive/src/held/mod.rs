@@ -18,6 +18,7 @@ mod hold;
 mod room;
 mod view;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -33,7 +34,7 @@ use crate::Refused;
 use crate::access::registry::Registry;
 use crate::ingest::Memory;
 use crate::settings::{OpenError, Settings};
-use crate::spool::{Spool, SpoolDirectory, SpoolRefused, SpoolSettings};
+use crate::spool::{Spool, SpoolDirectory, SpoolRefused, SpoolSettings, Waiting};
 use crate::trail::{Alert, Event};
 use expire::Warnings;
 use room::Rooms;
@@ -166,6 +167,19 @@ impl Held {
     /// The archive is closed: nothing comes in or goes any more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Unknown senders of whom something waits.
+    pub(crate) fn senders(&self) -> u64 {
+        let senders = self.spool.iter().flat_map(Spool::all_waiting).map(|waiting| waiting.sender);
+        senders.collect::<BTreeSet<_>>().len() as u64
+    }
+
+    /// Gives back the room of those of these objects that wait no more, however far it came.
+    fn give_back(&self, spool: &Spool, sender: &str, over: &[Waiting]) {
+        let gone = over.iter().filter(|one| spool.bytes_of(one.number).is_none());
+        let (objects, bytes) = gone.fold((0, 0), |(objects, bytes), one| (objects + 1, bytes + one.bytes));
+        self.rooms.leave(sender, objects, bytes);
     }
 
     /// What waits.

@@ -35,6 +35,7 @@ pub(super) async fn statistics(
             "alive": statistics.legacy.alive,
             "within_30_days": statistics.legacy.within_30_days,
         },
+        "held_senders": statistics.held_senders,
         "last_sequence": statistics.last_sequence,
         "applied_sequence": statistics.applied_sequence,
         "checkpoint_size": statistics.checkpoint_size,
@@ -59,7 +60,7 @@ pub(super) async fn metrics(
     Ok(response)
 }
 
-fn gauges(statistics: &Statistics) -> [(&'static str, u64); 16] {
+fn gauges(statistics: &Statistics) -> [(&'static str, u64); 17] {
     [
         ("patients", statistics.counts.patients),
         ("studies", statistics.counts.studies),
@@ -71,6 +72,7 @@ fn gauges(statistics: &Statistics) -> [(&'static str, u64); 16] {
         ("peer_certificates_ending_60_days", statistics.certificates.within_60_days),
         ("legacy_peers", statistics.legacy.alive),
         ("legacy_peers_ending_30_days", statistics.legacy.within_30_days),
+        ("held_senders", statistics.held_senders),
         ("quarantined_objects", statistics.counts.quarantined),
         ("log_last_sequence", statistics.last_sequence),
         ("index_applied_sequence", statistics.applied_sequence),

@@ -15,7 +15,7 @@ section! {
         pub ae_title: String = String::new(),
         /// Private Storage SOP classes that are accepted beside the standard ones.
         pub private_storage_sop_classes: Vec<String> = Vec::new(),
-        /// Associations open at once with one peer (certificate and AE title).
+        /// Associations open at once with one peer (certificate and AE title), or with one certificate that is nobody's.
         pub associations_per_peer: u32 = 256,
         /// Storage commitment requests of one peer whose report it has not answered and that
         /// were not given up; further ones are refused (0x0213).

@@ -106,10 +106,11 @@ fn of_certificate(what: &'static str, der: &[u8], advice: &'static str) -> Findi
 /// What only somebody with a token is told: how far the index is, and whose certificates end.
 async fn statistics(client: &Client, token_file: Option<&Path>) -> Vec<Finding> {
     const REBUILD: &str = "when it stays so: stop the archive, run `leadglass rebuild`";
+    const DECIDE: &str = "see `leadglass held list`; accept, enrol or discard";
     const RENEW: &str = "see `leadglass peer list`; let them renew (`leadglass enrol --renew`) or invite them again";
     match told(client, token_file).await {
         Ok(None) => vec![Finding::fine("index", "not looked at: no token (LEADGLASS_TOKEN)")],
-        Ok(Some(Told { applied, last, ending, legacy })) => {
+        Ok(Some(Told { applied, last, ending, legacy, held })) => {
             let index = format!("{applied} of {last} records of the log applied");
             let peers = format!("{ending} certificates of peers have ended or end within 30 days");
             let mut findings = vec![
@@ -120,6 +121,10 @@ async fn statistics(client: &Client, token_file: Option<&Path>) -> Vec<Finding> 
                 let detail =
                     format!("{alive} may store in CLEAR TEXT, not authenticated; {ending} of them end within 30 days");
                 findings.push(Finding::bad(LEGACY, detail, EDGE));
+            }
+            if held > 0 {
+                let detail = format!("{held} wait for approval: what nobody decides on is lost in the end");
+                findings.push(Finding::bad("unknown senders", detail, DECIDE));
             }
             findings
         }
@@ -133,6 +138,8 @@ struct Told {
     ending: u64,
     /// How many legacy peers live, and end soon; none when none lives.
     legacy: Option<(u64, u64)>,
+    /// Unknown senders of whom something waits.
+    held: u64,
 }
 
 async fn told(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Option<Told>> {
@@ -157,5 +164,6 @@ async fn told(client: &Client, token_file: Option<&Path>) -> anyhow::Result<Opti
     let (applied, last) = (of(&statistics, "applied_sequence")?, of(&statistics, "last_sequence")?);
     let legacy = &statistics["legacy_peers"];
     let legacy = (of(legacy, "alive")?, of(legacy, "within_30_days")?);
-    Ok(Some(Told { applied, last, ending, legacy: (legacy.0 > 0).then_some(legacy) }))
+    let held = of(&statistics, "held_senders")?;
+    Ok(Some(Told { applied, last, ending, legacy: (legacy.0 > 0).then_some(legacy), held }))
 }
