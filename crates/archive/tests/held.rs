@@ -518,6 +518,22 @@ async fn an_object_that_came_is_on_record_though_its_sender_has_gone() {
 }
 
 #[tokio::test]
+async fn what_a_stranger_writes_at_length_is_told_in_short() {
+    let test = waiting();
+    let sender = stranger(test.archive(), "NEW1").await;
+    let long = Sample { patient_id: "I".repeat(60_000), patient_name: "N".repeat(60_000), ..Sample::new(1, 1, 1) };
+    send(test.archive(), &sender, &long).await.unwrap();
+    let host = test.host().await;
+    let id = test.archive().held(&host).await.unwrap()[0].sender.clone();
+    let about = test.archive().held_objects(&host, &id, 0, 1).await.unwrap()[0].about.clone().unwrap();
+    assert!(about.patient_name.unwrap().len() < 200 && about.patient_id.unwrap().len() < 200);
+    assert!(test.trail().await.iter().all(|row| row.detail.len() < 10_000));
+    assert_eq!(test.archive().accept_held(&host, &id).await.unwrap().kept, 1);
+    let reader = test.caller("reader", Door::DicomWeb).await;
+    assert!(test.read(&reader, &long).await.unwrap() == long.encode(), "and kept as it came");
+}
+
+#[tokio::test]
 async fn looking_at_what_waits_counts_like_a_search() {
     let test = waiting();
     let sender = stranger(test.archive(), "NEW1").await;

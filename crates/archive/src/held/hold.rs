@@ -8,6 +8,7 @@ use leadglass_dicom::{SopClassUid, SopInstanceUid, TransferSyntax};
 
 use super::room::Place;
 use super::spool_failed;
+use super::view::shortened;
 use crate::access::decide::{Granted, Request};
 use crate::ingest::Share;
 use crate::spool::{Arrival, Sheet, Shown, SpoolRefused, sender_id};
@@ -174,7 +175,7 @@ impl Hold {
 
 fn subject(identity: Option<Identity>) -> Subject {
     let (patient_id, study) = match identity {
-        Some(identity) => (identity.patient_id, Some(identity.study.to_string())),
+        Some(identity) => (identity.patient_id.as_deref().map(shortened), Some(identity.study.to_string())),
         None => (None, None),
     };
     Subject { patient_id, study, count: 1, ..Subject::default() }

@@ -25,6 +25,8 @@ const MODALITY: Tag = Tag(0x0008, 0x0060);
 const STUDY_INSTANCE_UID: Tag = Tag(0x0020, 0x000D);
 /// Most objects of an answer.
 const MOST: usize = 1000;
+/// Most characters of a value: PN, of three groups of 64 and what is between them.
+const LONGEST: usize = 3 * 64 + 2;
 /// What for, in the trail.
 const PURPOSE: &str = "approval queue";
 
@@ -227,15 +229,21 @@ pub(super) fn about(spool: &Spool, waiting: &Waiting, scan: &Limits) -> Result<H
         scanner.push(&piece).map_err(|_| damaged())?;
     }
     let Identity { study, series, patient_id, .. } = scanner.identity().cloned().ok_or_else(damaged)?;
-    let text = |tag| scanner.text(tag).map(str::to_owned);
+    let text = |tag| scanner.text(tag).map(shortened);
     Ok(HeldAbout {
-        patient_id,
+        patient_id: patient_id.as_deref().map(shortened),
         patient_name: text(PATIENT_NAME),
         study: study.to_string(),
         series: series.to_string(),
         study_date: text(STUDY_DATE),
         modality: text(MODALITY),
     })
+}
+
+/// No value of these attributes is longer where the standard is kept (PS3.5 6.2): nobody has
+/// accepted these, and a thousand of them are held together.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
 }
 
 /// The studies that these are of, each with its patient and how many.
