@@ -1,16 +1,19 @@
 """People at the door, as browsers and as those who pretend to be one."""
 
+import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import requests
 
-from leadglass import BINARY
+from leadglass import BINARY, free_port, wait_until
 from people import PASSPHRASE, SESSION, Browser, add, enrol, fresh_name, person, totp
 
 FULL = os.environ.get("LEADGLASS_FULL") == "1"
@@ -54,6 +57,37 @@ def test_who_administers_does_nothing_with_one_factor(empty_archive):
     assert browser.ask("GET", "/account/v1").json()["second_factor_due"]
     enrol(browser)
     assert browser.ask("GET", "/admin/v1/users").status_code == 200
+
+
+def test_a_proxied_archive_waits_elsewhere_until_there_is_a_second_factor_and_then_asks_everybody_for_one(fresh, tmp_path):
+    archive = fresh()
+    root, reader = add(archive, "root", "--role", "administrator"), add(archive, "reader", "--role", "reader")
+    archive.stop()
+    port, config, said = free_port(), tmp_path / "proxied.toml", Path(archive.data_dir) / "serving.json"
+    said.unlink(missing_ok=True)
+    config.write_text(f'[listen]\nhttps = "127.0.0.1:{port}"\ndicom = "127.0.0.1:0"\n[people]\npublic_url = "https://pacs.example"\n')
+    command = [str(BINARY), "serve", "--config", str(config), "--data", str(archive.data_dir)]
+    with open(tmp_path / "serve.log", "wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            assert wait_until(said.exists, 60), (tmp_path / "serve.log").read_text()
+            archive.https = "https://" + json.loads(said.read_text())["https"]
+            assert not archive.https.endswith(f":{port}")
+            with pytest.raises(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+            browser = Browser(archive)
+            body = {"name": "root", "invitation": root, "passphrase": PASSPHRASE}
+            assert browser.ask("POST", "/login/invitation", body).status_code == 200
+            enrol(browser)
+            assert wait_until(lambda: json.loads(said.read_text())["https"] == f"127.0.0.1:{port}", 90)
+            archive.https = f"https://127.0.0.1:{port}"
+            browser = Browser(archive)
+            body = {"name": "reader", "invitation": reader, "passphrase": PASSPHRASE}
+            assert browser.ask("POST", "/login/invitation", body).json()["second_factor_due"]
+            assert browser.ask("GET", QIDO).status_code == 403
+            enrol(browser)
+            assert browser.ask("GET", QIDO).status_code in (200, 204)
+        finally:
+            process.terminate()
 
 
 def test_the_cookie_is_for_this_host_and_no_script(empty_archive):

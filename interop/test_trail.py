@@ -504,7 +504,8 @@ folder = "{vault}"
         weed.wait(20)
 
 
-def test_a_checkpoint_is_mailed_over_tls_and_never_in_clear(fresh, tmp_path, authority):
+def mail_server(authority):
+    """Its port, the mails it takes and what it is told."""
     mails, talk = [], []
     listener = socket.create_server(("127.0.0.1", 0))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -544,6 +545,11 @@ def test_a_checkpoint_is_mailed_over_tls_and_never_in_clear(fresh, tmp_path, aut
                 pass
 
     threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1], mails, talk
+
+
+def test_a_checkpoint_is_mailed_over_tls_and_never_in_clear(fresh, tmp_path, authority):
+    port, mails, talk = mail_server(authority)
     (tmp_path / "password").write_text("secret of a mailbox")
     (tmp_path / "password").chmod(0o600)
     config = tmp_path / "leadglass.toml"
@@ -551,7 +557,7 @@ def test_a_checkpoint_is_mailed_over_tls_and_never_in_clear(fresh, tmp_path, aut
 [[trail.checkpoints]]
 kind = "e-mail"
 name = "officer"
-server = "127.0.0.1:{listener.getsockname()[1]}"
+server = "127.0.0.1:{port}"
 tls = {authority.toml(mutual=False)}
 from = "pacs@example.org"
 to = "officer@example.org"
@@ -569,6 +575,33 @@ password_file = "{tmp_path / 'password'}"
     assert "are in the log" in done.stdout
     assert "STARTTLS" not in talk
     assert base64.b64decode(next(line for line in talk if line.startswith("AUTH")).split()[2]) == b"\0pacs\0secret of a mailbox"
+
+
+def test_an_alert_is_mailed_at_once_and_names_nobody(fresh, tmp_path, authority):
+    port, mails, _ = mail_server(authority)
+    config = tmp_path / "leadglass.toml"
+    config.write_text(f"""
+[[trail.deliveries]]
+kind = "e-mail"
+name = "privacy"
+server = "127.0.0.1:{port}"
+tls = {authority.toml(mutual=False)}
+from = "pacs@example.org"
+to = "privacy@example.org"
+""")
+    archive = fresh("--config", config)
+    assert wait_until(lambda: mails, 60), archive.log_tail()
+    head, _, text = mails[0].partition("\r\n\r\n")
+    assert "security alerts (" in head and "To: <privacy@example.org>" in head
+    numbers = [int(line.split("entry ")[1].split(":")[0]) for line in text.splitlines() if "entry " in line]
+    rows = json.loads(archive.cli("trail", "search", "--limit", 1000, "--json", "--ready-file", archive.ready_file).stdout)
+    rows = {row["entry"]: row for row in rows["entries"]}
+    assert numbers and all(rows[number]["event_code"] >= "110126" for number in numbers), (numbers, text)
+    # The one who sets up is called `setup`, as what they do is.
+    callers = {row["caller"] for row in rows.values() if row.get("caller")} - {"setup"}
+    assert callers and not any(caller in text for caller in callers), (callers, text)
+    doctor = archive.cli("doctor", "--config", config, "--data", archive.data_dir, check=False).stdout
+    assert "handed on to privacy" in doctor and "none leaves this machine" in doctor, doctor
 
 
 def reaches(ask):

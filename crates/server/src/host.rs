@@ -213,3 +213,21 @@ async fn host_random<const N: usize>(archive: &Archive, operator: &Caller, name:
     let fresh = random::<N>()?;
     Ok(archive.host_secret(operator, name, &move || fresh.to_vec()).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use leadglass_dicom::clock::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn everybody_needs_a_second_factor_where_others_come() {
+        let asked = |text: &str| {
+            let config = Config::parse(text).unwrap();
+            settings(&config, Arc::new(SystemClock)).people.second_factor_for_all
+        };
+        assert!(!asked("") && !asked("[people]\npublic_url = 'https://localhost:8443'"));
+        assert!(asked("[people]\npublic_url = 'https://pacs.example'"), "a proxy stands before loopback");
+        assert!(asked("[listen]\nhttps = '10.1.2.3:443'") && asked("[listen]\ndicom = '0.0.0.0:2762'"));
+    }
+}

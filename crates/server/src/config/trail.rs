@@ -18,7 +18,7 @@ section! {
         /// A step of the clock by more than that, other than by time passing, is recorded.
         pub clock_jump_s: u64 = 30,
         /// Destinations of entries, each a table `[[trail.deliveries]]` with a `kind`:
-        /// `syslog`, `fhir-file` or `webhook`.
+        /// `syslog`, `fhir-file`, `webhook` or `e-mail`.
         pub deliveries: Vec<Delivery> = Vec::new(),
         /// Keepers of signed checkpoints, each a table `[[trail.checkpoints]]` with a `kind`:
         /// `file`, `syslog`, `s3` or `e-mail`.
@@ -36,6 +36,8 @@ pub enum Delivery {
     FhirFile(FhirFile),
     /// JSON to a URL, signed.
     Webhook(Webhook),
+    /// Security alerts by e-mail, without a word of whom they are about.
+    EMail(AlertMail),
 }
 
 /// A keeper of checkpoints.
@@ -134,6 +136,26 @@ destination! {
         /// `alerts` or `all`.
         #[serde(default)]
         what: What,
+    }
+}
+
+destination! {
+    /// A mailbox for alerts.
+    AlertMail {
+        /// `host:port` of the server, TLS from the first byte (RFC 8314); STARTTLS is not spoken.
+        server: String,
+        /// TLS.
+        tls: ClientTls,
+        /// The sender's address.
+        from: String,
+        /// The recipient's address.
+        to: String,
+        /// The user to log in as, when the server wants one (with `password_file`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// A file with the password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_file: Option<PathBuf>,
     }
 }
 
@@ -257,7 +279,8 @@ impl Delivery {
         match self {
             Delivery::Syslog(SyslogDelivery { name, .. })
             | Delivery::FhirFile(FhirFile { name, .. })
-            | Delivery::Webhook(Webhook { name, .. }) => name,
+            | Delivery::Webhook(Webhook { name, .. })
+            | Delivery::EMail(AlertMail { name, .. }) => name,
         }
     }
 }
@@ -333,6 +356,13 @@ mod tests {
         url = "https://pager.example/hook"
         tls = { ca = "/ca.pem" }
         secret_file = "/secret"
+        [[trail.deliveries]]
+        kind = "e-mail"
+        name = "privacy"
+        server = "mail.example:465"
+        tls = { ca = "/ca.pem" }
+        from = "pacs@example"
+        to = "privacy@example"
         [[trail.checkpoints]]
         kind = "file"
         name = "witness"
@@ -363,7 +393,7 @@ mod tests {
     fn every_kind_of_destination_is_taken_and_nothing_unknown() {
         let config = Config::parse(WHOLE).unwrap();
         config.check().unwrap();
-        assert_eq!((config.trail.deliveries.len(), config.trail.checkpoints.len()), (3, 4));
+        assert_eq!((config.trail.deliveries.len(), config.trail.checkpoints.len()), (4, 4));
         for (was, becomes) in [
             ("https://pager", "http://pager"),
             ("https://s3.example", "https://user@s3.example"),

@@ -94,6 +94,9 @@ impl Courier {
 
     /// Hands on the next things; whether there may be more.
     async fn hand_on(&mut self, delivery: &mut TrailDelivery, cursor: &mut Cursor) -> Result<bool, Failed> {
+        if self.sink.waits() {
+            return Ok(false);
+        }
         let batch = delivery.after(cursor.record, MOST).await?;
         let name = self.name.clone();
         if batch.upto == cursor.record {

@@ -1,6 +1,7 @@
 //! A destination: what of the trail it is given, and how.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use leadglass_archive::log::Checkpoint;
 use leadglass_archive::trail::{Delivered, Entry, Outcome};
@@ -16,11 +17,16 @@ use crate::config::trail::{Delivery, Keeper, What};
 /// MSGID of a checkpoint.
 const CHECKPOINT_ID: &str = "LEADGLASS-CHECKPOINT";
 
+/// The least time between two mails of alerts: the first goes at once, what follows it together.
+const BETWEEN_MAILS: Duration = Duration::from_secs(60);
+
 /// Where something goes.
 pub(super) struct Sink {
     to: To,
-    /// When the last mail went, seconds since 1970.
+    /// When the last mail of a checkpoint went, seconds since 1970.
     mailed_s: Option<i64>,
+    /// When the last mail of alerts went.
+    told: Option<Instant>,
 }
 
 enum To {
@@ -41,12 +47,12 @@ pub(super) struct Now<'a> {
 impl Sink {
     /// A destination of entries.
     pub fn of_entries(delivery: Delivery) -> Sink {
-        Sink { to: To::Entries(delivery), mailed_s: None }
+        Sink { to: To::Entries(delivery), mailed_s: None, told: None }
     }
 
     /// A keeper of checkpoints.
     pub fn of_checkpoints(keeper: Keeper) -> Sink {
-        Sink { to: To::Checkpoints(keeper), mailed_s: None }
+        Sink { to: To::Checkpoints(keeper), mailed_s: None, told: None }
     }
 
     /// What it is called.
@@ -62,10 +68,22 @@ impl Sink {
         matches!(self.to, To::Checkpoints(_))
     }
 
+    /// Whether what there is waits in the log a little longer: whoever makes alerts makes no mails.
+    pub fn waits(&self) -> bool {
+        self.told.is_some_and(|told| told.elapsed() < BETWEEN_MAILS)
+    }
+
     /// Hands on what of these is its; how many things that were. All of them have arrived
     /// when it returns, or none counts.
     pub async fn hand_on(&mut self, items: &[Delivered], now: &Now<'_>) -> Result<u64, Failed> {
         match &self.to {
+            To::Entries(Delivery::EMail(mail)) => {
+                let entries = latest(items);
+                let Some((subject, text)) = letter(&entries, now.reporter) else { return Ok(0) };
+                smtp::send(mail.into(), &now.reporter.host, &subject, &text, now.time).await?;
+                self.told = Some(Instant::now());
+                Ok(alerts(&entries).count() as u64)
+            }
             To::Entries(delivery) => entries(delivery, &latest(items), now).await,
             To::Checkpoints(keeper) => {
                 let checkpoints: Vec<&Checkpoint> = items.iter().filter_map(checkpoint).collect();
@@ -77,7 +95,7 @@ impl Sink {
                         return Ok(0);
                     }
                     let subject = format!("Leadglass checkpoint {}", newest.size);
-                    smtp::send(mail, &now.reporter.host, &subject, &newest.note, now.time).await?;
+                    smtp::send(mail.into(), &now.reporter.host, &subject, &newest.note, now.time).await?;
                     self.mailed_s = Some(now_s);
                     return Ok(1);
                 }
@@ -178,7 +196,30 @@ async fn entries(delivery: &Delivery, entries: &[(u64, &Entry)], now: &Now<'_>) 
             webhook::post(to, body.to_string().into_bytes(), now.time.unix_timestamp()).await?;
             Ok(told.len() as u64)
         }
+        // A mail of its own: see [`Sink::hand_on`].
+        Delivery::EMail(_) => Ok(0),
     }
+}
+
+/// The security alerts among entries.
+fn alerts<'a>(entries: &'a [(u64, &'a Entry)]) -> impl Iterator<Item = (u64, &'a Entry)> {
+    entries.iter().copied().filter(|(_, entry)| entry.is_told() && entry.is_alert())
+}
+
+/// Subject and text of a mail about the alerts among entries: when, of which kind, under which
+/// number. Mail is read by others on its way: who and about whom is in the trail alone.
+fn letter(entries: &[(u64, &Entry)], reporter: &Reporter) -> Option<(String, String)> {
+    let mut lines = String::new();
+    for (number, entry) in alerts(entries) {
+        let meaning = entry.coding().and_then(|coding| coding.kind).map_or("Security Alert", |kind| kind.1);
+        let (code, act, ended) = (entry.event_code().unwrap_or_default(), entry.act.name(), entry.outcome.name());
+        let number = entry.closes.unwrap_or(number);
+        lines.push_str(&format!("{}  entry {number}: {code} {meaning} ({act}, {ended})\n", instant(entry.time_ns)));
+    }
+    let count = lines.lines().count();
+    let source: String = reporter.source.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+    let text = format!("{lines}\nWho, from where and about what: leadglass trail search, at the archive.\n");
+    (count > 0).then(|| (format!("Leadglass {source}: security alerts ({count})"), text))
 }
 
 async fn checkpoints_to(keeper: &Keeper, checkpoints: &[&Checkpoint], now: &Now<'_>) -> Result<u64, Failed> {
@@ -261,6 +302,27 @@ mod tests {
         ];
         let told: Vec<u64> = latest(&items).iter().map(|(number, _)| *number).collect();
         assert_eq!(told, [2, 4, 5]);
+    }
+
+    #[test]
+    fn a_mail_tells_of_alerts_and_of_nobody() {
+        let reporter =
+            Reporter { source: "PACS1\r\nBcc: x@y".into(), site: "".into(), ae_title: "A".into(), host: "h".into() };
+        let about = r#"{"time_ns":1767225600000000000,"caller":"ada","address":"10.1.2.3","door":"dicom-web","outcome":"done",
+            "patient_id":"P-1","patient_name":"Doe^Jane","detail":"Doe^Jane was asked for","count":0,"#;
+        let alert = entry(7, &format!(r#"{about}"event":"canary-touched"}}"#));
+        let read = entry(8, &format!(r#"{about}"operation":"store"}}"#));
+        let items = [alert, read];
+        let (subject, text) = letter(&latest(&items), &reporter).unwrap();
+        assert_eq!(subject, "Leadglass PACS1Bcc: x@y: security alerts (1)");
+        assert!(
+            text.starts_with("2026-01-01T00:00:00Z  entry 7: 110132 Use of Restricted Function (canary-touched, done)"),
+            "{text}"
+        );
+        for word in ["ada", "Doe", "P-1", "10.1.2.3", "asked", "entry 8"] {
+            assert!(!text.contains(word), "{word}: {text}");
+        }
+        assert_eq!(letter(&latest(&items[1..]), &reporter), None);
     }
 
     #[test]

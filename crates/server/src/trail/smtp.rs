@@ -3,6 +3,7 @@
 //! Deliberately absent: STARTTLS, which begins in clear, and everything a mail program would
 //! have beyond one text to one address.
 
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
@@ -15,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::Failed;
 use super::tls::Towards;
-use crate::config::trail::EMail;
+use crate::config::trail::{AlertMail, ClientTls, EMail};
 
 /// For the whole conversation.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,21 +25,49 @@ const LINE_BYTES: u64 = 2048;
 /// Lines of one answer.
 const LINES: usize = 64;
 
+/// Whose mail it is, and by which server it goes.
+pub struct Mailbox<'a> {
+    server: &'a str,
+    tls: &'a ClientTls,
+    from: &'a str,
+    to: &'a str,
+    user: Option<&'a str>,
+    password_file: Option<&'a Path>,
+}
+
+macro_rules! has_a_mailbox {
+    ($($config:ident)*) => {$(
+        impl<'a> From<&'a $config> for Mailbox<'a> {
+            fn from(mail: &'a $config) -> Mailbox<'a> {
+                Mailbox {
+                    server: &mail.server,
+                    tls: &mail.tls,
+                    from: &mail.from,
+                    to: &mail.to,
+                    user: mail.user.as_deref(),
+                    password_file: mail.password_file.as_deref(),
+                }
+            }
+        }
+    )*};
+}
+has_a_mailbox!(EMail AlertMail);
+
 /// Sends a mail of that subject and text.
-pub async fn send(mail: &EMail, host: &str, subject: &str, text: &str, now: OffsetDateTime) -> Result<(), Failed> {
-    for address in [&mail.from, &mail.to] {
+pub async fn send(mail: Mailbox<'_>, host: &str, subject: &str, text: &str, now: OffsetDateTime) -> Result<(), Failed> {
+    for address in [mail.from, mail.to] {
         let plain = address.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>'));
         if !plain || !address.contains('@') {
             return Err(Failed::Configured("an address is name@host"));
         }
     }
-    let towards = Towards::new(&mail.server, &mail.tls)?;
+    let towards = Towards::new(mail.server, mail.tls)?;
     let talk = async {
         let mut talk = Talk(BufReader::new(towards.connect().await?));
         talk.expect(220).await?;
         let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
         talk.say(&format!("EHLO {}", if host.is_empty() { "localhost" } else { &host }), 250).await?;
-        if let (Some(user), Some(file)) = (&mail.user, &mail.password_file) {
+        if let (Some(user), Some(file)) = (mail.user, mail.password_file) {
             let password = super::secret(file)?;
             let plain = zeroize::Zeroizing::new(format!("\0{user}\0{}", password.as_str()));
             let line = zeroize::Zeroizing::new(format!("AUTH PLAIN {}", STANDARD.encode(plain.as_bytes())));
@@ -47,7 +76,7 @@ pub async fn send(mail: &EMail, host: &str, subject: &str, text: &str, now: Offs
         talk.say(&format!("MAIL FROM:<{}>", mail.from), 250).await?;
         talk.say(&format!("RCPT TO:<{}>", mail.to), 250).await?;
         talk.say("DATA", 354).await?;
-        talk.say(&letter(mail, subject, text, now), 250).await?;
+        talk.say(&letter(&mail, subject, text, now), 250).await?;
         // It is theirs now: how they say goodbye does not matter.
         let _ = talk.say("QUIT", 221).await;
         Ok(())
@@ -56,7 +85,7 @@ pub async fn send(mail: &EMail, host: &str, subject: &str, text: &str, now: Offs
 }
 
 /// Head and text, lines that begin with a dot doubled (RFC 5321 4.5.2), and the end.
-fn letter(mail: &EMail, subject: &str, text: &str, now: OffsetDateTime) -> String {
+fn letter(mail: &Mailbox<'_>, subject: &str, text: &str, now: OffsetDateTime) -> String {
     let date = now.format(&Rfc2822).unwrap_or_default();
     let mut letter = format!(
         "From: <{}>\r\nTo: <{}>\r\nSubject: {subject}\r\nDate: {date}\r\nMIME-Version: 1.0\r\n\
@@ -108,7 +137,7 @@ mod tests {
     fn a_letter_ends_where_it_ends() {
         let mail: EMail =
             toml::from_str("name = 'm'\nserver = 'h:465'\ntls = { ca = '/c' }\nfrom = 'a@b'\nto = 'c@d'").unwrap();
-        let letter = letter(&mail, "checkpoint", "one\n.\n..two\n", datetime!(2026-01-01 0:00 UTC));
+        let letter = letter(&(&mail).into(), "checkpoint", "one\n.\n..two\n", datetime!(2026-01-01 0:00 UTC));
         assert!(letter.ends_with("\r\n\r\none\r\n..\r\n...two\r\n."), "{letter:?}");
         assert_eq!(letter.matches("\r\n.\r\n").count(), 0);
     }
