@@ -113,6 +113,10 @@ impl leadglass_dicom::clock::Clock for Hasty {
         let seconds = testing::NOW.unsigned_abs() + self.0.fetch_add(1, Ordering::Relaxed);
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
 }
 
 #[test]
