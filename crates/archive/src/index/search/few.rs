@@ -15,14 +15,14 @@ use crate::index::engine::{self, Sql};
 /// Most studies that are few.
 const FEW: usize = if cfg!(test) { 3 } else { 5_000 };
 
-/// The row ids of few studies that hold all that is in reach, as a JSON array; nothing when
-/// there may be many.
+/// The row ids of few studies that hold all that is in reach, each once, as a JSON array;
+/// nothing when there may be many.
 pub(super) fn studies(connection: &Connection, reach: &Reach) -> Result<Option<String>, IndexError> {
     for side in reach.sides() {
         let mut sql = Sql::default();
         let parts: Option<Vec<String>> = side.iter().map(|scope| holding(scope, &mut sql)).collect();
         let Some(parts) = parts else { continue };
-        let text = format!("SELECT id FROM ({}) LIMIT {}", parts.join(" UNION "), FEW + 1);
+        let text = format!("SELECT DISTINCT id FROM ({}) LIMIT {}", parts.join(" UNION "), FEW + 1);
         let mut statement = connection.prepare_cached(&text)?;
         let mut rows = engine::query(&mut statement, &sql.values)?;
         let mut ids: Vec<i64> = Vec::new();

@@ -204,7 +204,7 @@ pub(super) fn expected(headers: &[DataSet], query: &Query, scope: &Reach) -> Vec
     let mut seen: Vec<DataSet> = Vec::new();
     for header in headers.iter().filter(|header| scope.admits(header, &marks_of(headers, header))) {
         let entity = entity(headers, header, query.level);
-        if seen.contains(&entity) {
+        if seen.iter().any(|one| is_same(one, &entity, query.level)) {
             continue;
         }
         seen.push(entity.clone());
@@ -230,6 +230,14 @@ pub(super) fn unique(entity: &DataSet, level: Level) -> Vec<String> {
     unique
 }
 
+/// Whether two entities are one: what no column tells apart (no date and half a date) is the same.
+fn is_same(one: &DataSet, other: &DataSet, level: Level) -> bool {
+    let levels = Level::ALL.into_iter().filter(|part| *part <= level);
+    levels
+        .flat_map(column::columns)
+        .all(|attribute| column::searched(attribute, one) == column::searched(attribute, other))
+}
+
 /// The attributes of the levels, each from the first instance of its entity.
 fn entity(headers: &[DataSet], header: &DataSet, level: Level) -> DataSet {
     let mut entity = DataSet::new();
@@ -253,7 +261,8 @@ fn put_derived(attribute: &Attribute, headers: &[DataSet], of: &DataSet, scope: 
     let within: Vec<&DataSet> = headers
         .iter()
         .filter(|other| {
-            scope.admits(other, &marks_of(headers, other)) && entity(headers, other, attribute.level) == own
+            scope.admits(other, &marks_of(headers, other))
+                && is_same(&entity(headers, other, attribute.level), &own, attribute.level)
         })
         .collect();
     let distinct = |tag: Tag| {
