@@ -25,7 +25,7 @@ use crate::change::{Change, SetupFact, TokenFact};
 use crate::{Archive, Caller, Refused};
 
 pub use envelopes::SetEnvelope;
-pub use grants::{Grant, Ground};
+pub use grants::{Grant, Ground, OwnGrants};
 pub use invitations::{Invitation, NewInvitation};
 pub use legacy::{LegacyCounts, LegacyPeer, NewLegacyPeer};
 pub use overview::Entitled;

@@ -14,7 +14,7 @@ use crate::access::{GrantedScope, Restriction, Right, Role, Scope, requests};
 use crate::change::{Change, GrantFact};
 use crate::index::Index;
 use crate::trail::{Alert, Event, Subject};
-use crate::{Archive, Caller, Refused, Selection, look_up};
+use crate::{Archive, Caller, Operation, Refused, Selection, look_up};
 
 use super::reviews::{Alarm, checked_reason};
 use super::{LONGEST_NAME, no_randomness};
@@ -44,6 +44,21 @@ pub enum Ground {
     },
 }
 
+/// What a person holds and gave for a time, and what they may take and give.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct OwnGrants {
+    /// Whether they may take a patient in an emergency.
+    pub may_break_glass: bool,
+    /// Whether they may share studies.
+    pub may_share: bool,
+    /// Emergencies of theirs that live.
+    pub emergencies: Vec<Grant>,
+    /// What they share.
+    pub given: Vec<Grant>,
+    /// What is shared with them.
+    pub received: Vec<Grant>,
+}
+
 /// A right of a user for a time.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Grant {
@@ -61,8 +76,9 @@ pub struct Grant {
 
 impl Archive {
     /// Takes one patient in an emergency: for so many minutes, 60 at most, the user may find
-    /// and see that patient's studies, restricted ones too. On the trail, in the review queue
-    /// and with the privacy officer when this returns.
+    /// and see that patient's studies, restricted ones too. Durable on the trail and in the
+    /// review queue when this returns; what takes alerts elsewhere follows the trail, and has it
+    /// some seconds later where it can be reached.
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a reason of less than ten characters or more than an hour,
@@ -85,7 +101,7 @@ impl Archive {
                 return Err(Refused::Invalid("a Patient ID has 1 to 64 printable characters".into()));
             }
             if lifetime.is_zero() || *lifetime > LONGEST_EMERGENCY {
-                return Err(Refused::Invalid("an emergency lasts an hour at most: take the patient again".into()));
+                return Err(Refused::Invalid("an emergency lasts a minute at least and an hour at most".into()));
             }
             let scope =
                 Scope { patient_ids: vec![patient_id.clone()], cleared: Restriction::ALL.to_vec(), ..Scope::default() };
@@ -113,7 +129,7 @@ impl Archive {
         self.perform_change(caller, request, async |granted| {
             let requests::Share { study, with, lifetime } = granted.request();
             if lifetime.is_zero() || *lifetime > LONGEST_SHARE {
-                return Err(Refused::Invalid("a study is shared for 30 days at most".into()));
+                return Err(Refused::Invalid("a study is shared for a minute at least and 30 days at most".into()));
             }
             let by = caller.user().filter(|_| caller.has_session()).ok_or(Refused::NotAllowed)?.to_owned();
             let user = self.inner.registry.user(with).filter(|user| user.disabled.is_none());
@@ -137,17 +153,58 @@ impl Archive {
     /// [`Refused::NotFound`] for one that does not live.
     pub async fn end_grant(&self, caller: &Caller, id: &str) -> Result<(), Refused> {
         let ended = self.perform_change(caller, requests::EndGrant { id: id.to_owned() }, async |granted| {
-            let now = self.inner.clock.now();
-            let grant = self.inner.registry.grant(&granted.request().id).filter(|grant| grant.lives(now));
-            let mut grant = grant.ok_or(Refused::NotFound)?;
-            grant.ended = true;
-            Ok((Some(Change::GrantSet { grant: grant.clone() }), grant))
+            self.with_end(&granted.request().id, |_| true)
         });
-        let ended = ended.await?;
-        if matches!(ended.ground, Ground::BreakGlass { .. }) {
-            self.alert(emergency_over(&ended).by(caller));
-        }
+        self.tell_ended(caller, &ended.await?);
         Ok(())
+    }
+
+    /// Ends an emergency of the caller's own, or what they share, before its time.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`] for one that does not live or that is another's,
+    /// [`Refused::NotAllowed`] for whoever is no person with a session and the factors they need.
+    pub async fn end_own_grant(&self, caller: &Caller, id: &str) -> Result<(), Refused> {
+        let request = requests::ChangeAccount { what: format!("grant {id} ended") };
+        let ended = self.perform_change(caller, request, async |_| {
+            let user = caller.user().filter(|_| caller.has_session()).ok_or(Refused::NotAllowed)?;
+            if self.owes_second_factor(caller)? {
+                return Err(Refused::NotAllowed);
+            }
+            self.with_end(id, |grant| match &grant.ground {
+                Ground::BreakGlass { .. } => grant.user == user,
+                Ground::Share { by } => by == user,
+            })
+        });
+        self.tell_ended(caller, &ended.await?);
+        Ok(())
+    }
+
+    /// The caller's own grants that live, the newest end last; none before they have shown the
+    /// factors they need.
+    ///
+    /// # Errors
+    /// [`Refused::NotAllowed`] for whoever is no person with a session.
+    pub async fn own_grants(&self, caller: &Caller) -> Result<OwnGrants, Refused> {
+        self.perform(caller, requests::ReadAccount, async |_| {
+            let user = caller.user().filter(|_| caller.has_session()).ok_or(Refused::NotAllowed)?;
+            if self.owes_second_factor(caller)? {
+                return Ok(OwnGrants::default());
+            }
+            let may = |operation| caller.may(operation);
+            let (may_break_glass, may_share) = (may(Operation::BreakGlass), may(Operation::Share));
+            let mut own = OwnGrants { may_break_glass, may_share, ..OwnGrants::default() };
+            for grant in self.living_grants() {
+                match &grant.ground {
+                    Ground::BreakGlass { .. } if grant.user == user && may_break_glass => own.emergencies.push(grant),
+                    Ground::Share { by } if by == user => own.given.push(grant),
+                    Ground::Share { by } if grant.user == user && self.is_enabled(by) => own.received.push(grant),
+                    _ => {}
+                }
+            }
+            Ok(own)
+        })
+        .await
     }
 
     /// Grants that live, the newest end last.
@@ -155,12 +212,7 @@ impl Archive {
     /// # Errors
     /// Only those of every operation: not allowed, or no trail.
     pub async fn grants(&self, caller: &Caller) -> Result<Vec<Grant>, Refused> {
-        self.perform(caller, requests::ListGrants, async |_| {
-            let mut grants = self.inner.registry.grants(self.inner.clock.now());
-            grants.sort_by(|a, b| (a.right.until, &a.id).cmp(&(b.right.until, &b.id)));
-            Ok(grants.into_iter().map(Grant::from).collect())
-        })
-        .await
+        self.perform(caller, requests::ListGrants, async |_| Ok(self.living_grants())).await
     }
 
     /// Says of emergencies that ended between those moments that they did.
@@ -170,6 +222,35 @@ impl Archive {
                 self.alert(emergency_over(grant));
             }
         }
+    }
+
+    fn living_grants(&self) -> Vec<Grant> {
+        let mut grants = self.inner.registry.grants(self.inner.clock.now());
+        grants.sort_by(|a, b| (a.right.until, &a.id).cmp(&(b.right.until, &b.id)));
+        grants.into_iter().map(Grant::from).collect()
+    }
+
+    /// The end of a grant that lives, when that is for whoever asks.
+    fn with_end(
+        &self,
+        id: &str,
+        theirs: impl FnOnce(&GrantFact) -> bool,
+    ) -> Result<(Option<Change>, GrantFact), Refused> {
+        let now = self.inner.clock.now();
+        let grant = self.inner.registry.grant(id).filter(|grant| grant.lives(now) && theirs(grant));
+        let mut grant = grant.ok_or(Refused::NotFound)?;
+        grant.ended = true;
+        Ok((Some(Change::GrantSet { grant: grant.clone() }), grant))
+    }
+
+    fn tell_ended(&self, caller: &Caller, grant: &GrantFact) {
+        if matches!(grant.ground, Ground::BreakGlass { .. }) {
+            self.alert(emergency_over(grant).by(caller));
+        }
+    }
+
+    fn is_enabled(&self, user: &str) -> bool {
+        self.inner.registry.user(user).is_some_and(|user| user.disabled.is_none())
     }
 
     /// Whether every instance of a study is within reach: what is shared is the whole of it.

@@ -54,16 +54,19 @@ pub(super) async fn break_glass(
 pub(super) struct NewShare {
     study: String,
     with: String,
+    #[serde(default)]
     hours: u32,
+    #[serde(default)]
+    minutes: u32,
 }
 
-/// `POST`: shares a study with a user.
+/// `POST`: shares a study with a user, for so many hours and minutes.
 pub(super) async fn share(
     State(state): State<WebState>,
     Extension(caller): Extension<Caller>,
     Body(share): Body<NewShare>,
 ) -> Result<(StatusCode, Json<Grant>), Problem> {
     let study = StudyInstanceUid::parse(&share.study).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let lifetime = Duration::from_secs(u64::from(share.hours) * 3600);
+    let lifetime = Duration::from_secs(u64::from(share.hours) * 3600 + u64::from(share.minutes) * 60);
     Ok((StatusCode::CREATED, Json(state.archive().share(&caller, &study, &share.with, lifetime).await?)))
 }

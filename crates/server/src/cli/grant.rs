@@ -1,4 +1,5 @@
-//! `leadglass grant`: rights for a time.
+//! `leadglass grant`: rights for a time, seen and ended. Taking and sharing is for people who are
+//! there, on their account page: no token does either.
 
 use clap::Subcommand;
 use comfy_table::Table;
@@ -10,6 +11,7 @@ use super::peer::percent;
 
 /// Rights for a time: studies shared, patients taken in an emergency.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "People take emergencies and share studies on their account page, /account: no token does.")]
 pub struct Grant {
     #[command(subcommand)]
     what: What,

@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode};
 use leadglass_archive::Caller;
 use leadglass_archive::access::people::passkey::NewPasskey;
 use leadglass_archive::access::people::{Account, Changed, OwnFactor, TotpEnrolment};
+use leadglass_archive::administer::OwnGrants;
 use serde_json::{Value, json};
 
 use super::sign_in::party;
@@ -126,6 +127,24 @@ pub(super) async fn end_other_sessions(
     Extension(caller): Extension<Caller>,
 ) -> Result<StatusCode, Problem> {
     state.archive().end_other_sessions(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /account/v1/grants`: emergencies and shares of one's own that live, and what one may do.
+pub(super) async fn grants(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<OwnGrants>, Problem> {
+    Ok(Json(state.archive().own_grants(&caller).await?))
+}
+
+/// `DELETE /account/v1/grants/{id}`: ends an emergency of one's own, or what one shares.
+pub(super) async fn end_grant(
+    State(state): State<WebState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    state.archive().end_own_grant(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -89,6 +89,8 @@ pub(crate) fn router() -> Router<WebState> {
         .route("/account/v1/passkeys/{id}", delete(account::remove_passkey))
         .route("/account/v1/recovery-codes", post(account::renew_recovery_codes))
         .route("/account/v1/sessions", delete(account::end_other_sessions))
+        .route("/account/v1/grants", get(account::grants))
+        .route("/account/v1/grants/{id}", delete(account::end_grant))
 }
 
 /// A text that somebody showed: wiped when dropped, never printed.

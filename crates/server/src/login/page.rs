@@ -53,6 +53,7 @@ pub(super) async fn account() -> Response {
         &html! {
             p #due hidden { "A second factor is due: until one is enrolled you can do nothing else." }
             dl #who {}
+            (for_a_time())
             h2 { "App for one-time codes" }
             p { button #totp-begin type="button" { "Enrol an app" } }
             form #totp hidden {
@@ -80,6 +81,39 @@ pub(super) async fn account() -> Response {
             p { button #others type="button" { "End all others" } " " button #logout type="button" { "Sign out" } }
         },
     )
+}
+
+/// Emergencies and shares: each form is shown to whoever may send it.
+fn for_a_time() -> Markup {
+    html! {
+        section #emergencies hidden {
+            h2 { "Take an emergency" }
+            p {
+                "One patient opens to you, restricted or not, for an hour at most. The privacy officer is told, "
+                "and somebody else reviews your reason."
+            }
+            form #emergency {
+                label { "Patient ID " input name="patient_id" maxlength="64" autocomplete="off" required; }
+                label { "Reason, 10 characters or more " input name="reason" maxlength="1000" autocomplete="off" required; }
+                label { "Minutes, 60 at most " input name="minutes" type="number" min="1" max="60" value="60" required; }
+                button { "Take the patient" }
+            }
+        }
+        section #shares hidden {
+            h2 { "Share a study" }
+            p { "Somebody else may see the study, for 30 days at most. What is restricted stays so." }
+            form #share {
+                label { "Study Instance UID " input name="study" maxlength="64" autocomplete="off" required; }
+                label { "With whom (user name) " input name="with" autocomplete="off" required; }
+                label { "Until " input name="until" type="datetime-local" required; }
+                button { "Share" }
+            }
+        }
+        section #for-a-time hidden {
+            h2 { "Open for a time" }
+            ul #grants {}
+        }
+    }
 }
 
 /// `GET /login/app.js`.

@@ -1,11 +1,11 @@
 //! People at the web face: cookies, pages, and who else might send what they send.
 
 use http::{Method, header};
-use leadglass_archive::testing::totp_code;
+use leadglass_archive::testing::{Sample, totp_code};
 use leadglass_dicom::clock::Clock as _;
 use serde_json::{Value, json};
 
-use crate::server::{Call, Reply, Server};
+use crate::server::{Call, Reply, Server, file, study_path};
 
 const HOST: &str = "pacs.example";
 const ORIGIN: &str = "https://pacs.example";
@@ -30,14 +30,51 @@ fn cookie(reply: &Reply, name: &str) -> String {
 
 /// A person who chose a passphrase: the cookie of their session.
 async fn person(server: &Server, role: &str) -> String {
-    let new = json!({ "name": "ada", "rights": [{ "role": role }] }).to_string();
+    person_of(server, "ada", &[role]).await
+}
+
+async fn person_of(server: &Server, name: &str, roles: &[&str]) -> String {
+    let rights: Vec<Value> = roles.iter().map(|role| json!({ "role": role })).collect();
+    let new = json!({ "name": name, "rights": rights }).to_string();
     let added = server.post("/admin/v1/users", "application/json", new).send().await;
     assert_eq!(added.status, 201, "{}", added.text());
     let invitation = added.json()["invitation"].clone();
-    let body = json!({ "name": "ada", "invitation": invitation, "passphrase": PASSPHRASE });
+    let body = json!({ "name": name, "invitation": invitation, "passphrase": PASSPHRASE });
     let reply = of_page(server, Method::POST, "/login/invitation", &body).send().await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     cookie(&reply, "__Host-leadglass-session")
+}
+
+/// The session's new cookie after an app for codes was enrolled.
+async fn with_second_factor(server: &Server, session: &str) -> String {
+    let begun = asked(server, Method::POST, "/account/v1/totp", json!({}), session).await.json();
+    let code = totp_code(begun["secret"].as_str().unwrap(), server.archive.clock().now());
+    let confirm = json!({ "ticket": begun["ticket"], "code": code });
+    let confirmed = asked(server, Method::POST, "/account/v1/totp/confirm", confirm, session).await;
+    cookie(&confirmed, "__Host-leadglass-session")
+}
+
+/// What our own page is told in that session.
+async fn asked(server: &Server, method: Method, path: &str, body: Value, session: &str) -> Reply {
+    of_page(server, method, path, &body).header(header::COOKIE, session).send().await
+}
+
+/// Whether a session gets a study by DICOMweb.
+async fn opens(server: &Server, session: &str, sample: &Sample) -> bool {
+    let call = server.call(Method::GET, &study_path(sample)).header(header::COOKIE, session).header(header::HOST, HOST);
+    let reply = call.accept("multipart/related; type=\"application/dicom\"").send().await;
+    match reply.status.as_u16() {
+        200 => reply.parts().len() == 1,
+        401 | 403 | 404 => false,
+        other => panic!("{other}: {}", reply.text()),
+    }
+}
+
+/// The names of what a form of the account page sends.
+async fn fields_of(server: &Server, form: &str) -> Vec<String> {
+    let page = server.call(Method::GET, "/account").send().await.text();
+    let form = page.split(&format!("<form id=\"{form}\">")).nth(1).unwrap().split("</form>").next().unwrap();
+    form.split("name=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -136,6 +173,8 @@ async fn no_other_page_signs_anybody_in_or_out() {
         "/account/v1/passphrase",
         "/account/v1/totp",
         "/admin/v1/tokens",
+        "/admin/v1/emergencies",
+        "/admin/v1/shares",
         "/dicom-web/studies",
     ] {
         for origin in ["https://evil.example", "null", "http://pacs.example", "https://pacs.example.evil.example"] {
@@ -168,4 +207,103 @@ async fn pages_hold_nothing_and_run_nothing_that_is_not_ours() {
     for path in ["/account/v1", "/logout", "/login/no", "/account/no", "/admin/v1/users"] {
         assert_eq!(server.call(Method::GET, path).send().await.status, 401, "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_emergency_is_taken_on_the_account_page_and_opens_one_patient_until_it_is_ended() {
+    let server = Server::new().await;
+    let (one, two) = (Sample::new(1, 1, 1), Sample::new(2, 1, 1));
+    server.store(&[file(&one), file(&two)]).await;
+    let first = person_of(&server, "ada", &["emergency"]).await;
+    let emergency = |reason: &str, minutes: u32| json!({ "patient_id": "PAT-1", "reason": reason, "minutes": minutes });
+    let reason = "unconscious in the emergency room, allergies unknown";
+    let weak = asked(&server, Method::GET, "/account/v1/grants", json!({}), &first).await.json();
+    assert_eq!(weak["may_break_glass"], false, "not before a second factor");
+    let early = asked(&server, Method::POST, "/admin/v1/emergencies", emergency(reason, 10), &first).await;
+    assert_eq!(early.status, 403);
+    let ada = with_second_factor(&server, &first).await;
+    let own = async || asked(&server, Method::GET, "/account/v1/grants", json!({}), &ada).await.json();
+    let nothing =
+        json!({ "may_break_glass": true, "may_share": false, "emergencies": [], "given": [], "received": [] });
+    assert_eq!(own().await, nothing);
+    assert!(!opens(&server, &ada, &one).await);
+
+    assert_eq!(fields_of(&server, "emergency").await, ["patient_id", "reason", "minutes"]);
+    let take = async |reason: &str, minutes| {
+        asked(&server, Method::POST, "/admin/v1/emergencies", emergency(reason, minutes), &ada).await
+    };
+    for (reason, minutes, said) in [
+        ("urgent", 10, "a reason has 10 to 1000 printable characters"),
+        (reason, 61, "an emergency lasts a minute at least and an hour at most"),
+        (reason, 0, "an emergency lasts a minute at least and an hour at most"),
+    ] {
+        let refused = take(reason, minutes).await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.json()["detail"], said);
+    }
+    let taken = take(reason, 10).await;
+    assert_eq!(taken.status, 201, "{}", taken.text());
+    let grant = taken.json();
+    assert!(grant["right"]["until"].as_str().is_some_and(|until| until.contains('T')), "{grant}");
+    let rows = server.archive.trail().await;
+    let begun = rows.iter().find(|row| row.action == "break-glass" && row.outcome == "done").unwrap();
+    assert_eq!((begun.event.as_deref(), begun.person.as_deref()), (Some("110127"), Some("ada")));
+    assert_eq!(begun.patient_id.as_deref(), Some("PAT-1"));
+    let reviews = server.get("/admin/v1/reviews").send().await.json();
+    let told = (&reviews[0]["alarm"], &reviews[0]["caller"], &reviews[0]["patient_id"]);
+    assert_eq!(told, (&json!("break-glass"), &json!("ada"), &json!("PAT-1")), "{reviews}");
+    assert_eq!((opens(&server, &ada, &one).await, opens(&server, &ada, &two).await), (true, false));
+    assert_eq!(own().await["emergencies"], json!([grant]));
+
+    let path = format!("/account/v1/grants/{}", grant["id"].as_str().unwrap());
+    let eve = with_second_factor(&server, &person_of(&server, "eve", &["emergency"]).await).await;
+    assert_eq!(asked(&server, Method::DELETE, &path, json!({}), &eve).await.status, 404, "another's");
+    assert!(opens(&server, &ada, &one).await);
+    assert_eq!(asked(&server, Method::DELETE, &path, json!({}), &ada).await.status, 204);
+    assert!(!opens(&server, &ada, &one).await);
+    assert_eq!(own().await, nothing);
+    assert_eq!(asked(&server, Method::DELETE, &path, json!({}), &ada).await.status, 404, "over");
+
+    let pass = async |minutes: u64| server.archive.pass(std::time::Duration::from_secs(60 * minutes)).await;
+    pass(1).await;
+    assert_eq!(take(reason, 10).await.status, 201);
+    assert!(opens(&server, &ada, &one).await);
+    pass(10).await;
+    assert!(!opens(&server, &ada, &one).await, "it ends by itself");
+    let rows = server.archive.trail().await;
+    let stopped = rows.iter().filter(|row| row.event.as_deref() == Some("110138")).count();
+    assert_eq!(stopped, 2, "ended, and over");
+}
+
+#[tokio::test]
+async fn a_study_is_shared_on_the_account_page_until_whoever_shares_it_ends_that() {
+    let server = Server::new().await;
+    let (one, two) = (Sample::new(1, 1, 1), Sample::new(2, 1, 1));
+    server.store(&[file(&one), file(&two)]).await;
+    let ada = person_of(&server, "ada", &["reader"]).await;
+    let eve = person_of(&server, "eve", &[]).await;
+    let own = async |session: &str| asked(&server, Method::GET, "/account/v1/grants", json!({}), session).await.json();
+    assert_eq!((&own(&ada).await["may_share"], &own(&eve).await["may_share"]), (&json!(true), &json!(false)));
+    assert!(!opens(&server, &eve, &one).await);
+
+    assert_eq!(fields_of(&server, "share").await, ["study", "with", "until"]);
+    let share = async |with: &str, minutes: u32| {
+        let body = json!({ "study": one.study, "with": with, "minutes": minutes });
+        asked(&server, Method::POST, "/admin/v1/shares", body, &ada).await
+    };
+    assert_eq!(share("nobody", 90).await.status, 404);
+    let refused = share("eve", 31 * 24 * 60).await;
+    assert_eq!(refused.json()["detail"], "a study is shared for a minute at least and 30 days at most");
+    assert_eq!(share("ada", 90).await.status, 400, "with oneself");
+    let shared = share("eve", 90).await;
+    assert_eq!(shared.status, 201, "{}", shared.text());
+    let grant = shared.json();
+    assert_eq!((&own(&ada).await["given"], &own(&eve).await["received"]), (&json!([grant]), &json!([grant])));
+    assert_eq!((opens(&server, &eve, &one).await, opens(&server, &eve, &two).await), (true, false));
+
+    let path = format!("/account/v1/grants/{}", grant["id"].as_str().unwrap());
+    assert_eq!(asked(&server, Method::DELETE, &path, json!({}), &eve).await.status, 404, "not hers to end");
+    assert_eq!(asked(&server, Method::DELETE, &path, json!({}), &ada).await.status, 204);
+    assert!(!opens(&server, &eve, &one).await);
+    assert_eq!(own(&eve).await["received"], json!([]));
 }

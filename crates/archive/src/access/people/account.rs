@@ -98,7 +98,7 @@ impl Archive {
                 totp: user.totp.is_some(),
                 recovery_codes: user.recovery.len(),
                 passkeys: user.passkeys.iter().map(|key| (key.id.clone(), key.name.clone())).collect(),
-                second_factor_due: !current.is_strong() && self.inner.registry.needs_second_factor(&user),
+                second_factor_due: self.owes_second_factor(caller)?,
                 sessions: sessions.sessions.iter().filter(|session| now < session.ends).map(view).collect(),
                 idle_seconds: self.inner.settings.people.idle.as_secs(),
                 name: user.name,
@@ -336,6 +336,12 @@ impl Archive {
             return Err(Refused::Invalid("sign in again to change what you sign in with".into()));
         }
         Ok((user, sessions, current))
+    }
+
+    /// Whether nothing is allowed to the session but to enrol or show a second factor.
+    pub(crate) fn owes_second_factor(&self, caller: &Caller) -> Result<bool, Refused> {
+        let (user, _, current) = self.own(caller)?;
+        Ok(!current.is_strong() && self.inner.registry.needs_second_factor(&user))
     }
 
     /// Whether the caller has signed in a short while ago, with a second factor.

@@ -52,18 +52,38 @@ function login() {
   });
 }
 
+// A plainer sentence for one refusal.
+const instead = (status, text) => (error) => { throw error.status === status ? new Error(text) : error; };
+const until = (grant) => new Date(grant.right.until).toLocaleString();
+
 function list(id, texts) {
-  by(id).replaceChildren(...texts.map(([text, act]) => {
+  by(id).replaceChildren(...texts.map(([text, act, name = 'Remove']) => {
     const item = document.createElement('li');
     item.textContent = text + ' ';
     if (act) {
       const button = document.createElement('button');
-      button.textContent = 'Remove';
+      button.textContent = name;
       button.addEventListener('click', () => act().then(show).catch((error) => say(error.message)));
       item.append(button);
     }
     return item;
   }));
+}
+
+async function showGrants() {
+  const own = await ask('GET', '/account/v1/grants');
+  by('emergencies').hidden = !own.may_break_glass;
+  by('shares').hidden = !own.may_share;
+  const end = (grant) => () => ask('DELETE', '/account/v1/grants/' + encodeURIComponent(grant.id));
+  const patients = (grant) => grant.right.scope.patient_ids.join(', ');
+  const studies = (grant) => grant.right.scope.studies.join(', ');
+  list('grants', [
+    ...own.emergencies.map((grant) => [`Emergency: patient ${patients(grant)}, until ${until(grant)}. `
+      + `Your reason: ${grant.ground['break-glass'].reason}`, end(grant), 'End now']),
+    ...own.given.map((grant) => [`You share study ${studies(grant)} with ${grant.user}, until ${until(grant)}.`, end(grant), 'End now']),
+    ...own.received.map((grant) => [`${grant.ground.share.by} shares study ${studies(grant)} with you, until ${until(grant)}, `
+      + 'or until they or the privacy officer end it.'])]);
+  by('for-a-time').hidden = !by('grants').children.length;
 }
 
 let ends;
@@ -87,6 +107,7 @@ async function show() {
   clearTimeout(ends);
   ends = setTimeout(() => location.assign('/login'),
     Math.min(account.idle_seconds * 1000 + 1000, Date.parse(current.ends) - Date.now()));
+  await showGrants();
 }
 
 async function changed(answer) {
@@ -117,6 +138,25 @@ function account() {
       ticket: asked.ticket, ...fields(form),
       client_data: toText(made.response.clientDataJSON),
       authenticator_data: toText(made.response.getAuthenticatorData()) }));
+  });
+  on('emergency', 'submit', async (form) => {
+    const { minutes, ...asked } = fields(form);
+    const grant = await ask('POST', '/admin/v1/emergencies', { ...asked, minutes: Number(minutes) })
+      .catch(instead(403, 'You may not take a patient in an emergency.'));
+    form.reset();
+    await show();
+    say(`Patient ${asked.patient_id} is open to you until ${until(grant)}. The privacy officer is told.`);
+  });
+  on('share', 'submit', async (form) => {
+    const { until: moment, ...asked } = fields(form);
+    const minutes = Math.floor((new Date(moment) - Date.now()) / 60000);
+    if (!(minutes >= 1)) throw new Error('That moment is over: choose a later one.');
+    const grant = await ask('POST', '/admin/v1/shares', { ...asked, minutes })
+      .catch(instead(403, 'You may not share studies.'))
+      .catch(instead(404, 'There is no such study that you see the whole of, or nobody of that user name.'));
+    form.reset();
+    await show();
+    say(`${grant.user} may see study ${asked.study} until ${until(grant)}.`);
   });
   on('change', 'submit', async (form) => {
     await changed(await ask('POST', '/account/v1/passphrase', fields(form)));
