@@ -1,5 +1,6 @@
 """People at the door, as browsers and as those who pretend to be one."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,14 +11,16 @@ import threading
 import time
 from pathlib import Path
 
+import pydicom
 import pytest
 import requests
 
-from leadglass import BINARY, free_port, wait_until
+from leadglass import BINARY, ROOT, free_port, wait_until
 from people import PASSPHRASE, SESSION, Browser, add, enrol, fresh_name, person, totp
 
 FULL = os.environ.get("LEADGLASS_FULL") == "1"
 QIDO = "/dicom-web/studies?limit=1"
+SAMPLES = ROOT / "testdata" / "samples" / "pydicom-pydicom"
 
 
 def test_an_invitation_a_passphrase_and_a_code(empty_archive):
@@ -111,6 +114,7 @@ UNSAFE = [
     ("POST", "/account/v1/passkeys/challenge"), ("POST", "/account/v1/recovery-codes"),
     ("DELETE", "/account/v1/sessions"), ("DELETE", "/account/v1/totp"), ("POST", "/admin/v1/users"),
     ("PATCH", "/admin/v1/users/ada"), ("DELETE", "/admin/v1/peers/CT1"), ("POST", "/admin/v1/tokens"),
+    ("POST", "/admin/v1/emergencies"), ("POST", "/admin/v1/shares"), ("DELETE", "/account/v1/grants/0"),
     ("POST", "/dicom-web/studies"), ("POST", "/login/passphrase"), ("POST", "/login/code"),
     ("POST", "/login/invitation"), ("POST", "/login/passkey/challenge"), ("POST", "/login/passkey"),
 ]
@@ -280,39 +284,53 @@ def test_a_token_that_administers_follows_a_second_factor(empty_archive, tmp_pat
     assert account[0]["sessions"] == 1, "the browser's; the command left none behind"
 
 
-def test_passkeys_in_a_real_browser(empty_archive, tmp_path):
+@contextlib.contextmanager
+def chromium_page(archive, home):
+    """A page of a browser that believes the archive's certificate; what its policy kept from running."""
     playing = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None or shutil.which("certutil") is None:
         pytest.skip("no Chromium or no certutil here: scripts/setup.sh interop installs them")
-    name = fresh_name("ada")
-    invitation = add(empty_archive, name, "--role", "administrator")
     # Browsers make passkeys only where they believe the certificate.
-    store = tmp_path / ".pki" / "nssdb"
+    store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     subprocess.run(["certutil", "-N", "-d", f"sql:{store}", "--empty-password"], check=True)
-    subprocess.run(["certutil", "-A", "-d", f"sql:{store}", "-n", "leadglass", "-t", "C,,", "-i", str(empty_archive.ca)],
+    subprocess.run(["certutil", "-A", "-d", f"sql:{store}", "-n", "leadglass", "-t", "C,,", "-i", str(archive.ca)],
                    check=True)
-    base = empty_archive.https.replace("127.0.0.1", "localhost")
     with playing.sync_playwright() as player:
         browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"],
-                                         env={**os.environ, "HOME": str(tmp_path)})
+                                         env={**os.environ, "HOME": str(home)})
         page = browser.new_page()
         page.set_default_timeout(30_000)
         problems = []
         page.on("console", lambda message: problems.append(message.text) if "Content Security" in message.text else None)
+        yield page
+        assert not problems, problems
+        browser.close()
+
+
+def accept_in(page, base, name, invitation):
+    """An invitation, as people accept it: on the account page afterwards."""
+    page.goto(base + "/login")
+    page.click("summary")
+    page.fill("#invitation [name=name]", name)
+    page.fill("#invitation [name=invitation]", invitation)
+    page.fill("#invitation [name=passphrase]", PASSPHRASE)
+    page.click("#invitation button")
+    page.wait_for_url("**/account")
+
+
+def test_passkeys_in_a_real_browser(empty_archive, tmp_path):
+    name = fresh_name("ada")
+    invitation = add(empty_archive, name, "--role", "administrator")
+    base = empty_archive.https.replace("127.0.0.1", "localhost")
+    with chromium_page(empty_archive, tmp_path) as page:
         devtools = page.context.new_cdp_session(page)
         devtools.send("WebAuthn.enable")
         devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {
             "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
             "isUserVerified": True, "automaticPresenceSimulation": True}})
-        page.goto(base + "/login")
-        page.click("summary")
-        page.fill("#invitation [name=name]", name)
-        page.fill("#invitation [name=invitation]", invitation)
-        page.fill("#invitation [name=passphrase]", PASSPHRASE)
-        page.click("#invitation button")
-        page.wait_for_url("**/account")
+        accept_in(page, base, name, invitation)
         page.wait_for_selector("#due:not([hidden])")
         page.fill("#new-passkey [name=name]", "virtual")
         page.click("#new-passkey button")
@@ -326,5 +344,95 @@ def test_passkeys_in_a_real_browser(empty_archive, tmp_path):
         page.wait_for_selector("#passkeys li")
         assert page.evaluate("fetch('/admin/v1/users').then((answer) => answer.status)") == 200, "two factors in one"
         assert page.evaluate("document.cookie") == "", "no script sees the cookie"
-        assert not problems, problems
-        browser.close()
+
+
+def test_an_emergency_and_a_share_in_a_real_browser(fresh, tmp_path):
+    archive = fresh()
+    studies = {}
+    for file in (SAMPLES / "rtdose.dcm", SAMPLES / "rtplan.dcm"):
+        body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + file.read_bytes() + b"\r\n--b--\r\n"
+        answer = archive.session().post(archive.dicomweb + "/studies", data=body, timeout=30, headers={
+            "content-type": 'multipart/related; type="application/dicom"; boundary=b', "accept": "application/dicom+json"})
+        assert answer.status_code == 200, answer.text
+        header = pydicom.dcmread(file, stop_before_pixels=True)
+        studies[header.PatientID] = header.StudyInstanceUID
+    (patient, study), (_, other) = studies.items()
+    base = archive.https.replace("127.0.0.1", "localhost")
+    ada, bob = fresh_name("ada"), fresh_name("bob")
+    for_ada, for_bob = add(archive, ada, "--role", "emergency"), add(archive, bob, "--role", "reader")
+    with chromium_page(archive, tmp_path) as page:
+        page.goto(base + "/login")
+
+        def status(uid):
+            return page.evaluate("(path) => fetch(path).then((answer) => answer.status)", f"/dicom-web/studies/{uid}/metadata")
+
+        def said(words):
+            page.wait_for_function("(words) => document.getElementById('said').textContent.includes(words)", arg=words)
+
+        # Nothing before a second factor; then what ada may, and nothing else.
+        accept_in(page, base, ada, for_ada)
+        page.wait_for_selector("#due:not([hidden])")
+        assert not page.is_visible("#emergency") and not page.is_visible("#share")
+        page.click("#totp-begin")
+        page.wait_for_selector("#totp:not([hidden])")
+        page.fill("#totp [name=code]", totp(page.text_content("#totp-secret")))
+        page.click("#totp button")
+        page.wait_for_selector("#emergency", state="visible")
+        recovery = page.text_content("#recovery").split()
+        assert not page.is_visible("#share") and not page.is_visible("#for-a-time")
+        assert "privacy officer" in page.text_content("#emergencies")
+        assert status(study) in (403, 404)
+        page.fill("#emergency [name=patient_id]", patient)
+        page.fill("#emergency [name=reason]", "urgent")
+        page.fill("#emergency [name=minutes]", "10")
+        page.click("#emergency button")
+        said("a reason has 10 to 1000 printable characters")
+        reason = "unconscious in the emergency room <b>allergies unknown</b>"
+        page.fill("#emergency [name=reason]", reason)
+        page.click("#emergency button")
+        said(f"Patient {patient} is open to you until")
+        assert status(study) == 200 and status(other) == 404
+        listed = page.text_content("#grants li")
+        assert patient in listed and reason in listed, listed
+        waiting = archive.cli("review", "list", "--ready-file", archive.ready_file, "--json").stdout
+        assert "break-glass" in waiting and ada in waiting and patient in waiting
+        page.click("#grants button")
+        page.wait_for_selector("#for-a-time", state="hidden")
+        assert status(study) in (403, 404)
+        page.click("#logout")
+        page.wait_for_url("**/login")
+
+        accept_in(page, base, bob, for_bob)
+        page.wait_for_selector("#share", state="visible")
+        assert not page.is_visible("#emergency")
+        assert status(study) == 200
+        share = {"study": study, "with": "nobody-of-that-name", "until": "2001-01-01T00:00"}
+        for name, value in share.items():
+            page.fill(f"#share [name={name}]", value)
+        page.click("#share button")
+        said("That moment is over")
+        page.evaluate("""() => {
+            const soon = new Date(Date.now() + 2 * 3600 * 1000);
+            const local = new Date(soon - soon.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+            document.querySelector('#share [name=until]').value = local;
+        }""")
+        page.click("#share button")
+        said("There is no such study that you see the whole of, or nobody of that user name.")
+        page.fill("#share [name=with]", ada)
+        page.click("#share button")
+        said(f"{ada} may see study {study} until")
+        assert f"You share study {study} with {ada}" in page.text_content("#grants li")
+        page.click("#logout")
+        page.wait_for_url("**/login")
+
+        page.fill("#passphrase [name=name]", ada)
+        page.fill("#passphrase [name=passphrase]", PASSPHRASE)
+        page.click("#passphrase button")
+        page.wait_for_selector("#code:not([hidden])")
+        page.fill("#code [name=code]", recovery[0])
+        page.click("#code button")
+        page.wait_for_url("**/account")
+        page.wait_for_selector("#grants li")
+        assert f"{bob} shares study {study} with you" in page.text_content("#grants li")
+        assert page.query_selector("#grants button") is None, "bob's to end"
+        assert status(study) == 200 and status(other) == 404
