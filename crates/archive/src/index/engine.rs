@@ -21,8 +21,11 @@ const FIRST: &str = include_str!("migrations/0001_first.sql");
 const SEARCH: Duration = Duration::from_secs(30);
 /// Steps of SQLite's machine between two looks at the clock: a few milliseconds.
 const STEPS: i32 = 100_000;
-/// Page cache of a reader and of the writer, in KiB.
+/// Page cache of a reader and of the writer, in KiB. A search that looks at a thousand studies, all
+/// there are for somebody, reads several thousand pages that lie apart: with less room each
+/// page is read, checked and deciphered again for every search.
 const READER_CACHE_KIB: i64 = 8 * 1024;
+const SEARCH_CACHE_KIB: i64 = 32 * 1024;
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 128;
@@ -53,6 +56,8 @@ struct Pool {
     returned: Condvar,
     /// At one time; further readers wait.
     most: usize,
+    /// Page cache of each, in KiB.
+    cache_kib: i64,
 }
 
 #[derive(Default)]
@@ -62,8 +67,8 @@ struct Idle {
 }
 
 impl Pool {
-    fn of(most: usize) -> Pool {
-        Pool { idle: Mutex::default(), returned: Condvar::new(), most }
+    fn of(most: usize, cache_kib: i64) -> Pool {
+        Pool { idle: Mutex::default(), returned: Condvar::new(), most, cache_kib }
     }
 }
 
@@ -79,7 +84,7 @@ impl Engine {
         let engine = Engine {
             path: path.to_owned(),
             key: key.clone(),
-            lanes: [Pool::of(2), Pool::of(8), Pool::of(8)],
+            lanes: [Pool::of(2, READER_CACHE_KIB), Pool::of(8, READER_CACHE_KIB), Pool::of(8, SEARCH_CACHE_KIB)],
             progress: Progress::from(unsigned(applied)),
         };
         Ok((engine, writer))
@@ -122,15 +127,15 @@ impl Engine {
             pool.returned.wait(&mut idle);
         }
         drop(idle);
-        self.reader().inspect_err(|_| {
+        self.reader(pool.cache_kib).inspect_err(|_| {
             pool.idle.lock().open -= 1;
             pool.returned.notify_one();
         })
     }
 
-    fn reader(&self) -> Result<Connection, IndexError> {
+    fn reader(&self, cache_kib: i64) -> Result<Connection, IndexError> {
         let connection = connect(&self.path, &self.key, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        connection.pragma_update(None, "cache_size", -cache_kib)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
