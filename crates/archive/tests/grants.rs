@@ -169,6 +169,46 @@ async fn a_study_is_shared_by_whoever_reaches_it_and_for_a_time() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_ends_with_the_right_it_was_granted_by() {
+    let test = archive_of(3).await;
+    let host = test.host().await;
+    let archive = test.archive();
+    let own = serde_json::json!({ "role": "reader", "scope": { "patient_ids": ["PAT-2"] } });
+    let ada = strong_person(&test, "ada", vec![right(serde_json::json!({ "role": "reader" }))]).await;
+    let eve = strong_person(&test, "eve", vec![right(own)]).await;
+    let session = signed_in(&test, "ada", &ada).await;
+    let (ada, reads) = (caller(&test, &session, Door::Admin).await, caller(&test, &session, Door::DicomWeb).await);
+    let eve = caller(&test, &signed_in(&test, "eve", &eve).await, Door::DicomWeb).await;
+    let study = |study| Sample::new(study, 1, 1).study_uid();
+    let open = async |caller: &Caller, number| {
+        let selection = Selection { studies: vec![study(number)], ..Selection::default() };
+        archive.retrieve(caller, selection, Purpose::ToCaller).await.unwrap()
+    };
+    let mark = async |number, restrictions: &[Restriction]| {
+        let marks = Marks { restrictions: restrictions.iter().copied().collect(), ..Marks::default() };
+        archive.mark(&host, Marked::study(&study(number)), marks).await.unwrap();
+    };
+
+    let (before, of_another) = (open(&eve, 2).await, open(&reads, 2).await);
+    archive.share(&ada, &study(1), "eve", 10 * MINUTE).await.unwrap();
+    assert!(before.is_current(), "a right more ends nothing");
+    let (shared, own_study) = (open(&eve, 1).await, open(&eve, 2).await);
+    mark(3, &[Restriction::Staff]).await;
+    assert!(shared.is_current() && own_study.is_current(), "another study is restricted");
+    mark(2, &[Restriction::Vip]).await;
+    assert!(!own_study.is_current() && !before.is_current() && !of_another.is_current() && shared.is_current());
+    mark(2, &[]).await;
+    assert!(own_study.is_current());
+    test.pass(11 * MINUTE).await;
+    assert!(archive.is_current(&eve) && !shared.is_current(), "the share is over, the session is not");
+    assert!(before.is_current() && open(&eve, 2).await.is_current(), "what is one's own goes on");
+    let patient = Marked::Patient("PAT-2".into());
+    let vip = Marks { restrictions: [Restriction::Vip].into(), ..Marks::default() };
+    archive.mark(&host, patient, vip).await.unwrap();
+    assert!(!before.is_current(), "a patient is restricted with all studies");
+}
+
+#[tokio::test]
 async fn who_is_held_may_say_again_who_they_are() {
     let test = archive_of(9).await;
     let host = test.host().await;

@@ -9,8 +9,8 @@ mod proof;
 use std::time::SystemTime;
 
 pub use self::proof::{Granted, GrantedScope};
-use super::Caller;
 use super::registry::Registry;
+use super::{Caller, Reach};
 use crate::trail::Subject;
 use crate::{Operation, Refused};
 
@@ -52,13 +52,47 @@ pub(crate) fn decide<R: Request>(
     request: R,
     now: SystemTime,
 ) -> Result<Granted<R>, Refused> {
-    let allowed = |operation| registry.reach(caller.proofs(), operation, caller.door(), now).ok_or(Refused::NotAllowed);
-    let mut reach = allowed(R::OPERATION)?;
-    if let Some(beside) = request.beside() {
-        reach = reach.and(&allowed(beside)?);
+    let terms = Terms {
+        operation: R::OPERATION,
+        beside: request.beside(),
+        destination: request.destination().map(str::to_owned),
+    };
+    let reach = terms.reach(registry, caller, now)?;
+    Ok(Granted::new(request, reach, terms))
+}
+
+/// How far what was granted would reach if it were granted now; nothing when that is no longer as
+/// far: what takes long asks it now and then. A right that ended ends what it was granted by,
+/// though another may be left: whoever asks anew is judged by that one.
+pub(crate) fn still_granted(
+    registry: &Registry,
+    caller: &Caller,
+    scope: &GrantedScope,
+    now: SystemTime,
+) -> Option<Reach> {
+    let reach = scope.terms()?.reach(registry, caller, now).ok()?;
+    reach.covers(scope).then_some(reach)
+}
+
+/// What a request is judged by, without what it is about.
+#[derive(Debug)]
+pub(super) struct Terms {
+    operation: Operation,
+    beside: Option<Operation>,
+    destination: Option<String>,
+}
+
+impl Terms {
+    fn reach(&self, registry: &Registry, caller: &Caller, now: SystemTime) -> Result<Reach, Refused> {
+        let allowed =
+            |operation| registry.reach(caller.proofs(), operation, caller.door(), now).ok_or(Refused::NotAllowed);
+        let mut reach = allowed(self.operation)?;
+        if let Some(beside) = self.beside {
+            reach = reach.and(&allowed(beside)?);
+        }
+        if let Some(ae) = &self.destination {
+            reach = reach.to(registry.scope_of_peer(ae).ok_or(Refused::NotFound)?);
+        }
+        Ok(reach)
     }
-    if let Some(ae) = request.destination() {
-        reach = reach.to(registry.scope_of_peer(ae).ok_or(Refused::NotFound)?);
-    }
-    Ok(Granted::new(request, reach))
 }

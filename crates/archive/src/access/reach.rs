@@ -55,6 +55,13 @@ impl Reach {
         !self.sides.is_empty() && self.sides.iter().all(|side| side.iter().any(unlimited))
     }
 
+    /// Whether each scope of that reach is here, too, side by side. Says nothing of restrictions:
+    /// they are marks of studies.
+    pub(crate) fn covers(&self, other: &Reach) -> bool {
+        let here = |(side, other): (&Vec<Arc<Scope>>, &Vec<Arc<Scope>>)| other.iter().all(|scope| side.contains(scope));
+        self.sides.len() == other.sides.len() && self.sides.iter().zip(&other.sides).all(here)
+    }
+
     /// Whether an instance with that header and those marks is within.
     pub fn admits(&self, header: &DataSet, marks: &Marks) -> bool {
         let unguarded = Marks { labels: marks.labels.clone(), ..Marks::default() };

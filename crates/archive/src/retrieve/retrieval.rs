@@ -1,6 +1,6 @@
 //! What was granted to one caller, to be read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::data_set::{DataSetReader, OpenInstance};
 use super::{StoredInstance, frame, metadata};
-use crate::access::GrantedScope;
+use crate::access::{GrantedScope, Restriction, decide};
 use crate::index::KnownInstance;
 use crate::perform::Selected;
 use crate::trail::{Access, Outcome};
@@ -26,6 +26,8 @@ pub struct Retrieval {
     known: Arc<Vec<KnownInstance>>,
     by_uid: HashMap<SopInstanceUid, usize>,
     accesses: HashMap<StudyInstanceUid, (Access, AtomicU64)>,
+    /// The restrictions there were of each study when it was granted.
+    restricted: HashMap<StudyInstanceUid, BTreeSet<Restriction>>,
     viewing: bool,
     completed: bool,
     /// The instance read last, open.
@@ -39,7 +41,9 @@ impl Retrieval {
         (scope, known, accesses): Selected,
         viewing: bool,
     ) -> Retrieval {
+        let restricted = accesses.iter().map(|(study, access)| (study.clone(), restrictions(&archive, study, access)));
         Retrieval {
+            restricted: restricted.collect(),
             archive,
             caller,
             scope,
@@ -155,9 +159,17 @@ impl Retrieval {
         Ok(())
     }
 
-    /// Whether whoever it was granted to would still be let in: what takes long asks now and then.
+    /// Whether it would be granted once more: whoever asked is still let in, the rights reach as
+    /// far, and no study was restricted since. What takes long asks now and then.
     pub fn is_current(&self) -> bool {
-        self.archive.is_current(&self.caller)
+        let inner = &self.archive.inner;
+        let reach = decide::still_granted(&inner.registry, &self.caller, &self.scope, inner.clock.now());
+        let Some(reach) = reach.filter(|_| self.archive.is_current(&self.caller)) else { return false };
+        let as_before = |(study, (access, _)): (&StudyInstanceUid, &(Access, AtomicU64))| {
+            let now = restrictions(&self.archive, study, access);
+            self.restricted.get(study).is_some_and(|before| now.is_subset(before))
+        };
+        reach.is_everything() || self.accesses.iter().all(as_before)
     }
 
     fn shared(&self) -> (Archive, GrantedScope, Arc<Vec<KnownInstance>>) {
@@ -193,6 +205,11 @@ impl Retrieval {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// What keeps people from a study: marks of its own, or of whose it is.
+fn restrictions(archive: &Archive, study: &StudyInstanceUid, access: &Access) -> BTreeSet<Restriction> {
+    archive.inner.registry.marks_of(study, access.patient_id().as_deref()).restrictions
 }
 
 impl Drop for Retrieval {

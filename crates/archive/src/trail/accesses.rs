@@ -149,6 +149,11 @@ impl Accesses {
 }
 
 impl Access {
+    /// Whose study it is, when that is known.
+    pub(crate) fn patient_id(&self) -> Option<String> {
+        self.window.entry.lock().entry.subject.patient_id.clone()
+    }
+
     /// So many instances were handed out, to their end or not. The entry as it is now
     /// comes back.
     pub(crate) fn report(&self, instances: u64, outcome: Outcome) {

@@ -21,7 +21,7 @@ use crate::listen::Stream;
 
 /// How often it is looked whether the caller is still who it was. A revocation ends the
 /// association within this and the time to abort, well under five seconds.
-const CURRENT_CHECK: Duration = Duration::from_secs(2);
+pub(super) const CURRENT_CHECK: Duration = Duration::from_secs(2);
 
 /// An association and who is at its other end.
 pub struct Session {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadglass::tls::bundle::PeerBundle;
-use leadglass_archive::access::Scope;
-use leadglass_dicom::{AeTitle, Encoding, VR};
+use leadglass_archive::access::{Marked, Marks, Restriction, Scope};
+use leadglass_dicom::{AeTitle, Encoding, StudyInstanceUid, VR};
 use leadglass_dimse::message::{Command, StatusDetail, SubOperations};
 use leadglass_dimse::negotiation::{Acceptance, ContextResult};
 use leadglass_dimse::scu::GetEvent;
@@ -229,6 +229,23 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_c_get_under_way_ends_when_its_peer_is_revoked() {
+    a_c_get_under_way_ends(async |server, peer| {
+        server.host().archive.revoke_peer(&server.administrator, &peer.ae).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_c_get_under_way_ends_when_its_study_is_restricted() {
+    a_c_get_under_way_ends(async |server, _| {
+        let marks = Marks { restrictions: [Restriction::Vip].into(), ..Marks::default() };
+        let study = StudyInstanceUid::parse("1.2.3.1").unwrap();
+        server.host().archive.mark(&server.administrator, Marked::study(&study), marks).await.unwrap();
+    })
+    .await;
+}
+
+async fn a_c_get_under_way_ends(by: impl AsyncFnOnce(&TestServer, &TestPeer)) {
     let server = TestServer::start().await;
     let peer = server.peer("CT1", &ALL_VERBS).await;
     store_all(&server, &peer, &images()).await;
@@ -238,7 +255,7 @@ async fn a_c_get_under_way_ends_when_its_peer_is_revoked() {
     assert!(matches!(getting.next().await.unwrap(), Some(GetEvent::Instance { .. })));
     while getting.next_data_chunk().await.unwrap().is_some() {}
     // The first of three is here and not answered yet.
-    server.host().archive.revoke_peer(&server.administrator, &peer.ae).await.unwrap();
+    by(&server, &peer).await;
     let ended = tokio::time::timeout(AT_ONCE, association.receive()).await;
     assert!(matches!(ended, Ok(Err(_))), "{ended:?}");
 }

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::Terms;
 use crate::access::Reach;
 
 /// Proof that `decide` allowed `R`, and how far. Nothing else can make one.
@@ -16,12 +17,16 @@ pub struct Granted<R> {
 /// finds or opens stored instances asks for it: it goes into every `WHERE`, and is matched
 /// against every header.
 #[derive(Clone, Debug)]
-pub struct GrantedScope(Arc<Reach>);
+pub struct GrantedScope {
+    reach: Arc<Reach>,
+    /// What it was granted by, to be asked once more; nothing when nobody decided.
+    terms: Option<Arc<Terms>>,
+}
 
 impl<R> Granted<R> {
     /// Only `decide` calls this.
-    pub(super) fn new(request: R, reach: Reach) -> Granted<R> {
-        Granted { request, scope: GrantedScope(Arc::new(reach)) }
+    pub(super) fn new(request: R, reach: Reach, terms: Terms) -> Granted<R> {
+        Granted { request, scope: GrantedScope { reach: Arc::new(reach), terms: Some(Arc::new(terms)) } }
     }
 
     /// What was asked.
@@ -35,11 +40,18 @@ impl<R> Granted<R> {
     }
 }
 
+impl GrantedScope {
+    /// What it was granted by.
+    pub(super) fn terms(&self) -> Option<&Terms> {
+        self.terms.as_deref()
+    }
+}
+
 impl Deref for GrantedScope {
     type Target = Reach;
 
     fn deref(&self) -> &Reach {
-        &self.0
+        &self.reach
     }
 }
 
@@ -47,6 +59,6 @@ impl Deref for GrantedScope {
 impl GrantedScope {
     /// A grant that nobody decided, for tests of the index alone; in no release.
     pub fn for_test(reach: impl Into<Reach>) -> GrantedScope {
-        GrantedScope(Arc::new(reach.into()))
+        GrantedScope { reach: Arc::new(reach.into()), terms: None }
     }
 }

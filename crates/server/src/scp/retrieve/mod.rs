@@ -16,7 +16,7 @@ use leadglass_dimse::negotiation::PresentationContext;
 use leadglass_dimse::status::Status;
 
 use super::identifier;
-use super::session::Session;
+use super::session::{CURRENT_CHECK, Session};
 use crate::metrics::{DICOM, RETRIEVE_SECONDS, Stopwatch};
 use courier::Courier;
 use progress::Progress;
@@ -63,16 +63,20 @@ pub async fn move_to(
     let originator = (session.calling_ae.clone(), request.message_id);
     let mut courier = Courier::new(&host, peer, originator, retrieval.instances());
     let mut progress = Progress::of(retrieval.instances().len());
-    for instance in retrieval.instances() {
-        if session.association.cancel_requested(request.message_id).await? {
-            progress.cancel();
-            break;
+    let delivered = async {
+        for instance in retrieval.instances() {
+            if session.association.cancel_requested(request.message_id).await? {
+                progress.cancel();
+                break;
+            }
+            let outcome = courier.deliver(&retrieval, instance).await;
+            progress.note(outcome, instance);
+            report(session, &asked, &progress).await?;
         }
-        let outcome = courier.deliver(&retrieval, instance).await;
-        progress.note(outcome, instance);
-        report(session, &asked, &progress).await?;
-    }
-    courier.leave().await;
+        courier.leave().await;
+        Ok::<_, AssociationError>(())
+    };
+    while_granted(&retrieval, delivered).await?;
     finish(session, &asked, progress, retrieval, watch).await
 }
 
@@ -107,22 +111,26 @@ pub async fn get(
     let contexts: Vec<_> = contexts.cloned().collect();
     let mut progress = Progress::of(retrieval.instances().len());
     let mut cancels = Vec::new();
-    for instance in retrieval.instances() {
-        let cancelled = cancels.contains(&request.message_id);
-        if cancelled || session.association.cancel_requested(request.message_id).await? {
-            progress.cancel();
-            break;
-        }
-        let outcome = match sub_operation::context_for(instance, &contexts) {
-            Some(context) => {
-                let sub_operation = sub_operation::SubOperation { context, originator: None };
-                sub_operation.store(&mut session.association, &retrieval, instance, &mut cancels).await?
+    let sent = async {
+        for instance in retrieval.instances() {
+            let cancelled = cancels.contains(&request.message_id);
+            if cancelled || session.association.cancel_requested(request.message_id).await? {
+                progress.cancel();
+                break;
             }
-            None => sub_operation::Outcome::Failed,
-        };
-        progress.note(outcome, instance);
-        report(session, &asked, &progress).await?;
-    }
+            let outcome = match sub_operation::context_for(instance, &contexts) {
+                Some(context) => {
+                    let sub_operation = sub_operation::SubOperation { context, originator: None };
+                    sub_operation.store(&mut session.association, &retrieval, instance, &mut cancels).await?
+                }
+                None => sub_operation::Outcome::Failed,
+            };
+            progress.note(outcome, instance);
+            report(session, &asked, &progress).await?;
+        }
+        Ok::<_, AssociationError>(())
+    };
+    while_granted(&retrieval, sent).await?;
     finish(session, &asked, progress, retrieval, watch).await
 }
 
@@ -143,6 +151,29 @@ async fn read_selection(
 
 async fn open(session: &Session, selection: Selection, purpose: Purpose) -> Result<Retrieval, Refused> {
     session.entity.host.archive.retrieve(&session.caller, selection, purpose).await
+}
+
+/// Carries on as long as what is sent would still be granted; then the association ends, as it does
+/// when its peer is revoked.
+async fn while_granted(
+    retrieval: &Retrieval,
+    sending: impl Future<Output = Result<(), AssociationError>>,
+) -> Result<(), AssociationError> {
+    let ended = async {
+        loop {
+            tokio::time::sleep(CURRENT_CHECK).await;
+            if !retrieval.is_current() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        sent = sending => sent,
+        () = ended => {
+            let why = "the right to what is sent has ended";
+            Err(AssociationError::Source(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why)))
+        }
+    }
 }
 
 /// A pending response between sub-operations.
