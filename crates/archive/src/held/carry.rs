@@ -94,7 +94,10 @@ impl Archive {
                     spool.forget(waiting.number).await.map_err(|refused| spool_failed(&refused))?;
                     self.inner.held.rooms.leave(&fact.sender, 1, waiting.bytes);
                 }
-                Err(StoreRefused::Refused(refused @ Refused::ReadOnly(_))) => return Err(refused),
+                // Another day it may be taken in: the decision is not carried out yet.
+                Err(StoreRefused::Refused(
+                    refused @ (Refused::ReadOnly(_) | Refused::OutOfResources(_) | Refused::Broken(_)),
+                )) => return Err(refused),
                 Err(refused) => {
                     tracing::warn!(number = waiting.number, %refused, "an object of an unknown sender waits on");
                     taken.left += 1;

@@ -159,19 +159,14 @@ impl Draft {
 
     fn write(&mut self, pieces: &[Vec<u8>]) -> Result<(), SpoolRefused> {
         let written = (|| {
-            let mut file = match self.file.take() {
+            let begin = if self.file.is_none() { self.begin.as_slice() } else { &[] };
+            // Once there, it is this draft's to remove, however the writing ends.
+            let file = match &mut self.file {
                 Some(file) => file,
-                None => {
-                    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)?;
-                    file.write_all(&self.begin)?;
-                    file
-                }
+                none => none.insert(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)?),
             };
-            for piece in pieces {
-                file.write_all(piece)?;
-            }
-            self.file = Some(file);
-            Ok::<_, std::io::Error>(())
+            file.write_all(begin)?;
+            pieces.iter().try_for_each(|piece| file.write_all(piece))
         })();
         written.map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {

@@ -93,8 +93,9 @@ impl Keys {
         let of_it = state.closed.iter().filter(|(id, of)| *of == sender && !needed.contains(id));
         let over: Vec<KeyId> = of_it.map(|(id, _)| *id).collect();
         for id in over {
-            if state.held.remove(&id).is_some() {
+            if state.held.contains_key(&id) {
                 self.keyring.destroy(id)?;
+                state.held.remove(&id);
             }
         }
         Ok(())
