@@ -46,6 +46,8 @@ pub struct Exposure {
     pub port: u16,
     /// What to do.
     pub remediation: &'static str,
+    /// Whether on the listener of legacy peers.
+    pub in_clear: bool,
 }
 
 /// Why the gate does not open.
@@ -147,21 +149,29 @@ const LEGACY: Demand = Demand { speaks: &["dicom"], passed: &["D-03"], declared:
 
 /// Whether a report of a look at our own doors lets them be opened. What was not seen closed is not closed.
 pub fn judge(report: &Report, dicom: SocketAddr, https: SocketAddr, legacy: Option<SocketAddr>) -> Result<(), Shut> {
-    let mut exposures = Vec::new();
+    let (mut exposures, mut unseen) = (Vec::new(), None);
+    let in_clear = legacy;
     let legacy = legacy.map(|legacy| (legacy, LEGACY));
     for (address, demand) in [(dicom, DICOM), (https, HTTPS)].into_iter().chain(legacy) {
-        let service = service(report, address).ok_or(Shut::Unfinished("a door did not answer its own host"))?;
+        let Some(service) = service(report, address) else {
+            unseen.get_or_insert(Shut::Unfinished("a door did not answer its own host"));
+            continue;
+        };
         exposures.extend(service.outcomes.iter().filter(|outcome| demand.is_exposure(outcome)).map(|outcome| {
             Exposure {
                 check: outcome.check.0.id,
                 title: outcome.check.0.title,
                 port: service.port,
                 remediation: outcome.check.0.remediation,
+                in_clear: Some(address) == in_clear,
             }
         }));
-        demand.check(service).or_else(|unfinished| if exposures.is_empty() { Err(unfinished) } else { Ok(()) })?;
+        if let Err(shut) = demand.check(service) {
+            unseen.get_or_insert(shut);
+        }
     }
-    if exposures.is_empty() { Ok(()) } else { Err(Shut::Exposed(Exposed(exposures))) }
+    // What was found counts, whatever else was not seen.
+    if exposures.is_empty() { unseen.map_or(Ok(()), Err) } else { Err(Shut::Exposed(Exposed(exposures))) }
 }
 
 /// What was seen of a door.
@@ -198,7 +208,7 @@ impl Demand {
 impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a stranger who looked at the doors found them open; they are not bound where others could come")?;
-        for Exposure { check, title, port, remediation } in &self.0 {
+        for Exposure { check, title, port, remediation, .. } in &self.0 {
             write!(f, "\n  {check} {title} (port {port}). {remediation}")?;
         }
         f.write_str("\nThe checks are in docs/EXPOSURE.md.")

@@ -310,7 +310,7 @@ async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
     if legacy.is_some() && legacy != in_clear() && !matches!(seen, Ok(()) | Err(Shut::Exposed(_))) {
         seen = as_a_stranger(host, at, in_clear()).await;
     }
-    let (findings, unfinished) = match &seen {
+    let (mut findings, unfinished) = match &seen {
         Ok(()) => (Vec::new(), None),
         Err(Shut::Exposed(gate::Exposed(findings))) => (findings.clone(), None),
         Err(other) => (Vec::new(), Some(other.to_string())),
@@ -319,13 +319,17 @@ async fn look(host: &Arc<Host>, at: Addresses) -> Result<(), Shut> {
         let said = format!("a stranger's look at our doors has {} findings: see `leadglass explain`", findings.len());
         host.archive.alert(Alert::of(Event::ExposureFound).saying(said));
     }
+    if legacy.is_none() {
+        // Closed for what was found of it, it cannot be seen to be mended: that takes a new start.
+        findings.extend(host.posture.shown().findings.into_iter().filter(|finding| finding.in_clear));
+    }
     host.posture.looked(OffsetDateTime::from(host.clock.now()), findings, unfinished);
     seen
 }
 
 async fn as_a_stranger(host: &Arc<Host>, at: Addresses, legacy: Option<SocketAddr>) -> Result<(), Shut> {
     let folder = host.config.data.dir.join("self-audit");
-    let mut seen = Err(Shut::Unfinished("the addresses of this machine are not known"));
+    let mut seen: Option<Result<(), Shut>> = None;
     for at in gate::each_address(at) {
         // What the last look left is of no more use.
         let _ = tokio::fs::remove_dir_all(&folder).await;
@@ -338,12 +342,17 @@ async fn as_a_stranger(host: &Arc<Host>, at: Addresses, legacy: Option<SocketAdd
             folder: folder.clone(),
         };
         let report = look.look(host.clock.clone()).await;
-        seen = report.and_then(|report| gate::judge(&report, at.dicom, at.https, legacy));
-        if seen.is_err() {
+        let here = report.and_then(|report| gate::judge(&report, at.dicom, at.https, legacy));
+        let is_exposed = matches!(here, Err(Shut::Exposed(_)));
+        // What one address does not show another may: only a finding is enough to stop.
+        if is_exposed || !matches!(seen, Some(Err(_))) {
+            seen = Some(here);
+        }
+        if is_exposed {
             break;
         }
     }
-    seen
+    seen.unwrap_or(Err(Shut::Unfinished("the addresses of this machine are not known")))
 }
 
 /// Renews the server certificate, folds the figures, removes a used setup code.

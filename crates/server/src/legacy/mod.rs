@@ -181,7 +181,7 @@ mod tests {
         host.posture.opened(Some(host.posture.shown().configured), Some(Held::PublicDimse));
         assert_eq!(held(&host, here), Some(Held::PublicDimse));
         host.posture.opened(None, None);
-        seen(vec![Exposure { check: "X", title: "", port: 1, remediation: "" }], None);
+        seen(vec![Exposure { check: "X", title: "", port: 1, remediation: "", in_clear: false }], None);
         assert_eq!(held(&host, here), Some(Held::Exposed));
         host.archive.close().await;
     }
