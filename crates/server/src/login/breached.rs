@@ -9,6 +9,8 @@ use leadglass_archive::access::people::Breached;
 
 /// Bytes of a line that cannot be longer: hash, colon, count.
 const LONGEST_LINE: u64 = 80;
+/// Lines that are looked at to tell whether the file is sorted.
+const SAMPLES: u64 = 256;
 
 /// Whether something is in that file. While it cannot be read nobody can tell, which the log says
 /// too, and no passphrase is taken.
@@ -22,15 +24,28 @@ pub(crate) fn list(path: PathBuf) -> Breached {
     })
 }
 
-/// Refuses a file that cannot be read, and one that begins with no SHA-1 in hexadecimal.
+/// Refuses a file that cannot be read, one that begins with no SHA-1 in hexadecimal, and one whose
+/// lines, looked at here and there, are not in ascending order: in those little would be found.
 pub(crate) fn check(path: &Path) -> std::io::Result<()> {
-    let first = line_from(&mut BufReader::new(File::open(path)?), 0)?;
-    match first.is_some_and(|line| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-        true => Ok(()),
-        false => {
-            Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it does not begin with a SHA-1 in hexadecimal"))
+    let wrong = |why| Err(std::io::Error::new(std::io::ErrorKind::InvalidData, why));
+    let mut file = BufReader::new(File::open(path)?);
+    let bytes = file.get_ref().metadata()?.len();
+    let first = line_from(&mut file, 0)?;
+    let Some(mut last) = first.filter(|line| line.len() == 40 && line.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    else {
+        return wrong("it does not begin with a SHA-1 in hexadecimal");
+    };
+    for sample in 1..SAMPLES {
+        let at = u64::try_from(u128::from(bytes) * u128::from(sample) / u128::from(SAMPLES)).unwrap_or(bytes);
+        match line_from(&mut file, at)? {
+            Some(line) if line < last => {
+                return wrong("it is not sorted by the SHA-1: take the list that is ordered by hash");
+            }
+            Some(line) => last = line,
+            None => break,
         }
     }
+    Ok(())
 }
 
 /// Bisects the file by its bytes: from any byte the next line is found, and compared.
@@ -96,6 +111,9 @@ mod tests {
             std::fs::write(&path, wrong).unwrap();
             assert!(check(&path).is_err() && of(&[0xab; 20]).is_none(), "{wrong:?}");
         }
+        let by_count: Vec<String> = (0..200u8).rev().map(|n| format!("{}:7\n", hex::encode_upper([n; 20]))).collect();
+        std::fs::write(&path, by_count.concat()).unwrap();
+        assert!(check(&path).is_err() && of(&[7; 20]).is_none(), "not sorted by the sums");
         std::fs::write(&path, format!("{}:7\n", hex::encode_upper([0xab; 20]))).unwrap();
         assert_eq!((of(&[0xab; 20]), of(&[0xac; 20])), (Some(true), Some(false)));
         std::fs::remove_file(&path).unwrap();
