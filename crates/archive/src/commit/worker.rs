@@ -254,33 +254,43 @@ impl Worker {
     }
 
     /// Writes the batch and answers; whether it is durable.
-    fn commit(&mut self, mut batch: Batch) -> bool {
+    fn commit(&mut self, batch: Batch) -> bool {
+        self.try_commit(batch)
+            .map_err(|(notes, refused)| {
+                self.unwritten.extend(notes);
+                self.bound_unwritten(&refused);
+            })
+            .is_ok()
+    }
+
+    /// The same; the entries that nobody waited for come back when it is not durable, with why.
+    fn try_commit(&mut self, mut batch: Batch) -> Result<(), (Vec<Entry>, Refused)> {
         let mut stores = std::mem::take(&mut self.stores);
         stores.write(|entry| self.take_entry(entry, &mut batch).ok());
         self.stores = stores;
         if batch.is_empty() {
-            return true;
+            return Ok(());
         }
         match self.write(&mut batch) {
             Ok(appended) => {
                 self.stores.written(&appended, nanoseconds(self.parts.clock.now()));
                 batch.succeed(&appended);
-                true
+                Ok(())
             }
             Err(refused) => {
                 self.stores.failed();
                 self.quarantined.clear();
-                self.keep(batch.take_notes(), &refused);
+                let notes = batch.take_notes();
                 batch.fail(&refused);
-                false
+                Err((notes, refused))
             }
         }
     }
 
-    /// Keeps entries, older ones than those kept already, for when there is room again.
-    fn keep(&mut self, notes: Vec<Entry>, why: &Refused) {
+    /// Of the entries kept for when there is room again the newest are lost first: what began it
+    /// all is worth most.
+    fn bound_unwritten(&mut self, why: &Refused) {
         let room = if matches!(why, Refused::OutOfResources(_)) { UNWRITTEN_KEPT } else { 0 };
-        notes.into_iter().rev().for_each(|entry| self.unwritten.push_front(entry));
         let lost = self.unwritten.len().saturating_sub(room);
         if lost > 0 {
             self.unwritten.truncate(room);
@@ -296,7 +306,13 @@ impl Worker {
         {
             self.take_note(entry, &mut batch);
         }
-        self.commit(batch)
+        self.try_commit(batch)
+            .map_err(|(notes, refused)| {
+                // They are older than what is kept.
+                notes.into_iter().rev().for_each(|entry| self.unwritten.push_front(entry));
+                self.bound_unwritten(&refused);
+            })
+            .is_ok()
     }
 
     /// Keys durable, records durable, registry and index told: in that order.
