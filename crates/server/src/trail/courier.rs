@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadglass_archive::trail::{Alert, Event, TrailDelivery};
+use leadglass_archive::trail::{Alert, Batch, Event, TrailDelivery};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::Cursor;
-use super::sink::{Now, Sink};
+use super::sink::{Now, Sink, is_for_mail};
 use super::{Failed, Reporter};
 use crate::host::Host;
 
@@ -16,6 +16,8 @@ use crate::host::Host;
 const LOOK: Duration = Duration::from_secs(1);
 /// Things handed on at once.
 const MOST: usize = 500;
+/// Alerts that are gathered for one mail; what is beyond waits for the next.
+const GATHERED: usize = 10_000;
 /// The first pause after a failure; the next is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -97,7 +99,10 @@ impl Courier {
         if self.sink.waits() {
             return Ok(false);
         }
-        let batch = delivery.after(cursor.record, MOST).await?;
+        let mut batch = delivery.after(cursor.record, MOST).await?;
+        if self.sink.makes_one_of_all() {
+            gather(delivery, &mut batch).await?;
+        }
         let name = self.name.clone();
         if batch.upto == cursor.record {
             metrics::gauge!(BEHIND, "destination" => name).set(0.0);
@@ -138,6 +143,21 @@ impl Courier {
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.saturating_sub(1).min(10));
         doubled.min(LONGEST_PAUSE)
     }
+}
+
+/// What follows in the log is put to that batch, to the log's end or as much as there is room for:
+/// alerts alone.
+async fn gather(delivery: &mut TrailDelivery, batch: &mut Batch) -> Result<(), Failed> {
+    batch.items.retain(is_for_mail);
+    while batch.items.len() < GATHERED {
+        let more = delivery.after(batch.upto, MOST).await?;
+        if more.upto == batch.upto {
+            break;
+        }
+        batch.upto = more.upto;
+        batch.items.extend(more.items.into_iter().filter(is_for_mail));
+    }
+    Ok(())
 }
 
 /// Returns when it is time to stop, and has been for a while.

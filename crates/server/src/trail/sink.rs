@@ -1,6 +1,6 @@
 //! A destination: what of the trail it is given, and how.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use leadglass_archive::log::Checkpoint;
@@ -19,6 +19,9 @@ const CHECKPOINT_ID: &str = "LEADGLASS-CHECKPOINT";
 
 /// The least time between two mails of alerts: the first goes at once, what follows it together.
 const BETWEEN_MAILS: Duration = Duration::from_secs(60);
+
+/// Alerts of one kind that a mail has a line for.
+const LINES_OF_A_KIND: usize = 20;
 
 /// Where something goes.
 pub(super) struct Sink {
@@ -66,6 +69,12 @@ impl Sink {
     /// Whether it keeps checkpoints.
     pub fn keeps_checkpoints(&self) -> bool {
         matches!(self.to, To::Checkpoints(_))
+    }
+
+    /// Whether it makes one thing of all there is: then what is there is gathered to its end, or
+    /// whoever makes many alerts would keep back the one that matters.
+    pub fn makes_one_of_all(&self) -> bool {
+        matches!(self.to, To::Entries(Delivery::EMail(_)))
     }
 
     /// Whether what there is waits in the log a little longer: whoever makes alerts makes no mails.
@@ -203,20 +212,41 @@ async fn entries(delivery: &Delivery, entries: &[(u64, &Entry)], now: &Now<'_>) 
 
 /// The security alerts among entries.
 fn alerts<'a>(entries: &'a [(u64, &'a Entry)]) -> impl Iterator<Item = (u64, &'a Entry)> {
-    entries.iter().copied().filter(|(_, entry)| entry.is_told() && entry.is_alert())
+    entries.iter().copied().filter(|(_, entry)| is_alert(entry))
+}
+
+fn is_alert(entry: &Entry) -> bool {
+    entry.is_told() && entry.is_alert()
+}
+
+/// Whether a mail of alerts is about it.
+pub(super) fn is_for_mail(item: &Delivered) -> bool {
+    matches!(item, Delivered::Entry(_, entry) if is_alert(entry))
 }
 
 /// Subject and text of a mail about the alerts among entries: when, of which kind, under which
-/// number. Mail is read by others on its way: who and about whom is in the trail alone.
+/// number; the rarest kinds first, so that none drowns in another. Mail is read by others on its
+/// way: who and about whom is in the trail alone.
 fn letter(entries: &[(u64, &Entry)], reporter: &Reporter) -> Option<(String, String)> {
-    let mut lines = String::new();
+    let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (number, entry) in alerts(entries) {
         let meaning = entry.coding().and_then(|coding| coding.kind).map_or("Security Alert", |kind| kind.1);
         let (code, act, ended) = (entry.event_code().unwrap_or_default(), entry.act.name(), entry.outcome.name());
         let number = entry.closes.unwrap_or(number);
-        lines.push_str(&format!("{}  entry {number}: {code} {meaning} ({act}, {ended})\n", instant(entry.time_ns)));
+        let kind = format!("{code} {meaning} ({act}, {ended})");
+        let line = format!("{}  entry {number}: {kind}\n", instant(entry.time_ns));
+        kinds.entry(kind).or_default().push(line);
     }
-    let count = lines.lines().count();
+    let count: usize = kinds.values().map(Vec::len).sum();
+    let mut kinds: Vec<Vec<String>> = kinds.into_values().collect();
+    kinds.sort_by_key(Vec::len);
+    let mut lines = String::new();
+    for kind in &kinds {
+        lines.extend(kind.iter().take(LINES_OF_A_KIND).map(String::as_str));
+        if let Some(more) = kind.len().checked_sub(LINES_OF_A_KIND).filter(|more| *more > 0) {
+            lines.push_str(&format!("    and {more} more of this kind\n"));
+        }
+    }
     let source: String = reporter.source.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
     let text = format!("{lines}\nWho, from where and about what: leadglass trail search, at the archive.\n");
     (count > 0).then(|| (format!("Leadglass {source}: security alerts ({count})"), text))
@@ -323,6 +353,21 @@ mod tests {
             assert!(!text.contains(word), "{word}: {text}");
         }
         assert_eq!(letter(&latest(&items[1..]), &reporter), None);
+    }
+
+    #[test]
+    fn in_a_mail_of_many_alerts_the_rare_one_is_seen() {
+        let reporter = Reporter { source: "P".into(), site: "".into(), ae_title: "A".into(), host: "h".into() };
+        let of = |number, event| {
+            let about = r#"{"time_ns":0,"caller":"-","address":null,"door":"dimse","outcome":"refused","count":0,"#;
+            entry(number, &format!(r#"{about}"event":"{event}"}}"#))
+        };
+        let mut items: Vec<Delivered> = (0..5_000).map(|number| of(number, "node-authentication-failed")).collect();
+        items.insert(4_000, of(9_999, "canary-touched"));
+        let (subject, text) = letter(&latest(&items), &reporter).unwrap();
+        assert_eq!(subject, "Leadglass P: security alerts (5001)");
+        assert!(text.lines().next().unwrap().contains("entry 9999: 110132"), "{text}");
+        assert!(text.contains("and 4980 more of this kind") && text.lines().count() < 40, "{text}");
     }
 
     #[test]
