@@ -56,6 +56,10 @@ pub async fn admit(
         return Err(Rejection::NoReasonGiven);
     }
     let source = Source { address: Some(connection.address), door: Door::Dimse };
+    if request.called_ae != host.ae_title {
+        host.archive.turn_away(&source, "another archive's title was called");
+        return Err(Rejection::CalledAeNotRecognized);
+    }
     let shown = shown(&connection);
     let credential = Credential::Peer {
         certificate_der: connection.certificate_der,
@@ -66,9 +70,6 @@ pub async fn admit(
         tracing::info!(reason = rejected.reason, "association rejected");
         if rejected.calling_ae_unknown { Rejection::CallingAeNotRecognized } else { Rejection::NoReasonGiven }
     })?;
-    if request.called_ae != host.ae_title {
-        return Err(Rejection::CalledAeNotRecognized);
-    }
     let negotiation = Negotiation { classes, caller: &caller, request };
     let (acceptance, options) = (negotiation.acceptance(), negotiation.options());
     let shown = caller.may(Operation::Hold).then_some(shown);
