@@ -148,6 +148,26 @@ async fn a_normal_day_is_not_disturbed() {
 }
 
 #[tokio::test]
+async fn a_habit_is_learnt_as_days_go_by_from_days_of_work() {
+    let test = archive_of(40).await;
+    let [daily, seldom] = [test.peer("DAILY", &[Verb::Retrieve]).await, test.peer("SELDOM", &[Verb::Retrieve]).await];
+    let at_once = async |caller: &Caller| {
+        let mut opened = 0;
+        while opened < 40 && open(&test, caller, opened + 1).await.is_ok() {
+            opened += 1;
+        }
+        opened
+    };
+    open(&test, &seldom, 1).await.unwrap();
+    for day in 0..8 {
+        open(&test, &daily, day % 2 + 1).await.unwrap();
+        test.pass(Duration::from_secs(24 * 3600)).await;
+    }
+    assert_eq!(at_once(&daily).await, 20, "two patients in eight days: twenty are room enough");
+    assert_eq!(at_once(&seldom).await, 40, "one day of work, eight days ago, is no habit");
+}
+
+#[tokio::test]
 async fn a_canary_sings_and_whoever_touched_it_hears_nothing() {
     let test = archive_of(8).await;
     let (host, reader) = (test.host().await, test.caller("reader", Door::DicomWeb).await);

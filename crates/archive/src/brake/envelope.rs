@@ -84,7 +84,7 @@ impl Kind {
 /// Patients opened in the busiest hour and day of the last thirty days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Habit {
-    /// Days since the first access in those thirty.
+    /// Days of those thirty with an access.
     pub(crate) days: u64,
     /// Different patients opened in the busiest hour.
     pub(crate) busiest_hour: u64,
@@ -92,7 +92,7 @@ pub(crate) struct Habit {
     pub(crate) busiest_day: u64,
 }
 
-/// Days of history before a habit says anything.
+/// Days of work before a habit says anything.
 const ENOUGH_DAYS: u64 = 7;
 /// A habit may be exceeded so many times.
 const ROOM: u64 = 3;

@@ -25,7 +25,8 @@ pub use envelope::{Envelope, Hours};
 pub(crate) use envelope::{Habit, Kind};
 
 /// How far back a caller's habit is looked at.
-const HABIT_NS: i64 = 30 * 24 * 3_600_000_000_000;
+const HABIT_NS: i64 = 30 * DAY_NS;
+const DAY_NS: i64 = 24 * 3_600_000_000_000;
 /// Most callers that are told apart; idle ones are forgotten first.
 const MOST: usize = 10_000;
 
@@ -38,9 +39,12 @@ pub(crate) struct Brake {
 }
 
 /// A caller with the envelope that its habit leaves.
+#[derive(Default)]
 struct Known {
     drive: Drive,
     habit: Habit,
+    /// The day, since 1970 in UTC, on which the habit was looked up.
+    looked_up: i64,
 }
 
 /// What is about to leave.
@@ -63,7 +67,7 @@ impl Archive {
         self.watch_canaries(caller, &taken);
         let Some(kind) = caller.kind() else { return Ok(()) };
         let name = caller.identity().to_owned();
-        if !self.inner.brake.knows(&name) {
+        if !self.inner.brake.knows(&name, self.now_ns()) {
             let past = self.past_of(name.clone()).await?;
             self.inner.brake.meet(name.clone(), past, self.now_ns());
         }
@@ -113,27 +117,33 @@ impl Brake {
         }
     }
 
-    fn knows(&self, name: &str) -> bool {
-        self.drives.lock().contains_key(name)
+    /// Whether its habit was looked up today: people begin to work otherwise, and new ones to work at all.
+    fn knows(&self, name: &str, now_ns: i64) -> bool {
+        self.drives.lock().get(name).is_some_and(|known| known.looked_up == now_ns.div_euclid(DAY_NS))
     }
 
     fn meet(&self, name: String, past: Past, now_ns: i64) {
         let opened = past.opened.iter().map(|opened| (self.key(&opened.patient), opened.first_ns, opened.last_ns));
         let listed = past.listed.iter().map(|(patient, at)| (self.key(patient), *at));
-        let (drive, habit) = (Drive::resumed(opened, listed, now_ns), past.habit);
+        let (habit, looked_up) = (past.habit, now_ns.div_euclid(DAY_NS));
         let mut drives = self.drives.lock();
+        if let Some(known) = drives.get_mut(&name) {
+            // What it took is counted here already, bytes too.
+            (known.habit, known.looked_up) = (habit, looked_up);
+            return;
+        }
+        let drive = Drive::resumed(opened, listed, now_ns);
         if drives.len() >= MOST {
             drives.retain(|_, known| !known.drive.is_idle(now_ns));
         }
-        drives.entry(name).or_insert(Known { drive, habit });
+        drives.insert(name, Known { drive, habit, looked_up });
     }
 
     fn take(&self, name: &str, kind: Kind, set: Option<Envelope>, taken: &Taken, now_ns: i64) -> Verdict {
         let keys = |patients: &[String]| patients.iter().map(|patient| self.key(patient)).collect();
         let taking = Taking { opened: keys(&taken.opened), listed: keys(&taken.listed), bytes: taken.bytes };
         let mut drives = self.drives.lock();
-        let known =
-            drives.entry(name.to_owned()).or_insert_with(|| Known { drive: Drive::default(), habit: Habit::default() });
+        let known = drives.entry(name.to_owned()).or_default();
         let envelope = set.unwrap_or_else(|| kind.envelope().narrowed(known.habit));
         known.drive.take(&taking, &envelope, kind, now_ns)
     }

@@ -76,13 +76,13 @@ impl Index {
             }
             Ok((accesses, listings))
         })?;
-        let (opened, habit) = opened(accesses, now_ns);
+        let (opened, habit) = opened(accesses);
         Ok(Past { opened, listed: listed(listings), habit })
     }
 }
 
 /// Patients opened, and the habit that shows in it.
-fn opened(mut accesses: Vec<(String, i64)>, now_ns: i64) -> (Vec<Opened>, Habit) {
+fn opened(mut accesses: Vec<(String, i64)>) -> (Vec<Opened>, Habit) {
     accesses.sort_unstable_by_key(|(_, at)| *at);
     let mut patients: HashMap<&str, (i64, i64)> = HashMap::new();
     let mut hours: HashMap<i64, HashSet<&str>> = HashMap::new();
@@ -94,9 +94,9 @@ fn opened(mut accesses: Vec<(String, i64)>, now_ns: i64) -> (Vec<Opened>, Habit)
     for (first, _) in patients.values() {
         *days.entry(first.div_euclid(DAY_NS)).or_default() += 1;
     }
-    let oldest = accesses.first().map_or(now_ns, |(_, at)| *at);
+    let at_work: HashSet<i64> = accesses.iter().map(|(_, at)| at.div_euclid(DAY_NS)).collect();
     let habit = Habit {
-        days: u64::try_from((now_ns - oldest) / DAY_NS).unwrap_or(0),
+        days: at_work.len() as u64,
         busiest_hour: hours.values().map(|patients| patients.len() as u64).max().unwrap_or(0),
         busiest_day: days.values().copied().max().unwrap_or(0),
     };
@@ -143,11 +143,11 @@ mod tests {
             at(3, 1, "a"),
             at(3, 1, "d"),
         ];
-        let (mut patients, habit) = opened(accesses, 10 * DAY_NS);
+        let (mut patients, habit) = opened(accesses);
         patients.sort_unstable_by(|one, other| one.patient.cmp(&other.patient));
         let a = Opened { patient: "a".into(), first_ns: HOUR_NS, last_ns: 3 * DAY_NS + HOUR_NS };
         assert_eq!((patients.len(), &patients[0]), (4, &a));
-        assert_eq!(habit, Habit { days: 9, busiest_hour: 2, busiest_day: 3 });
+        assert_eq!(habit, Habit { days: 3, busiest_hour: 2, busiest_day: 3 });
         assert_eq!(opened(Vec::new(), 5), (vec![], Habit::default()));
     }
 
