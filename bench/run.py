@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "interop"))
 os.environ.setdefault("LEADGLASS_BINARY", str(ROOT / "target" / "release" / "leadglass"))
 import exposure  # noqa: E402
+import people  # noqa: E402
 from leadglass import Archive, free_port  # noqa: E402
 from table import Table, machine  # noqa: E402
 
@@ -50,17 +51,13 @@ class Leadglass:
 
     def widen(self):
         """A benchmark takes more than anybody does: the brake is told beforehand, as for a migration."""
-        ready = ("--ready-file", self.archive.ready_file)
-        self.archive.cli("user", "add", "bench-officer", "--service", "--role", "privacy-officer", *ready)
-        made = self.archive.cli("token", "create", "bench-officer-token", "--role", "privacy-officer", "--owner", "bench-officer",
-                                "--days", "1", "--json", *ready)
-        # Nobody widens their own envelope.
-        officer, session, admin = self.archive.session(json.loads(made.stdout)["token"]), self.archive.session(), f"{self.archive.https}/admin/v1"
+        officer = people.person(self.archive, "bench-officer", "--role", "privacy-officer")
+        people.enrol(officer)
+        session, admin = self.archive.session(), f"{self.archive.https}/admin/v1"
         envelope = {"patients_opened_an_hour": 10**9, "patients_listed_an_hour": 10**9, "bytes_an_hour": 10**15, "new_patients_a_day": 10**9}
         callers = [token["name"] for token in session.get(f"{admin}/tokens").json()] + [peer["ae"] for peer in session.get(f"{admin}/peers").json()]
         for caller in callers:
-            if caller != "bench-officer-token":
-                officer.put(f"{admin}/envelopes/{urllib.parse.quote(caller, safe='')}", json=envelope).raise_for_status()
+            officer.ask("PUT", f"/admin/v1/envelopes/{urllib.parse.quote(caller, safe='')}", envelope).raise_for_status()
 
     def dimse(self):
         a = self.archive

@@ -157,7 +157,7 @@ class Reader(threading.Thread):
     def over_dicom(self):
         model, roles = (FIND, []) if self.way == "c-find" else (GET, [build_role(self.image, scp_role=True)])
         association = self.archive.associate(
-            [build_context(model)] + [build_context(role.sop_class_uid, self.archive.syntax) for role in roles], ext_neg=roles, timeout=5,
+            [build_context(model)] + [build_context(role.sop_class_uid, self.archive.syntax) for role in roles], ext_neg=roles, timeout=30,
             evt_handlers=[(evt.EVT_PDU_RECV, self.pdu), (evt.EVT_C_STORE, lambda _: 0)])
 
         def read(study):

@@ -28,7 +28,7 @@ need_servers() { # COMMAND PACKAGE pairs
 }
 
 need_cargo_tool() { # COMMAND CRATE
-  command -v "$1" >/dev/null || cargo install --quiet --locked "$2"
+  command -v "$1" >/dev/null || cargo install --quiet --locked --debug "$2"
 }
 
 if ! command -v cargo >/dev/null; then
