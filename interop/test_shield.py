@@ -1,6 +1,7 @@
 """The shield: Orthanc as installed behind it, reached by token or certificate, and by nobody else."""
 
 import json
+import secrets
 import subprocess
 import sys
 import threading
@@ -320,6 +321,34 @@ def test_a_canary_in_the_old_archive_sings_however_it_is_touched(stand):
     assert wait_until(lambda: shield.alarms("OPENER") == song), "by C-GET"
     opened = [entry for entry in shield.trail() if entry.get("study") == str(second.StudyInstanceUID)]
     assert opened and opened[0].get("patient_id") == "CANARY", "whose study it is is on the trail"
+
+
+@pytest.mark.parametrize("level, key, of", [
+    ("PATIENT", "PatientID", "PatientID"), ("STUDY", "AccessionNumber", "AccessionNumber"), ("STUDY", "PatientID", "PatientID"),
+    ("SERIES", "SeriesInstanceUID", "SeriesInstanceUID"), ("IMAGE", "SOPInstanceUID", "SOPInstanceUID"),
+    ("study", "PatientID", "PatientID"), ("PATIENTS", "PatientID", "PatientID")])
+def test_no_other_key_than_the_study_brings_another_s_images(stand, level, key, of):
+    """Orthanc goes by one key of a C-GET: the shield decides by the study, and nothing else may come."""
+    shield, *_ = stand
+    own, other = stored_behind(shield, "OWN", AccessionNumber="OWN-1"), stored_behind(shield, "OTHER", AccessionNumber="OTHER-1")
+    peer = shield.enrol(f"LIMITED-{secrets.token_hex(3)}".upper(), ["find", "retrieve"], "--studies", str(own.StudyInstanceUID))
+    received = []
+    association = shield.associate(
+        [build_context(FIND), build_context(GET), build_context(CTImageStorage, "1.2.840.10008.1.2")], peer=peer,
+        ext_neg=[build_role(CTImageStorage, scu_role=True, scp_role=True)],
+        evt_handlers=[(evt.EVT_C_STORE, lambda event: received.append(event.dataset.PatientID) or 0)])
+    named = Dataset()
+    named.QueryRetrieveLevel, named.StudyInstanceUID = level, own.StudyInstanceUID
+    if level == "IMAGE":
+        named.SeriesInstanceUID = other.SeriesInstanceUID
+    setattr(named, key, getattr(other, of))
+    statuses = [status.Status for status, _ in association.send_c_get(named, GET)]
+    assert "OTHER" not in received, "another's image came"
+    assert received == ["OWN"] * (level == "STUDY") and (statuses[-1] == 0) == (level == "STUDY"), (statuses, received)
+    if level not in ("STUDY", "SERIES", "IMAGE"):
+        rows = [row for _, row in association.send_c_find(named, FIND) if row is not None]
+        assert not rows, "nor in a query above the studies"
+    association.release()
 
 
 def large(shield, patient):

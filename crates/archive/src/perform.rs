@@ -159,7 +159,7 @@ impl Archive {
         studies: &[StudyInstanceUid],
         within: impl FnOnce(&Reach) -> bool,
         whose: impl Future<Output = HashMap<StudyInstanceUid, String>>,
-    ) -> Result<Vec<Access>, Refused> {
+    ) -> Result<(GrantedScope, Vec<Access>), Refused> {
         let subject = request.subject();
         let granted = self.decided(caller, request, &subject).await?;
         let entry = |outcome, subject| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
@@ -185,7 +185,7 @@ impl Archive {
             return Err(refused);
         }
         let begun = studies.iter().map(async |study| self.inner.accesses.begin(of(study), append).await);
-        futures::future::try_join_all(begun).await
+        Ok((granted.scope().clone(), futures::future::try_join_all(begun).await?))
     }
 
     /// Decides; a refusal is durable in the trail when this returns it. While the trail cannot

@@ -11,8 +11,8 @@ mod told;
 use futures::future::BoxFuture;
 use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, VR};
 
-use crate::access::Reach;
-use crate::access::decide::Request;
+use crate::access::decide::{self, Request};
+use crate::access::{GrantedScope, Reach};
 use crate::brake::Taken;
 use crate::trail::{Access, OpenEntry, Outcome, Subject};
 use crate::{Archive, Caller, Operation, Refused};
@@ -42,6 +42,7 @@ pub struct Relaying {
     archive: Archive,
     caller: Caller,
     asked: Asked,
+    scope: GrantedScope,
     entry: Option<OpenEntry>,
     accesses: Vec<Access>,
     instances: std::sync::atomic::AtomicU64,
@@ -64,6 +65,8 @@ pub enum Ended {
 pub struct Holder {
     archive: Archive,
     caller: Caller,
+    scope: GrantedScope,
+    asked: Asked,
 }
 
 impl Holder {
@@ -73,7 +76,7 @@ impl Holder {
     /// [`Refused::NotAllowed`] for who would no longer be let in, [`Refused::Braked`] beyond
     /// the bytes of the caller's envelope.
     pub async fn may_go_on(&self) -> Result<(), Refused> {
-        if !self.archive.is_current(&self.caller) {
+        if !self.archive.still_relays(&self.caller, &self.scope, &self.asked) {
             return Err(Refused::NotAllowed);
         }
         self.archive.brake(&self.caller, Taken::default()).await
@@ -125,7 +128,8 @@ impl Archive {
 
     /// Decides on a retrieval to be passed on, and records it study by study, in the one entry
     /// of caller, study and purpose. The caller's envelope counts the patients: `whose` asks
-    /// the old archive for those of studies that no row told of, once it is decided.
+    /// the old archive for those of studies that no row told of, once it is decided; it gives
+    /// `None` when no answer came, and is asked again by the next retrieval.
     ///
     /// # Errors
     /// [`Refused::Invalid`] when it names no study; [`Refused::Braked`]; as
@@ -134,7 +138,7 @@ impl Archive {
         &self,
         caller: &Caller,
         asked: Asked,
-        whose: impl FnOnce(Vec<StudyInstanceUid>) -> BoxFuture<'a, Vec<Told>> + Send,
+        whose: impl FnOnce(Vec<StudyInstanceUid>) -> BoxFuture<'a, Option<Vec<Told>>> + Send,
     ) -> Result<Relaying, Refused> {
         if asked.studies.is_empty() {
             let (_, entry) = self.begin(caller, RelayedRetrieval(asked)).await?;
@@ -145,19 +149,34 @@ impl Archive {
         let known = async {
             let unknown = self.inner.whose.unknown(&asked.studies);
             if !unknown.is_empty() {
-                let told = whose(unknown.clone()).await;
-                self.inner.whose.learn(&unknown, &told);
+                // What could not be asked is asked the next time.
+                if let Some(told) = whose(unknown.clone()).await {
+                    self.inner.whose.learn(&unknown, &told);
+                }
             }
             self.inner.whose.of(&asked.studies)
         };
         let request = RelayedRetrieval(asked.clone());
-        let accesses = self.perform_foreign_access(caller, request, &asked.studies, within, known).await?;
-        Ok(self.relaying(caller, asked, None, accesses))
+        let (scope, accesses) = self.perform_foreign_access(caller, request, &asked.studies, within, known).await?;
+        Ok(self.relaying(caller, asked, scope, None, accesses))
     }
 
-    fn relaying(&self, caller: &Caller, asked: Asked, entry: Option<OpenEntry>, accesses: Vec<Access>) -> Relaying {
+    /// Whether what was granted would be granted now.
+    fn still_relays(&self, caller: &Caller, scope: &GrantedScope, asked: &Asked) -> bool {
+        let reach = decide::still_granted(&self.inner.registry, caller, scope, self.inner.clock.now());
+        self.is_current(caller) && reach.is_some_and(|reach| self.is_within(&reach, asked))
+    }
+
+    fn relaying(
+        &self,
+        caller: &Caller,
+        asked: Asked,
+        scope: GrantedScope,
+        entry: Option<OpenEntry>,
+        accesses: Vec<Access>,
+    ) -> Relaying {
         let (archive, caller) = (self.clone(), caller.clone());
-        Relaying { archive, caller, asked, entry, accesses, instances: 0.into(), closed: false }
+        Relaying { archive, caller, asked, scope, entry, accesses, instances: 0.into(), closed: false }
     }
 
     async fn relay<R: Request>(&self, caller: &Caller, request: R, asked: &Asked) -> Result<Relaying, Refused> {
@@ -166,7 +185,7 @@ impl Archive {
             entry.close(Outcome::Refused);
             return Err(Refused::NotAllowed);
         }
-        Ok(self.relaying(caller, asked.clone(), Some(entry), Vec::new()))
+        Ok(self.relaying(caller, asked.clone(), granted.scope().clone(), Some(entry), Vec::new()))
     }
 
     /// Whether all that the request can touch is within reach, by what the request itself says.
@@ -190,15 +209,24 @@ impl Relaying {
     /// Counts rows of a search and whom they tell of, before they leave.
     ///
     /// # Errors
-    /// [`Refused::Braked`] when they would take the caller beyond its envelope: none may leave.
+    /// [`Refused::Braked`] when they would take the caller beyond its envelope,
+    /// [`Refused::NotAllowed`] for who would no longer be let in, and for rows of studies that
+    /// the request was not bound to: none may leave.
     pub async fn tells(&self, rows: &[Told]) -> Result<(), Refused> {
         if rows.is_empty() {
             return Ok(());
+        }
+        let is_of_another = |row: &Told| row.study.as_deref().is_some_and(|study| !self.is_bound_to(study));
+        let may = self.archive.still_relays(&self.caller, &self.scope, &self.asked);
+        if !may || rows.iter().any(is_of_another) {
+            return Err(Refused::NotAllowed);
         }
         let whose = &self.archive.inner.whose;
         whose.learn(&[], rows);
         let before = self.instances.load(std::sync::atomic::Ordering::Relaxed);
         let numbered = rows.iter().zip(before..);
+        // No other request has its entry's number: rows that say nothing are told apart by it.
+        let request = self.entry.as_ref().and_then(OpenEntry::number).unwrap_or_default();
         let of_study = match self.asked.studies.as_slice() {
             [study] => Some(study.to_string()),
             _ => None,
@@ -206,13 +234,25 @@ impl Relaying {
         let whom = |(row, number): (&Told, u64)| {
             let study = row.study.clone().or_else(|| of_study.clone());
             let known = whose.whom(&Told { study, ..row.clone() });
-            known.unwrap_or_else(|| format!("row {number} of {}", self.asked.detail))
+            known.unwrap_or_else(|| format!("row {number} of entry {request}"))
         };
         // Whoever asks for a patient by name is told of that one, whatever the rows hold.
         let listed = numbered.map(whom).chain(self.asked.patient_id.clone()).collect();
         self.archive.brake(&self.caller, Taken { listed, ..Taken::default() }).await?;
         self.count(rows.len() as u64);
         Ok(())
+    }
+
+    /// Whether an object of that study is what was asked for.
+    pub fn is_for(&self, study: &StudyInstanceUid) -> bool {
+        self.asked.studies.contains(study)
+    }
+
+    /// Whether a row of that study can be an answer.
+    fn is_bound_to(&self, study: &str) -> bool {
+        let study = study.trim_matches([' ', '\0']);
+        let bound = &self.asked.studies;
+        study.is_empty() || bound.is_empty() || bound.iter().any(|named| named.as_str() == study)
     }
 
     /// Counts bytes of images that leave.
@@ -222,7 +262,8 @@ impl Relaying {
 
     /// To be asked now and then while bytes leave.
     pub fn holder(&self) -> Holder {
-        Holder { archive: self.archive.clone(), caller: self.caller.clone() }
+        let (archive, caller) = (self.archive.clone(), self.caller.clone());
+        Holder { archive, caller, scope: self.scope.clone(), asked: self.asked.clone() }
     }
 
     /// Counts rows or instances that came back.

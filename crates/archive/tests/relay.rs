@@ -17,11 +17,16 @@ fn of(studies: &[&str]) -> Asked {
 }
 
 /// An old archive that does not say whose studies are.
-fn unknown(_: Vec<StudyInstanceUid>) -> BoxFuture<'static, Vec<Told>> {
-    async { Vec::new() }.boxed()
+fn unknown(_: Vec<StudyInstanceUid>) -> BoxFuture<'static, Option<Vec<Told>>> {
+    async { Some(Vec::new()) }.boxed()
 }
 
-fn asked_in_vain(_: Vec<StudyInstanceUid>) -> BoxFuture<'static, Vec<Told>> {
+/// One that does not answer.
+fn silent(_: Vec<StudyInstanceUid>) -> BoxFuture<'static, Option<Vec<Told>>> {
+    async { None }.boxed()
+}
+
+fn asked_in_vain(_: Vec<StudyInstanceUid>) -> BoxFuture<'static, Option<Vec<Told>>> {
     panic!("nothing is asked of the old archive")
 }
 
@@ -72,6 +77,12 @@ async fn whoever_walks_every_study_of_an_old_archive_is_held_by_rows_and_by_stud
     let other = held(&test, tiny()).await;
     let nameless = vec![Told::default(); 11];
     assert!(matches!(list(&test, &other, &nameless).await, Err(Refused::Braked { .. })));
+    // However often the same is asked, and where it asks for nothing that names anybody.
+    let patient = held(&test, tiny()).await;
+    for _ in 0..10 {
+        list(&test, &patient, &[Told::default()]).await.unwrap();
+    }
+    assert!(matches!(list(&test, &patient, &[Told::default()]).await, Err(Refused::Braked { .. })));
     // Two studies of one patient, as rows told, are one patient opened.
     let opener = held(&test, tiny()).await;
     list(&test, &opener, &[Told { patient_id: Some("P1".into()), ..row(12) }]).await.unwrap();
@@ -149,8 +160,10 @@ async fn a_canary_behind_a_shield_sings_for_rows_and_for_studies() {
     let guesser = test.caller("viewer", Door::DicomWeb).await;
     let whose = |studies: Vec<StudyInstanceUid>| {
         let told = |study: StudyInstanceUid| Told { study: Some(study.to_string()), ..row(3) };
-        async move { studies.into_iter().map(told).collect() }.boxed()
+        async move { Some(studies.into_iter().map(told).collect()) }.boxed()
     };
+    // An answer that did not come says nothing for the next time.
+    archive.relay_retrieval(&test.caller("viewer", Door::DicomWeb).await, of(&["7.7"]), silent).await.unwrap();
     archive.relay_retrieval(&guesser, of(&["7.7"]), whose).await.unwrap();
     assert_eq!(sung(&guesser).await, song, "a study it was not told of");
     let sender = test.peer("SENDER", &[Verb::Store]).await;
@@ -197,6 +210,19 @@ async fn a_limited_reach_passes_only_what_names_studies_within() {
         assert!(archive.relay_retrieval(&caller, of(without), unknown).await.is_err(), "{without:?}");
         assert!(archive.relay_search(&caller, of(without)).await.is_err(), "{without:?}");
     }
+    // What comes back of another study than was asked for goes nowhere.
+    let relaying = archive.relay_search(&caller, of(&["1.2"])).await.unwrap();
+    let of_study = |study: &str| Told { study: Some(study.into()), ..Told::default() };
+    relaying.tells(&[of_study("1.2 "), Told::default()]).await.unwrap();
+    assert!(matches!(relaying.tells(&[of_study("1.2"), of_study("1.3")]).await, Err(Refused::NotAllowed)));
+    let [inside, outside] = ["1.2", "1.3"].map(|uid| StudyInstanceUid::parse(uid).unwrap());
+    assert!(relaying.is_for(&inside) && !relaying.is_for(&outside));
+    // Nor does anything once a restriction keeps out who is not cleared.
+    let vip = Marks { restrictions: [Restriction::Vip].into(), ..Marks::default() };
+    archive.mark(&test.host().await, Marked::study(&outside), vip).await.unwrap();
+    assert!(matches!(relaying.tells(&[of_study("1.2")]).await, Err(Refused::NotAllowed)));
+    assert!(matches!(relaying.holder().may_go_on().await, Err(Refused::NotAllowed)));
+    archive.mark(&test.host().await, Marked::study(&outside), Marks::default()).await.unwrap();
     let patients = Scope { patient_ids: vec!["P1".into()], ..Scope::default() };
     let caller = test.scoped("viewer", Door::DicomWeb, patients).await;
     assert!(archive.relay_search(&caller, of(&["1.2"])).await.is_err(), "whose a study is nobody here knows");

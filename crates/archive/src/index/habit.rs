@@ -148,7 +148,7 @@ mod tests {
         let a = Opened { patient: "a".into(), first_ns: HOUR_NS, last_ns: 3 * DAY_NS + HOUR_NS };
         assert_eq!((patients.len(), &patients[0]), (4, &a));
         assert_eq!(habit, Habit { days: 3, busiest_hour: 2, busiest_day: 3 });
-        assert_eq!(opened(Vec::new(), 5), (vec![], Habit::default()));
+        assert_eq!(opened(Vec::new()), (vec![], Habit::default()));
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub(crate) struct OpenEntry {
 }
 
 impl OpenEntry {
+    /// The number of the entry that says that it was begun.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.entry.lock().as_ref().and_then(|entry| entry.closes)
+    }
+
     /// Counts rows or instances.
     pub(crate) fn count(&self, more: u64) {
         if let Some(entry) = self.entry.lock().as_mut() {

@@ -75,7 +75,7 @@ impl Session {
         let Some(behind) = self.behind.as_mut() else {
             return self.refuse(context, &message, Status::OUT_OF_RESOURCES, "the archive is not reached").await;
         };
-        match relay::operation(&mut self.association, &mut behind.association, &message, None, &|_| ()).await {
+        match relay::operation(&mut self.association, &mut behind.association, &message).await {
             Ok(_) => Ok(()),
             Err(RelayError::Front(error)) => Err(error),
             Err(RelayError::Behind(error)) => {

@@ -42,11 +42,7 @@ pub struct Carried {
     pub status: u16,
 }
 
-/// Told of the bytes of objects that pass to the front, as they do.
-pub type Meter<'a> = &'a (dyn Fn(u64) + Sync);
-
-/// Carries out what `message`, just received in front, asks. Its identifier is given when it
-/// was read already.
+/// Carries out what `message`, just received in front, asks.
 ///
 /// # Errors
 /// Which side broke; the association of that side is over.
@@ -54,30 +50,23 @@ pub async fn operation<F, B>(
     front: &mut Association<F>,
     behind: &mut Association<B>,
     message: &Message,
-    identifier: Option<&[u8]>,
-    meter: Meter<'_>,
 ) -> Result<Carried, RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let mut carried = Carried::default();
-    match identifier {
-        None => forward(front, behind, message).await?,
-        Some(_) => {
-            behind.send(message.context_id, &message.command, identifier).await.map_err(RelayError::Behind)?;
-        }
-    }
+    forward(front, behind, message).await?;
     loop {
         let received = awaited(front, behind, message).await?;
         let field = received.command.u16(COMMAND_FIELD).unwrap_or_default();
         if field == C_STORE_RQ && received.has_data_set {
             carried.instances += 1;
-            sub_operation(front, behind, &received, message, meter).await?;
+            sub_operation(front, behind, &received, message).await?;
             continue;
         }
         let status = status_of_answer(message, &received)?;
-        backward(front, behind, &received, &|_| ()).await?;
+        backward(front, behind, &received).await?;
         if !status.is_pending() {
             return Ok(Carried { status: status.0, ..carried });
         }
@@ -146,7 +135,6 @@ async fn sub_operation<F, B>(
     behind: &mut Association<B>,
     object: &Message,
     operation: &Message,
-    meter: Meter<'_>,
 ) -> Result<(), RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
@@ -157,8 +145,24 @@ where
             "an object on a context that was not accepted",
         )));
     }
+    backward(front, behind, object).await?;
+    answered(front, behind, operation).await
+}
+
+/// Hands on how an object of that operation was taken; a cancel that comes before goes too.
+///
+/// # Errors
+/// Which side broke.
+pub async fn answered<F, B>(
+    front: &mut Association<F>,
+    behind: &mut Association<B>,
+    operation: &Message,
+) -> Result<(), RelayError>
+where
+    F: AsyncRead + AsyncWrite + Unpin + Send,
+    B: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let id = operation.command.u16(MESSAGE_ID).unwrap_or_default();
-    backward(front, behind, object, meter).await?;
     loop {
         let left = || RelayError::Front(AssociationError::PeerMisbehaved("it released instead of responding"));
         let answer = front.receive().await.map_err(RelayError::Front)?.ok_or_else(left)?;
@@ -184,7 +188,7 @@ where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    carry(front, RelayError::Front, behind, RelayError::Behind, message, &|_| ()).await
+    carry(front, RelayError::Front, behind, RelayError::Behind, message).await
 }
 
 /// From behind to in front.
@@ -192,13 +196,12 @@ async fn backward<F, B>(
     front: &mut Association<F>,
     behind: &mut Association<B>,
     message: &Message,
-    meter: Meter<'_>,
 ) -> Result<(), RelayError>
 where
     F: AsyncRead + AsyncWrite + Unpin + Send,
     B: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    carry(behind, RelayError::Behind, front, RelayError::Front, message, meter).await
+    carry(behind, RelayError::Behind, front, RelayError::Front, message).await
 }
 
 async fn carry<A, B>(
@@ -207,7 +210,6 @@ async fn carry<A, B>(
     to: &mut Association<B>,
     to_failed: fn(AssociationError) -> RelayError,
     message: &Message,
-    meter: Meter<'_>,
 ) -> Result<(), RelayError>
 where
     A: AsyncRead + AsyncWrite + Unpin + Send,
@@ -218,7 +220,6 @@ where
     }
     to.begin_data(message.context_id, &message.command).await.map_err(to_failed)?;
     while let Some(chunk) = from.next_data_chunk().await.map_err(from_failed)? {
-        meter(chunk.len() as u64);
         to.send_data(&chunk).await.map_err(to_failed)?;
     }
     to.end_data().await.map_err(to_failed)

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use leadglass_archive::relay::{Asked, Ended, Relaying};
+use leadglass_archive::relay::Ended;
 use leadglass_archive::{Caller, Refused};
-use leadglass_dicom::attribute::Level;
-use leadglass_dicom::{DataSet, StudyInstanceUid, Tag, Uid};
+use leadglass_dicom::Uid;
+use leadglass_dicom::charset::SpecificCharacterSet;
 use leadglass_dimse::acceptor::Requested;
 use leadglass_dimse::association::{AbortSource, Message};
 use leadglass_dimse::message::{self, Command, CommandSet, StatusDetail};
@@ -19,15 +19,10 @@ use leadglass_dimse::negotiation::{
 use leadglass_dimse::status::Status;
 use leadglass_dimse::{Association, AssociationError};
 
-use super::{Shield, find, held, store, whose};
-use crate::edge::relay::{self, RelayError};
+use super::{Shield, find, get, request, store, whose};
 use crate::listen::Stream;
 use crate::listen::quick::Quick;
 use crate::scp::{Entity, Service, identifier, revoked};
-
-const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
-/// Characters of a request's words in the trail.
-const MOST_WORDS: usize = 1024;
 
 /// Two associations and who is in front.
 pub(super) struct Session {
@@ -205,11 +200,13 @@ impl Session {
         let Ok(identifier) = identifier::read(&bytes, &context.transfer_syntax, limit) else {
             return self.refuse(message, Status::CANNOT_UNDERSTAND, "no identifier").await;
         };
-        let Some(asked) = asked(&identifier) else {
-            return self.refuse(message, Status::DATA_SET_DOES_NOT_MATCH, "a Study Instance UID that is none").await;
+        let is_retrieval = matches!(self.entity.service(&context.abstract_syntax), Some(Service::Get(_)));
+        let read = if is_retrieval { request::retrieval(&identifier) } else { request::search(identifier) };
+        let (asked, identifier) = match read {
+            Ok(read) => read,
+            Err(why) => return self.refuse(message, Status::DATA_SET_DOES_NOT_MATCH, why).await,
         };
         let archive = self.entity.host().archive.clone();
-        let is_retrieval = matches!(self.entity.service(&context.abstract_syntax), Some(Service::Get(_)));
         let granted = match is_retrieval {
             true => {
                 let (entity, calling) = (self.entity.clone(), self.front.request().calling_ae.clone());
@@ -227,45 +224,15 @@ impl Session {
             return self.refuse(message, Status::OUT_OF_RESOURCES, "the old archive ended the association").await;
         }
         match is_retrieval {
-            true => self.carry(message, &bytes, relaying).await,
-            false => find::find(self, context, message, identifier, bytes, relaying).await,
-        }
-    }
-
-    /// A retrieval.
-    async fn carry(
-        &mut self,
-        message: &Message,
-        identifier: &[u8],
-        relaying: Relaying,
-    ) -> Result<(), AssociationError> {
-        let Some(behind) = self.behind.as_mut() else {
-            relaying.close(Ended::Failed);
-            return self.refuse(message, Status::OUT_OF_RESOURCES, "the old archive ended the association").await;
-        };
-        let meter = |bytes| relaying.charge(bytes);
-        let carried = tokio::select! {
-            carried = relay::operation(&mut self.front, behind, message, Some(identifier), &meter) => carried,
-            refused = held::no_longer(relaying.holder()) => {
-                tracing::info!(door = "shield", %refused, "a retrieval broke off");
-                relaying.close(Ended::Refused);
-                return Err(AssociationError::Misuse("whoever retrieves may not any longer"));
+            true => {
+                let written = identifier::write(&identifier, &context.transfer_syntax, &SpecificCharacterSet::utf8());
+                let Ok(bytes) = written else {
+                    relaying.close(Ended::Failed);
+                    return self.refuse(message, Status::CANNOT_UNDERSTAND, "it cannot be passed on").await;
+                };
+                get::get(self, message, &bytes, relaying).await
             }
-        };
-        match carried {
-            Ok(carried) => {
-                relaying.count(carried.instances);
-                let status = Status(carried.status);
-                relaying.close(if status.is_done() { Ended::Done } else { Ended::Failed });
-                Ok(())
-            }
-            // Dropped, the entry says that it was interrupted.
-            Err(RelayError::Front(error)) => Err(error),
-            Err(RelayError::Behind(error)) => {
-                relaying.close(Ended::Failed);
-                self.lost(&error).await;
-                self.refuse(message, Status::CANNOT_UNDERSTAND, "the old archive ended the association").await
-            }
+            false => find::find(self, context, message, identifier, relaying).await,
         }
     }
 
@@ -294,28 +261,6 @@ impl Session {
     }
 }
 
-/// What an identifier asks for: the studies it is bound to, and the rest in words. `None`
-/// when what it gives as Study Instance UIDs are none: an old archive may read that as all.
-fn asked(identifier: &DataSet) -> Option<Asked> {
-    let uids = identifier.texts(Level::Study.unique_key());
-    let studies = uids.iter().filter(|uid| !uid.is_empty()).map(|uid| StudyInstanceUid::parse(uid));
-    let studies = studies.collect::<Result<Vec<_>, _>>().ok()?;
-    let exact = |value: &&str| !value.is_empty() && !value.contains(['*', '?', '\\']);
-    let mut detail = String::new();
-    for (tag, _) in identifier.iter() {
-        let values = identifier.texts(tag).join("\\");
-        if !values.is_empty() && detail.len() < MOST_WORDS {
-            let divider = if detail.is_empty() { "" } else { "; " };
-            detail.push_str(&format!("{divider}{tag}={values}"));
-        }
-    }
-    Some(Asked {
-        studies,
-        patient_id: identifier.text(PATIENT_ID).filter(exact).map(str::to_owned),
-        detail: detail.chars().take(MOST_WORDS).collect(),
-    })
-}
-
 /// With which status a refusal ends.
 pub(super) fn status_of(refused: &Refused) -> Status {
     match refused {
@@ -323,28 +268,5 @@ pub(super) fn status_of(refused: &Refused) -> Status {
         Refused::Invalid(_) => Status::DATA_SET_DOES_NOT_MATCH,
         Refused::Braked { .. } | Refused::OutOfResources(_) | Refused::ReadOnly(_) => Status::OUT_OF_RESOURCES,
         Refused::Damaged(_) | Refused::Broken(_) => Status::PROCESSING_FAILURE,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use leadglass_dicom::{VR, Value};
-
-    #[test]
-    fn a_request_is_bound_to_exact_studies_only() {
-        let study = Level::Study.unique_key();
-        let of = |value: Value| {
-            let mut identifier = DataSet::new();
-            identifier.put(study, VR::UI, value);
-            identifier.put_text(PATIENT_ID, VR::LO, "P*");
-            asked(&identifier)
-        };
-        let bound = of(Value::Text(vec!["1.2".into(), "1.3".into()])).unwrap();
-        assert_eq!((bound.studies.len(), bound.patient_id), (2, None));
-        assert!(of(Value::Empty).unwrap().studies.is_empty());
-        for wrong in ["*", "1.2*", "1..2", "x"] {
-            assert!(of(Value::Text(vec![wrong.into()])).is_none(), "{wrong}");
-        }
     }
 }

@@ -13,12 +13,12 @@ use leadglass_dimse::status::Status;
 use leadglass_dimse::{Association, AssociationError};
 
 use super::dimse::{Session, status_of};
+use super::request::PATIENT_ID;
 use super::rows;
 use crate::edge::relay::{RelayError, awaited, status_of_answer};
 use crate::listen::Stream;
-use crate::scp::identifier::{self, QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET};
+use crate::scp::identifier::{self, SPECIFIC_CHARACTER_SET};
 
-const PATIENT_ID: Tag = Tag(0x0010, 0x0020);
 /// Rows that are counted at once; whoever is told of few patients at once asked for them.
 const PAGE: usize = 256;
 /// Bytes of such rows.
@@ -51,14 +51,13 @@ pub(super) async fn find(
     context: &PresentationContext,
     message: &Message,
     asked: DataSet,
-    bytes: Vec<u8>,
     relaying: Relaying,
 ) -> Result<(), AssociationError> {
-    let Some(bytes) = with_keys(asked, bytes, context) else {
+    let Some((bytes, added)) = with_keys(asked, context) else {
         relaying.close(Ended::Failed);
         return session.refuse(message, Status::CANNOT_UNDERSTAND, "an identifier that cannot be passed on").await;
     };
-    match carried(session, context, message, &bytes, &relaying).await {
+    match carried(session, context, message, (&bytes, &added), &relaying).await {
         Ok(status) => {
             relaying.close(if status.is_done() { Ended::Done } else { Ended::Failed });
             Ok(())
@@ -78,31 +77,34 @@ pub(super) async fn find(
     }
 }
 
-/// The identifier, which at the levels of patients and studies asks for Patient ID and Study
-/// Instance UID too: whom a row tells of has to be in it.
-fn with_keys(mut asked: DataSet, bytes: Vec<u8>, context: &PresentationContext) -> Option<Vec<u8>> {
-    let keys: &[(Tag, VR)] = match asked.text(QUERY_RETRIEVE_LEVEL).map(str::trim) {
-        Some("PATIENT") => &[(PATIENT_ID, VR::LO)],
-        Some("STUDY") => &[(PATIENT_ID, VR::LO), (Level::Study.unique_key(), VR::UI)],
-        _ => &[],
-    };
-    let missing: Vec<_> = keys.iter().filter(|(tag, _)| asked.element(*tag).is_none()).collect();
-    if missing.is_empty() {
-        return Some(bytes);
-    }
-    for (tag, vr) in missing {
+/// The identifier, which asks for Patient ID and Study Instance UID too: whom a row tells of
+/// has to be in it. Second, what the client did not ask for.
+fn with_keys(mut asked: DataSet, context: &PresentationContext) -> Option<(Vec<u8>, Vec<Tag>)> {
+    let keys = [(PATIENT_ID, VR::LO), (Level::Study.unique_key(), VR::UI)];
+    let missing: Vec<_> = keys.into_iter().filter(|(tag, _)| asked.element(*tag).is_none()).collect();
+    for (tag, vr) in &missing {
         asked.put(*tag, *vr, Value::Empty);
     }
-    let terms: Vec<&str> = asked.texts(SPECIFIC_CHARACTER_SET).iter().map(String::as_str).collect();
-    let charset = SpecificCharacterSet::from_terms(&terms);
-    identifier::write(&asked, &context.transfer_syntax, &charset).ok()
+    let bytes = written(&asked, context)?;
+    Some((bytes, missing.into_iter().map(|(tag, _)| tag).collect()))
+}
+
+fn written(data_set: &DataSet, context: &PresentationContext) -> Option<Vec<u8>> {
+    let terms: Vec<&str> = data_set.texts(SPECIFIC_CHARACTER_SET).iter().map(String::as_str).collect();
+    identifier::write(data_set, &context.transfer_syntax, &SpecificCharacterSet::from_terms(&terms)).ok()
+}
+
+/// A row as it came, but for what its reader did not ask for.
+fn without(mut row: DataSet, bytes: Vec<u8>, added: &[Tag], context: &PresentationContext) -> Vec<u8> {
+    let removed = added.iter().filter(|tag| row.remove(**tag).is_some()).count();
+    if removed == 0 { bytes } else { written(&row, context).unwrap_or(bytes) }
 }
 
 async fn carried(
     session: &mut Session,
     context: &PresentationContext,
     message: &Message,
-    asked: &[u8],
+    (asked, added): (&[u8], &[Tag]),
     relaying: &Relaying,
 ) -> Result<Status, Failed> {
     let limit = session.entity.host().config.limits.identifier_bytes;
@@ -120,7 +122,7 @@ async fn carried(
             let row = row.map_err(|_| behind(AssociationError::PeerMisbehaved("a row that cannot be read")))?;
             page.told.push(rows::of_data_set(&row));
             page.bytes += bytes.len();
-            page.rows.push((received, bytes));
+            page.rows.push((received, without(row, bytes, added, context)));
             if page.rows.len() >= PAGE || page.bytes >= PAGE_BYTES {
                 std::mem::take(&mut page).hand_on(client, relaying).await?;
             }

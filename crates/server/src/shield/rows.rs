@@ -51,15 +51,20 @@ pub(super) fn of_json(body: &[u8]) -> Option<Vec<Told>> {
 
 /// A row of C-FIND.
 pub(super) fn of_data_set(row: &DataSet) -> Told {
-    let text = |tag| row.text(tag).map(str::to_owned);
+    let text = |tag| row.text(tag).map(trimmed);
     Told { patient_id: text(PATIENT_ID), name: text(PATIENT_NAME), study: text(STUDY_INSTANCE_UID) }
 }
 
 fn first(attribute: Option<Attribute>) -> Option<String> {
     attribute?.value?.into_iter().find_map(|piece| match piece {
-        Piece::Text(text) | Piece::Name { alphabetic: text } => Some(text),
+        Piece::Text(text) | Piece::Name { alphabetic: text } => Some(trimmed(&text)),
         Piece::Other(_) => None,
     })
+}
+
+/// Without the padding of PS3.5 6.2.
+fn trimmed(text: &str) -> String {
+    text.trim_matches([' ', '\0']).to_owned()
 }
 
 #[cfg(test)]
@@ -85,5 +90,16 @@ mod tests {
         ] {
             assert!(of_json(wrong).is_none(), "{}", String::from_utf8_lossy(wrong));
         }
+    }
+
+    #[test]
+    fn padding_is_not_part_of_what_a_row_tells() {
+        let mut row = DataSet::new();
+        row.put_text(STUDY_INSTANCE_UID, leadglass_dicom::VR::UI, "1.2.3\0");
+        row.put_text(PATIENT_ID, leadglass_dicom::VR::LO, "P1 ");
+        let told = of_data_set(&row);
+        assert_eq!((told.study.as_deref(), told.patient_id.as_deref()), (Some("1.2.3"), Some("P1")));
+        let told = of_json(br#"[{"0020000D":{"vr":"UI","Value":["1.2.3 "]}}]"#).unwrap();
+        assert_eq!(told[0].study.as_deref(), Some("1.2.3"));
     }
 }

@@ -16,7 +16,7 @@ use super::dimse::{Session, status_of};
 use crate::listen::quick::Quick;
 
 /// Bytes that wait for the study to become known.
-const MOST_PENDING: usize = 8 << 20;
+pub(super) const MOST_PENDING: usize = 8 << 20;
 
 /// Why an object does not reach the old archive, or not whole.
 enum Failed {
