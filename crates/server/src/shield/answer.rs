@@ -13,12 +13,14 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use leadglass_archive::Refused;
 use leadglass_archive::relay::{Ended, Relaying};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{held, rows};
+use super::upstream::LONGEST;
+use super::{Shield, held, rows};
 use crate::web::Problem;
 
 /// Media types of DICOMweb, PS3.18 8.7; a multipart's parts are of them too.
@@ -50,7 +52,7 @@ pub(super) async fn handed_on(
     relaying: Relaying,
     answered: &Answered,
     (theirs, ours): (&str, &str),
-    most_json: usize,
+    (shield, most_json): (&Shield, usize),
 ) -> Result<Response, Problem> {
     let status = answer.status();
     if !is_handed_on(status) {
@@ -63,15 +65,19 @@ pub(super) async fn handed_on(
     let is_json = media_type.as_ref().is_some_and(|value| value.as_bytes().windows(4).any(|window| window == b"json"));
     let body = match (is_json, answered) {
         (true, _) => {
-            let whole = whole(answer.into_body(), most_json).await;
+            let whole = gathered(answer.into_body(), most_json, shield, &relaying).await;
             let checked = match whole {
-                Ok(whole) => counted(&relaying, answered, &whole).await.map(|()| whole),
-                Err(problem) => Err((Ended::Failed, problem)),
+                Ok(whole) => counted(&relaying, answered, &whole.bytes).await.map(|()| whole),
+                Err(ended) => Err(ended),
             };
             match checked {
-                Ok(whole) => {
+                Ok(Gathered { bytes, room }) => {
                     relaying.close(Ended::Done);
-                    Body::from(replaced(&whole, theirs.as_bytes(), ours.as_bytes()))
+                    let body = Full::new(Bytes::from(replaced(&bytes, theirs.as_bytes(), ours.as_bytes())));
+                    Body::new(body.map_frame(move |frame| {
+                        let _until_sent = &room;
+                        frame
+                    }))
                 }
                 Err((ended, problem)) => {
                     relaying.close(ended);
@@ -133,17 +139,61 @@ fn something_else(relaying: Relaying) -> Problem {
     Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered with something else")
 }
 
-/// A JSON body whole, or what is told instead.
-async fn whole(body: Incoming, most: usize) -> Result<Bytes, Problem> {
-    let Ok(whole) = Limited::new(body, most).collect().await else {
+/// A body that is held whole, and the room that was taken for it.
+struct Gathered {
+    bytes: Vec<u8>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// A JSON body whole, or what is told instead: in time, for who may still have it, and as long as
+/// there is room for it beside those of others.
+async fn gathered(
+    body: Incoming,
+    most: usize,
+    shield: &Shield,
+    relaying: &Relaying,
+) -> Result<Gathered, (Ended, Problem)> {
+    let unanswered = || {
         tracing::warn!(
             door = "shield",
             most,
-            "the old archive's answer broke off, or is longer than dicomweb.metadata_bytes"
+            "the old archive's answer broke off, took too long, or is longer than dicomweb.metadata_bytes"
         );
-        return Err(Problem::new(StatusCode::BAD_GATEWAY, "the archive behind answered too much, or not to the end"));
+        let why = "the archive behind answered too much, or not to the end";
+        (Ended::Failed, Problem::new(StatusCode::BAD_GATEWAY, why))
     };
-    Ok(whole.to_bytes())
+    tokio::select! {
+        whole = whole(body, most.min(LONGEST), shield) => whole.map_err(|short| match short {
+            Short::OfRoom => (Ended::Failed, Problem::unavailable("too much is on its way already: try again")),
+            Short::OfAnswer => unanswered(),
+        }),
+        refused = held::no_longer(relaying.holder()) => Err((Ended::Refused, Problem::from(refused))),
+        () = tokio::time::sleep(shield.patience()) => Err(unanswered()),
+    }
+}
+
+/// What a body that is held fell short of.
+enum Short {
+    OfRoom,
+    OfAnswer,
+}
+
+async fn whole(mut body: Incoming, most: usize, shield: &Shield) -> Result<Gathered, Short> {
+    let mut whole = Gathered { bytes: Vec::new(), room: None };
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|_| Short::OfAnswer)?.into_data() else { continue };
+        if whole.bytes.len() + piece.len() > most {
+            return Err(Short::OfAnswer);
+        }
+        // Twice: it is copied once more with our address in it.
+        let more = shield.room(2 * piece.len()).ok_or(Short::OfRoom)?;
+        match &mut whole.room {
+            Some(room) => room.merge(more),
+            none => *none = Some(more),
+        }
+        whole.bytes.extend_from_slice(&piece);
+    }
+    Ok(whole)
 }
 
 /// Counts what a JSON body tells of, before any of it leaves.

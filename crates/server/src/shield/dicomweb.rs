@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use leadglass_archive::Caller;
 use leadglass_archive::relay::{Asked, Ended, Relaying};
@@ -231,7 +232,9 @@ async fn pass(
         None => target.path.clone(),
     };
     match ask(shield, root, &resource, request).await {
-        Ok(answer) => handed_on(answer, relaying, answered, (&theirs, &ours), state.limits().metadata_bytes).await,
+        Ok(answer) => {
+            handed_on(answer, relaying, answered, (&theirs, &ours), (shield, state.limits().metadata_bytes)).await
+        }
         Err(error) => {
             relaying.close(Ended::Failed);
             tracing::warn!(door = "shield", error = format!("{error:#}"), "the old archive does not answer");
@@ -258,11 +261,22 @@ pub(super) async fn ask(
         }
     }
     let body = if parts.method == Method::POST { body } else { Body::empty() };
+    // The time for an answer begins when all has been sent: an upload takes as long as it takes.
+    let (sending, sent) = tokio::sync::oneshot::channel::<()>();
+    let body = Body::new(body.map_frame(move |frame| {
+        let _until_dropped = &sending;
+        frame
+    }));
     let stream = shield.connect(root.address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let answer = tokio::time::timeout(shield.patience(), sender.send_request(passed.body(body)?)).await??;
-    Ok(answer)
+    let answer = sender.send_request(passed.body(body)?);
+    tokio::pin!(answer);
+    tokio::select! {
+        answer = &mut answer => return Ok(answer?),
+        _ = sent => {}
+    }
+    Ok(tokio::time::timeout(shield.patience(), answer).await??)
 }
 
 /// `HEAD` is routed as `GET` and answered without its body by the listener.

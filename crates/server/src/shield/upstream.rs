@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,12 +11,17 @@ use leadglass_dicom::AeTitle;
 use leadglass_dimse::negotiation::AssociateRequest;
 use leadglass_dimse::{Association, AssociationError, Limits, requestor};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use super::config::{EdgeShield, Root};
 use crate::edge::EdgeError;
 use crate::listen::quick::Quick;
 
+/// KiB of answers that may be held at once.
+const ROOM_KIB: usize = 256 * 1024;
+/// Bytes of one of them, which is there twice.
+pub(super) const LONGEST: usize = ROOM_KIB * 1024 / 2;
 /// Bytes of the file of credentials.
 const MOST_CREDENTIALS: u64 = 1024;
 
@@ -27,6 +33,8 @@ pub struct Shield {
     calling: Option<AeTitle>,
     root: Option<Root>,
     authorization: Option<HeaderValue>,
+    /// KiB of answers that may be held at once, of all clients together.
+    room: Arc<Semaphore>,
 }
 
 impl Shield {
@@ -42,7 +50,14 @@ impl Shield {
             true => None,
             false => Some(basic(&config.credentials_file)?),
         };
-        Ok(Shield { calling: title(&config.calling_ae), called, root: config.root()?, authorization, config })
+        Ok(Shield {
+            calling: title(&config.calling_ae),
+            called,
+            root: config.root()?,
+            authorization,
+            config,
+            room: Arc::new(Semaphore::new(ROOM_KIB)),
+        })
     }
 
     /// Asks for an association in a client's name, or in the one configured.
@@ -76,7 +91,13 @@ impl Shield {
         self.authorization.as_ref()
     }
 
-    /// For its answer to begin.
+    /// Room for so much more of an answer that is held until it is whole; none when there is none.
+    pub(super) fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
+        self.room.clone().try_acquire_many_owned(kib).ok()
+    }
+
+    /// For its answer to begin, and for one that is held to come to its end.
     pub(super) fn patience(&self) -> Duration {
         Duration::from_secs(self.config.answer_s)
     }
