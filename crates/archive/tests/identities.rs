@@ -12,8 +12,9 @@ use leadglass_archive::access::Right;
 use leadglass_archive::access::jwt::KeySet;
 use leadglass_archive::access::people::{GroupRule, SignIn, TrustedIssuer};
 use leadglass_archive::administer::{NewUser, Verb};
-use leadglass_archive::testing::TestArchive;
-use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Source, UserIdentity};
+use leadglass_archive::retrieve::Purpose;
+use leadglass_archive::testing::{Sample, TestArchive};
+use leadglass_archive::{Caller, Credential, Door, Operation, Refused, Selection, Source, UserIdentity};
 use leadglass_dicom::clock::Clock as _;
 use serde_json::{Value, json};
 
@@ -60,6 +61,31 @@ async fn a_passphrase_is_that_of_a_user_who_needs_no_second_factor() {
     assert!(brought(&test, "NOBODY", said("ada", PASSPHRASE)).await.is_none(), "no peer, no passphrase");
     for identity in [UserIdentity::Kerberos, UserIdentity::Saml(b"<a/>".to_vec()), UserIdentity::Unsupported(9)] {
         assert!(brought(&test, "CONSOLE", identity).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_person_at_a_peer_is_held_as_a_person_and_the_peer_as_a_machine() {
+    let test = TestArchive::new();
+    let host = test.host().await;
+    let sample = |study| Sample { side: 2, ..Sample::new(study, 1, 1) };
+    for study in 1..=61 {
+        test.store(&host, &sample(study)).await.unwrap();
+    }
+    let console = test.peer("CONSOLE", &[Verb::Retrieve]).await;
+    person(&test, "ada", "reader").await;
+    let said = UserIdentity::UsernamePasscode("ada".into(), PASSPHRASE.into());
+    let ada = brought(&test, "CONSOLE", said).await.unwrap();
+    let open = async |caller: &Caller, study| {
+        let selection = Selection { studies: vec![sample(study).study_uid()], ..Selection::default() };
+        test.archive().retrieve(caller, selection, Purpose::ToCaller).await.map(drop)
+    };
+    for study in 1..=60 {
+        open(&ada, study).await.unwrap();
+    }
+    assert!(matches!(open(&ada, 61).await, Err(Refused::Braked { .. })), "sixty an hour");
+    for study in 1..=61 {
+        open(&console, study).await.unwrap();
     }
 }
 

@@ -151,13 +151,24 @@ impl Caller {
         if self.has_session() {
             return Some(Kind::Person);
         }
+        let is_token = |proof: &Proof| matches!(proof, Proof::Token { .. });
+        let is_somebody = |proof: &Proof| {
+            matches!(
+                proof,
+                Proof::SigningIn { .. } | Proof::Owner { .. } | Proof::Vouched { .. } | Proof::Federated { .. }
+            )
+        };
+        // Whoever says at a peer who they are is a person there, too; a token's owner is not at it.
+        if !proofs.iter().any(is_token) && proofs.iter().any(is_somebody) {
+            return Some(Kind::Person);
+        }
         let is_machine = |proof: &Proof| {
             matches!(proof, Proof::Peer { .. } | Proof::Stranger { .. } | Proof::Accepted { .. } | Proof::Legacy { .. })
         };
         if proofs.iter().any(is_machine) {
             return Some(Kind::Machine);
         }
-        proofs.iter().any(|proof| matches!(proof, Proof::Token { .. })).then_some(Kind::Program)
+        proofs.iter().any(is_token).then_some(Kind::Program)
     }
 
     /// The door the caller stands at.
