@@ -47,18 +47,20 @@ impl Archive {
         self.inner.committer.tick();
     }
 
-    /// Tells of peers' certificates that end, of legacy peers, of emergencies that are over, and each day of
-    /// reviews that still wait.
+    /// Tells of peers' certificates that end, of legacy peers, of emergencies that are over, and at the start
+    /// and each day of reviews that still wait.
     fn remind(&self) {
         let now = self.inner.clock.now();
         let before = self.inner.reminded.lock().replace(now);
         self.tell_certificates_ending(before, now);
         self.tell_of_legacy_peers(before, now);
-        let Some(before) = before else { return };
-        self.tell_emergencies_over(before, now);
+        if let Some(before) = before {
+            self.tell_emergencies_over(before, now);
+        }
         let days =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_S);
-        let due = if days(now) > days(before) { self.open_reviews() } else { 0 };
+        // At each start too: it may have been down when the day began.
+        let due = if before.is_none_or(|before| days(now) > days(before)) { self.open_reviews() } else { 0 };
         if due > 0 {
             self.alert(Alert::of(Event::ReviewDue).saying(format!("{due} reviews wait for somebody")));
         }
