@@ -165,6 +165,32 @@ fn no_canary_survives_all_options_together_but_what_they_retain() {
     look(retaining.filter(|option| *option != ProfileOption::RetainFullDates).collect());
 }
 
+/// All sets that go together with `LEADGLASS_FULL`, every 199th of them without.
+#[test]
+fn no_canary_survives_any_set_of_options_but_what_it_retains() {
+    let all = ProfileOption::ALL;
+    let set = |bits: u32| -> Vec<ProfileOption> {
+        all.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, option)| *option).collect()
+    };
+    let dates = [ProfileOption::RetainFullDates, ProfileOption::RetainModifiedDates];
+    let goes_together = |set: &Vec<ProfileOption>| !dates.iter().all(|option| set.contains(option));
+    let sets: Vec<Vec<ProfileOption>> = (0..1 << all.len()).map(set).filter(goes_together).collect();
+    let each = if std::env::var_os("LEADGLASS_FULL").is_some() { 1 } else { 199 };
+    let looked = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            let (sets, looked) = (&sets, &looked);
+            scope.spawn(move || {
+                for set in sets.iter().step_by(each).skip(half).step_by(2) {
+                    look(options(set));
+                    looked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    println!("{} of {} sets of options", looked.into_inner(), sets.len());
+}
+
 #[test]
 fn every_row_has_a_canary() {
     assert_eq!(canaries().len(), 657 + our_rows().len() - 1);
