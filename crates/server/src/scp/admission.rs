@@ -56,20 +56,21 @@ pub async fn admit(
         return Err(Rejection::NoReasonGiven);
     }
     let source = Source { address: Some(connection.address), door: Door::Dimse };
-    if request.called_ae != host.ae_title {
-        host.archive.turn_away(&source, "another archive's title was called");
-        return Err(Rejection::CalledAeNotRecognized);
-    }
     let shown = shown(&connection);
     let credential = Credential::Peer {
         certificate_der: connection.certificate_der,
         calling_ae: request.calling_ae.clone(),
         user_identity: request.user_identity.as_ref().map(user_identity),
     };
-    let caller = host.archive.authenticate(source, credential).await.map_err(|rejected| {
+    let caller = host.archive.authenticate(source.clone(), credential).await.map_err(|rejected| {
         tracing::info!(reason = rejected.reason, "association rejected");
         if rejected.calling_ae_unknown { Rejection::CallingAeNotRecognized } else { Rejection::NoReasonGiven }
     })?;
+    // Asked after who it is: to a stranger every title is as good, or one could find ours by trying.
+    if request.called_ae != host.ae_title {
+        host.archive.turn_away(&source, "another archive's title was called");
+        return Err(Rejection::CalledAeNotRecognized);
+    }
     let negotiation = Negotiation { classes, caller: &caller, request };
     let (acceptance, options) = (negotiation.acceptance(), negotiation.options());
     let shown = caller.may(Operation::Hold).then_some(shown);

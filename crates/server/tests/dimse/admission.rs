@@ -29,6 +29,12 @@ async fn a_title_or_archive_that_is_not_meant_is_rejected() {
     assert_eq!(rejected(server.associate(&peer, echo().calling("STRANGER")).await), Some((1, 1, 3)));
     assert_eq!(rejected(server.associate(&peer, echo().calling(other.ae.as_str())).await), Some((1, 1, 3)));
     assert_eq!(rejected(server.associate(&peer, echo().called("SOMEONE")).await), Some((1, 1, 7)));
+    let stranger = echo().calling("STRANGER").called("SOMEONE");
+    assert_eq!(
+        rejected(server.associate(&peer, stranger).await),
+        Some((1, 1, 3)),
+        "our title is not to be found by trying"
+    );
 }
 
 #[tokio::test]
