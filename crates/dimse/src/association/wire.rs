@@ -20,6 +20,8 @@ pub(crate) const SMALL_READ: usize = 8 * 1024;
 pub(crate) const LARGE_READ: usize = 128 * 1024;
 /// Longest wait for a last word to be taken or for the other end to close.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the other end may take to close first, as PS3.8 9.2.3 (Sta13) wants it to.
+const ITS_TURN_TO_CLOSE: Duration = Duration::from_millis(300);
 /// Bytes that are read, and thrown away, while waiting for the other end to close.
 const FAREWELL_BYTES: usize = 256 * 1024;
 
@@ -106,25 +108,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire<S> {
         self.write_output().await
     }
 
-    /// Sends a last PDU, closes our side and gives the other end a moment to take it:
-    /// closing with unread bytes would reset the connection and lose the PDU.
+    /// Sends a last PDU and waits for the other end to close, as PS3.8 9.2.3 (Sta13) has
+    /// it: many a client takes a rejection whose connection is already closed for an
+    /// abort. Who does not close in its turn has our side closed, and then a moment to
+    /// take the PDU: closing with unread bytes would reset the connection and lose it.
     pub(crate) async fn farewell(&mut self, pdu: &[u8]) {
         let farewell = async {
             self.stream.write_all(pdu).await?;
-            self.stream.shutdown().await?;
+            self.stream.flush().await?;
             let mut left = FAREWELL_BYTES;
-            while left > 0 {
-                self.input.clear();
-                self.input.reserve(SMALL_READ);
-                match self.stream.read_buf(&mut self.input).await? {
-                    0 => break,
-                    count => left = left.saturating_sub(count),
-                }
+            if let Ok(closed) = timeout(ITS_TURN_TO_CLOSE, self.drain(&mut left)).await {
+                closed?;
             }
-            Ok::<(), io::Error>(())
+            self.stream.shutdown().await?;
+            self.drain(&mut left).await
         };
         // The association is over either way; nobody is left to tell.
         let _ = timeout(FAREWELL, farewell).await;
+    }
+
+    /// Reads and throws away until the other end closes or `left` bytes have come.
+    async fn drain(&mut self, left: &mut usize) -> io::Result<()> {
+        while *left > 0 {
+            self.input.clear();
+            self.input.reserve(SMALL_READ);
+            match self.stream.read_buf(&mut self.input).await? {
+                0 => break,
+                count => *left = left.saturating_sub(count),
+            }
+        }
+        Ok(())
     }
 
     /// Closes our side after the last word was said by the other.
