@@ -47,15 +47,16 @@ impl Archive {
         self.inner.committer.tick();
     }
 
-    /// Tells of peers' certificates that end, of legacy peers, of emergencies that are over, and at the start
-    /// and each day of reviews that still wait.
+    /// Tells of peers' certificates that end, of legacy peers, and at the start and each day of reviews that still
+    /// wait; ends emergencies.
     fn remind(&self) {
         let now = self.inner.clock.now();
         let before = self.inner.reminded.lock().replace(now);
         self.tell_certificates_ending(before, now);
         self.tell_of_legacy_peers(before, now);
-        if let Some(before) = before {
-            self.tell_emergencies_over(before, now);
+        // While something else is changed, they end with the next look.
+        if let (Ok(one_at_a_time), None) = (self.inner.changing.try_lock(), self.inner.committer.read_only()) {
+            futures::executor::block_on(self.end_emergencies(one_at_a_time));
         }
         let days =
             |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_S);

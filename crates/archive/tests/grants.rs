@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadglass_archive::access::people::{NewSession, SignIn};
 use leadglass_archive::access::{Marked, Marks, Restriction, Right, Scope};
-use leadglass_archive::administer::{Alarm, Ground, NewUser};
+use leadglass_archive::administer::{Alarm, Ground, NewUser, UserChange};
 use leadglass_archive::brake::Envelope;
 use leadglass_archive::retrieve::Purpose;
 use leadglass_archive::testing::{Sample, TestArchive};
@@ -135,6 +135,52 @@ async fn an_emergency_can_be_ended_and_ends_with_the_user() {
     assert!(matches!(archive.end_grant(&host, &grant.id).await, Err(Refused::NotFound)));
     let test = test.reopened().await;
     assert!(test.archive().grants(&test.host().await).await.unwrap().is_empty(), "ended is in the log");
+}
+
+#[tokio::test]
+async fn an_emergency_that_ends_while_the_archive_is_down_is_told_once_when_it_starts() {
+    let test = archive_of(2).await;
+    let secret = strong_person(&test, "ada", vec![right(serde_json::json!({ "role": "emergency" }))]).await;
+    let ada = caller(&test, &signed_in(&test, "ada", &secret).await, Door::Admin).await;
+    test.archive().break_glass(&ada, "PAT-2", REASON, 10 * MINUTE).await.unwrap();
+    test.clock().advance(20 * MINUTE);
+    let mut test = test.reopened().await;
+    for _ in 0..2 {
+        for _ in 0..2 {
+            test.pass(Duration::from_secs(1)).await;
+            assert_eq!(stopped(&test).await, ["PAT-2"]);
+        }
+        test = test.reopened().await;
+    }
+}
+
+#[tokio::test]
+async fn an_emergency_whose_user_may_take_none_any_longer_does_not_come_back() {
+    let test = archive_of(2).await;
+    let host = test.host().await;
+    let may = right(serde_json::json!({ "role": "emergency" }));
+    let secret = strong_person(&test, "ada", vec![may.clone()]).await;
+    let change = async |change: UserChange| test.archive().change_user(&host, "ada", change).await.unwrap();
+    let rights = |rights| UserChange { rights: Some(rights), ..UserChange::default() };
+    let disabled = |disabled| UserChange { disabled: Some(disabled), ..UserChange::default() };
+    let ways = [(rights(vec![]), rights(vec![may])), (disabled(true), disabled(false))];
+    for (number, (away, back)) in ways.into_iter().enumerate() {
+        let ada = caller(&test, &signed_in(&test, "ada", &secret).await, Door::Admin).await;
+        test.archive().break_glass(&ada, "PAT-2", REASON, 10 * MINUTE).await.unwrap();
+        change(away).await;
+        assert_eq!(stopped(&test).await.len(), number + 1);
+        change(back).await;
+        test.clock().advance(MINUTE);
+        let looks = caller(&test, &signed_in(&test, "ada", &secret).await, Door::DicomWeb).await;
+        assert!(!opens(&test, &looks, 2).await, "the role is back, the emergency is not");
+    }
+}
+
+/// The patients of emergencies that the trail says are over.
+async fn stopped(test: &TestArchive) -> Vec<String> {
+    let trail = test.trail().await;
+    let stopped = trail.into_iter().filter(|row| row.event.as_deref() == Some("110138"));
+    stopped.filter_map(|row| row.patient_id).collect()
 }
 
 #[tokio::test]

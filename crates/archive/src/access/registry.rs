@@ -325,6 +325,18 @@ impl Registry {
         self.state.read().grants.values().flatten().filter(|grant| grant.lives(at)).cloned().collect()
     }
 
+    /// The emergencies that nobody ended and that no longer give anything.
+    pub(crate) fn emergencies_over(&self, now: SystemTime) -> Vec<GrantFact> {
+        let state = self.state.read();
+        let holds = |grant: &GrantFact| {
+            let user = state.users.get(&grant.user).filter(|user| user.fact.disabled.is_none());
+            grant.lives(now) && user.is_some_and(|user| state.grounds_hold(&user.rights, &grant.ground, now))
+        };
+        let emergencies =
+            state.grants.values().flatten().filter(|grant| matches!(grant.ground, Ground::BreakGlass { .. }));
+        emergencies.filter(|grant| !grant.ended && !holds(grant)).cloned().collect()
+    }
+
     /// The review of that number.
     pub(crate) fn review(&self, id: &str) -> Option<ReviewFact> {
         self.state.read().reviews.get(id).cloned()

@@ -5,10 +5,11 @@
 //! before the first image is seen.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use leadglass_dicom::StudyInstanceUid;
 use time::OffsetDateTime;
+use tokio::sync::MutexGuard;
 
 use crate::access::{GrantedScope, Restriction, Right, Role, Scope, requests};
 use crate::change::{Change, GrantFact};
@@ -215,11 +216,14 @@ impl Archive {
         self.perform(caller, requests::ListGrants, async |_| Ok(self.living_grants())).await
     }
 
-    /// Says of emergencies that ended between those moments that they did.
-    pub(crate) fn tell_emergencies_over(&self, after: SystemTime, now: SystemTime) {
-        for grant in self.inner.registry.grants(after).iter().filter(|grant| !grant.lives(now)) {
-            if matches!(grant.ground, Ground::BreakGlass { .. }) {
-                self.alert(emergency_over(grant));
+    /// Ends the emergencies that are over, or whose user may no longer take one: each once, also
+    /// when that was while the archive was down, and for good.
+    pub(crate) async fn end_emergencies(&self, _one_at_a_time: MutexGuard<'_, ()>) {
+        for mut grant in self.inner.registry.emergencies_over(self.inner.clock.now()) {
+            grant.ended = true;
+            let entry = emergency_over(&grant).into_entry(self.now_ns());
+            if let Err(error) = self.inner.committer.change_of_ours(Change::GrantSet { grant }, entry).await {
+                return tracing::warn!(%error, "that an emergency is over is not on the trail yet");
             }
         }
     }

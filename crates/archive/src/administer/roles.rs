@@ -48,7 +48,9 @@ impl Archive {
             }
             Ok((Some(Change::RoleDefined { role: RoleFact { name, operations } }), ()))
         })
-        .await
+        .await?;
+        self.end_emergencies(self.inner.changing.lock().await).await;
+        Ok(())
     }
 
     /// The roles that the administrators defined, by name.

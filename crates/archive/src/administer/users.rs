@@ -122,7 +122,9 @@ impl Archive {
             let sessions = (!same).then(|| self.ended(&user.name));
             Ok((Some(changed(user, sessions)), ()))
         })
-        .await
+        .await?;
+        self.end_emergencies(self.inner.changing.lock().await).await;
+        Ok(())
     }
 
     /// Takes everything away that a person signs in with, ends their sessions and invites them
