@@ -393,7 +393,7 @@ class World:
         return stored, somebody.reaches(self, "store", study)
 
 
-def test_random_accesses_end_as_the_oracle_says(fresh):
+def test_random_accesses_by_web_and_dimse_end_as_the_oracle_says(fresh):
     world = World(fresh())
     for access in range(ACCESSES):
         if access % CALM == CALM - 1:
@@ -401,7 +401,7 @@ def test_random_accesses_end_as_the_oracle_says(fresh):
         world.access()
     for somebody in world.peers:
         world.hang_up(somebody)
-    print(f"{ACCESSES:,} accesses by web and DIMSE: 0 disagreements with the oracle; {world.seen}")
+    print(f"{ACCESSES} accesses by web and DIMSE: 0 disagreements with the oracle")
     for act in ("find", "list", "fetch", "store"):
         for by in ("web", "dimse"):
             assert world.seen.get((act, by, True)) and world.seen.get((act, by, False)), f"{act} by {by}: {world.seen}"

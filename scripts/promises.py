@@ -94,6 +94,7 @@ PROMISES = [
     ("P10", "nobody reaches another's patients", "100,000 random accesses, 0 disagreements with an oracle",
      [full(("cargo test --locked --release --workspace --test policy -- --nocapture random_accesses_end_as_the_oracle_says",
             ("random_accesses_end_as_the_oracle_says",))),
+      full(judges("test_policy.py", "test_random_accesses_by_web_and_dimse_end_as_the_oracle_says")),
       cargo("--test scope", "what_is_out_of_scope_answers_as_what_is_not_there")]),
     ("P11", "a change of rights holds at once", "at most 5 s, also in the middle of a transfer",
      [cargo("--test dimse", "revocation_ends_a_live_association", "a_c_get_under_way_ends_when_its_peer_is_revoked",
@@ -170,6 +171,13 @@ PROMISES = [
      [cargo("--lib", "a_frame_counts_octets_and_has_the_header_of_dicom", "it_is_where_it_was_left_and_nobody_else_moves_it"),
       with_environment("LEADGLASS_AWAY_S=3600",
                        judges("test_trail.py", "test_a_repository_that_was_away_gets_everything_once_and_in_order"))]),
+    ("EDGE", "what an edge took over arrives, and nothing in clear beyond it", "archive killed for a minute, 50 kills of the edge: nothing lost, nothing changed, nothing in clear on the other wire",
+     [full(judges("test_edge.py", "test_an_archive_that_is_gone_for_a_while_gets_everything_unchanged_and_nothing_is_in_clear",
+                  "test_kill_9_of_the_edge_loses_nothing_that_was_acknowledged"))]),
+    ("BRAKE", "who walks every study in order is stopped", "within the envelope, alarmed, on the trail; a radiologist's normal day is not disturbed",
+     [cargo("--test brake", "walking_every_study_in_order_is_stopped_told_and_on_the_trail", "a_normal_day_is_not_disturbed"),
+      judges("test_shield.py", "test_whoever_walks_every_study_by_dicomweb_gets_no_row_beyond_the_envelope",
+             "test_whoever_walks_every_study_by_c_find_gets_no_row_beyond_the_envelope")]),
     ("P44", "what is de-identified identifies nobody by the standard's table", "each attribute of the standard's table (655 in 2026c), each option set: 0 canaries left",
      [("cargo test --locked --workspace --lib -- deidentify::tests::canaries",
        ("no_canary_survives_the_basic_profile", "no_canary_survives_an_option_alone_but_what_it_retains",
@@ -192,7 +200,7 @@ SHOWN = {
     "P07": "the bar itself",
     "P08": "13 by name; the first of a minute is an alert of its own, the rest of that minute are counted in one",
     "P09": "1 recorded only, 2, 4 (signxml, xmlsec1) and 5 (oidc-provider) verified, 3 refused",
-    "P10": "100,000 random accesses of 40 callers against an oracle, at the archive's one door, which DIMSE and web share",
+    "P10": "100,000 random accesses of 40 callers against an oracle, at the archive's one door, which DIMSE and web share; 100,000 of 26 by DICOMweb and DIMSE at a running archive: tokens, people with sessions, shares and emergencies, peers, users at peers",
     "P11": "certificate, token, session, right, scope and restriction; in the middle of a store, C-GET, C-MOVE and download, ours and a shield's; one host, there are no others",
     "P12": "the bar itself",
     "P13": "52 forgeries by name, every byte of a token changed; a real provider: replayed, stolen, forged answers, rotated keys, an impostor; keys of a stranger under the name of its own, fetched from where the token says, or in the token",
@@ -208,6 +216,8 @@ SHOWN = {
     "P33": "log cut back or begun anew, against a checkpoint kept elsewhere",
     "P34": "the bar itself, the first 1,000 rows from a fresh connection, on the machine it was run on",
     "P35": "a repository (rsyslog or our own judge) that was away gets everything once and in order, after an hour",
+    "EDGE": "the bar itself, by DCMTK and tcpdump",
+    "BRAKE": "the bar itself; through a shield in front of Orthanc, too",
     "P44": "each attribute of the table of edition 2026d (657): with no option, with each option alone, and with each of the 3,072 sets that go together (16 of them in CI); and bytes of real studies, judged by dicom-anonymizer",
 }
 
@@ -244,7 +254,7 @@ def figure(output):
     skipped = sum(map(int, re.findall(r"(\d+) (?:skipped|ignored)", output)))
     counts = re.findall(r"^\| (?:openssl|nmap|testssl\.sh|sqlmap) \| [^|]* \| ([^|]*) \|$", output, re.M)
     counts += re.findall(r"^(\d+ configurations, .*|configurations: .*)$", output, re.M)
-    counts += re.findall(r"^\.?(\d+ (?:installs|kills|names), .*)$", output, re.M)
+    counts += re.findall(r"^\.?(\d+ (?:installs|kills|names|accesses by web and DIMSE)[,:] .*)$", output, re.M)
     counts += [" ".join(row) for row in re.findall(r"^(who saw this patient|what did this person do) +first page +([\d.]+ ms)", output, re.M)]
     return passed, failed, skipped, [count.strip() for count in counts]
 
