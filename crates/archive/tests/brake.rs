@@ -1,6 +1,6 @@
 //! Whoever takes more than somebody like them does is held; whoever does their work is not.
 
-#![expect(clippy::unwrap_used, reason = "test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
 
 use std::time::Duration;
 
@@ -165,6 +165,44 @@ async fn a_habit_is_learnt_as_days_go_by_from_days_of_work() {
     }
     assert_eq!(at_once(&daily).await, 20, "two patients in eight days: twenty are room enough");
     assert_eq!(at_once(&seldom).await, 40, "one day of work, eight days ago, is no habit");
+}
+
+/// Four hours of work by who takes up so many new patients an hour, and looks at yesterday's again.
+async fn a_day(test: &TestArchive, caller: &Caller, next: &mut u32, an_hour: u32) -> Result<(), Refused> {
+    let yesterday = next.saturating_sub(4 * an_hour).max(1);
+    for _ in 0..4 {
+        for number in 0..an_hour {
+            open(test, caller, *next).await?;
+            open(test, caller, yesterday + number).await?;
+            *next += 1;
+        }
+        test.pass(Duration::from_secs(3600)).await;
+    }
+    test.pass(Duration::from_secs(20 * 3600)).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_a_learnt_habit_a_day_like_others_is_not_disturbed_and_a_walk_ends_sooner() {
+    for (an_hour, room) in [(1, 20), (4, 48)] {
+        let test = archive_of(12 * 4 * an_hour + 120).await;
+        let reader = test.peer("READER", &[Verb::Retrieve]).await;
+        let mut next = 1;
+        for day in 0..10 {
+            a_day(&test, &reader, &mut next, an_hour).await.unwrap_or_else(|refused| panic!("day {day}: {refused}"));
+        }
+        a_day(&test, &reader, &mut next, an_hour * 2)
+            .await
+            .unwrap_or_else(|refused| panic!("twice as busy: {refused}"));
+        assert_eq!(test.archive().open_reviews(), 0);
+        test.pass(Duration::from_secs(24 * 3600)).await;
+        let walked = next;
+        while open(&test, &reader, next).await.is_ok() {
+            next += 1;
+        }
+        assert_eq!(next - walked, room, "three times the busiest hour, or twenty");
+        assert_eq!(test.archive().open_reviews(), 1);
+    }
 }
 
 #[tokio::test]

@@ -95,6 +95,10 @@ fn opened(mut accesses: Vec<(String, i64)>) -> (Vec<Opened>, Habit) {
         *days.entry(first.div_euclid(DAY_NS)).or_default() += 1;
     }
     let at_work: HashSet<i64> = accesses.iter().map(|(_, at)| at.div_euclid(DAY_NS)).collect();
+    // Of the first day nobody knows who was new.
+    if let Some(first) = at_work.iter().min() {
+        days.remove(first);
+    }
     let habit = Habit {
         days: at_work.len() as u64,
         busiest_hour: hours.values().map(|patients| patients.len() as u64).max().unwrap_or(0),
@@ -147,7 +151,7 @@ mod tests {
         patients.sort_unstable_by(|one, other| one.patient.cmp(&other.patient));
         let a = Opened { patient: "a".into(), first_ns: HOUR_NS, last_ns: 3 * DAY_NS + HOUR_NS };
         assert_eq!((patients.len(), &patients[0]), (4, &a));
-        assert_eq!(habit, Habit { days: 3, busiest_hour: 2, busiest_day: 3 });
+        assert_eq!(habit, Habit { days: 3, busiest_hour: 2, busiest_day: 1 }, "all look new on the first day");
         assert_eq!(opened(Vec::new()), (vec![], Habit::default()));
     }
 
