@@ -87,7 +87,7 @@ def crowd(table, _):
 
 def strangers(table, _):
     cycles, kib = re.search(r"(\d+) rejections: (\d+) KiB more", at_full_size("strangers_who_come_again_and_again_leave_nothing")).groups()
-    table.add(f"growth over {int(cycles):,} associations that are rejected", "MiB", int(kib) / 1024, most=16, note="mutual TLS each")
+    table.add(f"growth over {int(cycles):,} strangers who are sent away", "MiB", int(kib) / 1024, most=16, note="most by title; others go at once, know no TLS, show no certificate, have no token")
 
 
 def before(table, earlier):

@@ -113,17 +113,26 @@ impl TestServer {
 
 /// A TLS stream to an archive, showing that peer's certificate.
 pub async fn connect(to: SocketAddr, bundle: &PeerBundle) -> std::io::Result<TlsStream<Quick>> {
-    let ca = CertificateDer::from_pem_slice(bundle.ca_pem.as_bytes()).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(ca).unwrap();
     let chain = vec![CertificateDer::from_pem_slice(bundle.certificate_pem.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(bundle.key_pem.as_bytes()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(leadglass::tls::provider::provider())
+    handshake(to, trusting(bundle).with_client_auth_cert(chain, key).unwrap()).await
+}
+
+/// A TLS stream to an archive, showing nothing; that peer's is only the authority.
+pub async fn connect_without_certificate(to: SocketAddr, bundle: &PeerBundle) -> std::io::Result<TlsStream<Quick>> {
+    handshake(to, trusting(bundle).with_no_client_auth()).await
+}
+
+fn trusting(bundle: &PeerBundle) -> rustls::ConfigBuilder<rustls::ClientConfig, rustls::client::WantsClientCert> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(bundle.ca_pem.as_bytes()).unwrap()).unwrap();
+    rustls::ClientConfig::builder_with_provider(leadglass::tls::provider::provider())
         .with_protocol_versions(leadglass::tls::provider::VERSIONS)
         .unwrap()
         .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .unwrap();
+}
+
+async fn handshake(to: SocketAddr, config: rustls::ClientConfig) -> std::io::Result<TlsStream<Quick>> {
     let stream = Quick::new(TcpStream::connect(to).await?)?;
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
