@@ -1,15 +1,17 @@
 """Random accesses by web and DIMSE against an oracle: who reaches what through the real doors.
 
 The oracle is written here once more, from docs/RIGHTS.md alone: rights add up, what two proofs share counts, what is
-restricted needs a clearance, an emergency and a share are rights for a time. Tokens and people who signed in ask over
+restricted needs a clearance, own patients, an emergency, a share and a right that ends are as good as any other. Tokens and people who signed in ask over
 DICOMweb; peers, some with a token's user on them, by pynetdicom. Rights, verbs, labels, restrictions, emergencies and
 shares change all the while, under sessions and associations that live on.
 
 1,500 accesses; 100,000 with LEADGLASS_FULL=1. The same way each time; LEADGLASS_SEED tries another.
 """
 
+import datetime
 import os
 import random
+import time
 import unicodedata
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -32,7 +34,7 @@ ROLES = {"viewer": {"find", "fetch"}, "reader": {"find", "fetch", "share"}, "sen
 VERBS = {"store": "store", "find": "find", "retrieve": "fetch"}
 CONTEXTS = [build_context(FIND), build_context(GET), build_context(SecondaryCaptureImageStorage, ExplicitVRLittleEndian)]
 SUCCESS, PENDING = 0x0000, (0xFF00, 0xFF01)
-ANSWERED, NOT_ALLOWED, NOT_THERE = 200, 403, 404
+ANSWERED, CREATED, NOT_ALLOWED, NOT_THERE, FULL_UP = 200, 201, 403, 404, 503
 
 
 class Study:
@@ -79,8 +81,11 @@ def folded(name):
 
 
 class Right:
-    def __init__(self, acts, scope, by=None, id=None):
-        self.acts, self.scope, self.by, self.id = acts, scope, by, id
+    def __init__(self, acts, scope, by=None, id=None, until=None):
+        self.acts, self.scope, self.by, self.id, self.until = acts, scope, by, id, until
+
+    def allows(self, act):
+        return act in self.acts and (self.until is None or time.time() < self.until)
 
     def reaches(self, study, guarded_by):
         scope = self.scope
@@ -101,14 +106,18 @@ class Somebody:
 
     def __init__(self, name, *sides):
         self.name, self.sides = name, list(sides)
-        self.web = self.peer = self.association = self.user = None
+        self.web = self.peer = self.association = None
 
     def may(self, act):
-        return all(any(act in right.acts for right in side) for side in self.sides)
+        return all(any(right.allows(act) for right in side) for side in self.sides)
 
     def reaches(self, world, act, study):
         guarded_by = set() if act == "store" else study.restrictions | world.patients[study.values["patient_ids"]]
-        return all(any(act in right.acts and right.reaches(study, guarded_by) for right in side) for side in self.sides)
+        return all(any(right.allows(act) and right.reaches(study, guarded_by) for right in side) for side in self.sides)
+
+    def changed_since(self, begun):
+        """Whether a right ended meanwhile: then either answer is right."""
+        return any(right.until and begun <= right.until <= time.time() for side in self.sides for right in side)
 
 
 class World:
@@ -136,9 +145,9 @@ class World:
         return [value for value in values if self.dice.random() < 0.5]
 
     def scope(self):
-        cleared = [one for one in RESTRICTIONS if self.dice.random() < 0.25]
+        cleared = [one for one in RESTRICTIONS if self.dice.random() < 0.5]
         scope = {}
-        if self.dice.random() < 0.8:
+        if self.dice.random() < 0.7:
             physicians = ["BUC^Jérôme", "smith^john"]
             values = {
                 "modalities": ["CT", "MR", "US"], "institutions": ["North", "South"], "departments": ["Radiology", "Cardiology"],
@@ -146,7 +155,7 @@ class World:
                 "patient_ids": [f"P{number}" for number in range(5)], "labels": LABELS,
                 "studies": [str(self.dice.choice(self.studies).uid) for _ in range(6)],
             }
-            scope = {key: self.some(listed) for key, listed in values.items() if self.dice.random() < 0.25}
+            scope = {key: self.some(listed) for key, listed in values.items() if self.dice.random() < 0.2}
             scope = {key: listed for key, listed in scope.items() if listed}
         return {**(scope or {"everything": True}), "cleared": cleared}
 
@@ -165,15 +174,29 @@ class World:
         return Somebody(name, [Right(ROLES[role], scope)]), made["token"]
 
     def rights(self):
-        kinds = [self.dice.choice(["viewer", "reader", "sender", "emergency"]) for _ in range(self.dice.randint(1, 3))]
-        return [(kind, {"everything": True, "cleared": []} if kind == "emergency" else self.scope()) for kind in kinds]
+        """Rights of a person and patients of their own: as they are given, and as the oracle knows them."""
+        given, known, patients = [], [], []
+        for _ in range(self.dice.randint(1, 3)):
+            role, scope, until = self.dice.choice(["viewer", "reader", "sender", "emergency"]), self.scope(), None
+            if role == "emergency":
+                scope = {"everything": True, "cleared": []}
+            elif self.dice.random() < 0.3:
+                until = time.time() + self.dice.choice([2, 3600])
+            right = {"role": role, "scope": self.whole(scope)}
+            if until:
+                right["until"] = datetime.datetime.fromtimestamp(until, datetime.UTC).isoformat()
+            given.append(right)
+            known.append(Right(ROLES[role], scope, until=until))
+        if self.dice.random() < 0.3:
+            patients = sorted({f"P{self.dice.randrange(PATIENTS)}" for _ in range(2)})
+            known.append(Right(ROLES["viewer"], {"patient_ids": patients}))
+        return {"rights": given, "patients": patients}, known
 
     def person(self, name):
-        rights = self.rights()
-        body = {"name": name, "rights": [{"role": role, "scope": self.whole(scope)} for role, scope in rights]}
-        invitation = self.ask("POST", "/users", body)["invitation"]
-        somebody = Somebody(name, [Right(ROLES[role], scope) for role, scope in rights])
-        somebody.web, somebody.user = Browser(self.archive), name
+        given, known = self.rights()
+        invitation = self.ask("POST", "/users", {"name": name, **given})["invitation"]
+        somebody = Somebody(name, known)
+        somebody.web = Browser(self.archive)
         answer = somebody.web.ask("POST", "/login/invitation",
                                   {"name": name, "invitation": invitation, "passphrase": PASSPHRASE})
         assert answer.status_code == 200, answer.text
@@ -219,7 +242,7 @@ class World:
         self.mark()
 
     def change_peer(self, somebody):
-        verbs, scope = self.some(VERBS), self.scope()
+        verbs, scope = [verb for verb in VERBS if self.dice.random() < 0.7], self.scope()
         self.ask("POST", "/peers", {"ae": somebody.name, "verbs": verbs, "scope": self.whole(scope),
                                     "certificate": {"sha256": somebody.sha256}})
         somebody.sides[0] = [Right({VERBS[verb] for verb in verbs}, scope)]
@@ -227,11 +250,9 @@ class World:
             self.hang_up(somebody)
 
     def change_person(self, somebody):
-        rights = self.rights()
-        self.ask("PATCH", f"/users/{somebody.name}",
-                 {"rights": [{"role": role, "scope": self.whole(scope)} for role, scope in rights]})
-        for_a_time = [right for right in somebody.sides[0] if right.id]
-        somebody.sides[0] = [Right(ROLES[role], scope) for role, scope in rights] + for_a_time
+        given, known = self.rights()
+        self.ask("PATCH", f"/users/{somebody.name}", given)
+        somebody.sides[0] = known + [right for right in somebody.sides[0] if right.id]
         self.sign_in_again(somebody)
         if not somebody.may("emergency"):
             self.forget(lambda right, holder: holder is somebody and right.by is None)
@@ -239,20 +260,23 @@ class World:
     def emergency(self, somebody, patient):
         body = {"patient_id": patient, "reason": "nobody else is on call", "minutes": 60}
         answer = somebody.web.ask("POST", "/admin/v1/emergencies", body)
-        if answer.status_code == 400 and "too many" in answer.text or answer.status_code == 503:
+        if answer.status_code == FULL_UP:
             return
-        assert (answer.status_code == 201) == somebody.may("emergency"), f"{somebody.name}: {answer.text}"
-        if answer.status_code == 201:
+        expected = CREATED if somebody.may("emergency") else NOT_ALLOWED
+        assert answer.status_code == expected, f"{somebody.name} takes {patient}: {answer.text}"
+        if expected == CREATED:
             scope = {"patient_ids": [patient], "cleared": RESTRICTIONS}
             somebody.sides[0].append(Right(ROLES["viewer"], scope, id=answer.json()["id"]))
 
     def share(self, by, to, study):
+        begun = time.time()
         answer = by.web.ask("POST", "/admin/v1/shares", {"study": str(study.uid), "with": to.name, "hours": 2})
-        if by is to or answer.status_code == 503:
+        if by is to or answer.status_code == FULL_UP:
             return
-        expected = 201 if by.reaches(self, "share", study) else NOT_THERE if by.may("share") else NOT_ALLOWED
-        assert answer.status_code == expected, f"{by.name} shares {study.number} with {to.name}: {answer.text}"
-        if expected == 201:
+        expected = CREATED if by.reaches(self, "share", study) else NOT_THERE if by.may("share") else NOT_ALLOWED
+        said = f"{by.name} shares {study.number} with {to.name}: {answer.text}"
+        assert answer.status_code == expected or by.changed_since(begun), said
+        if answer.status_code == CREATED:
             to.sides[0].append(Right(ROLES["viewer"], {"studies": [str(study.uid)]}, by=by, id=answer.json()["id"]))
 
     def end_one(self):
@@ -282,8 +306,10 @@ class World:
     def access(self):
         somebody, study = self.dice.choice(self.callers), self.dice.choice(self.studies)
         act = self.dice.choices(["find", "list", "fetch", "store"], [4, 1, 4, 1])[0]
-        by = "web" if somebody.web else "dimse"
+        by, begun = "web" if somebody.web else "dimse", time.time()
         said, expected = getattr(self, f"{act}_by_{by}")(somebody, study)
+        if somebody.changed_since(begun):
+            return
         rights = [[(sorted(right.acts), right.scope) for right in side] for side in somebody.sides]
         assert said == expected, f"{act} of study {study.number} by {somebody.name} with {rights}: {said}, not {expected}"
         kind = (act, by, bool(expected) and expected not in (NOT_ALLOWED, NOT_THERE))

@@ -200,7 +200,7 @@ SHOWN = {
     "P07": "the bar itself",
     "P08": "13 by name; the first of a minute is an alert of its own, the rest of that minute are counted in one",
     "P09": "1 recorded only, 2, 4 (signxml, xmlsec1) and 5 (oidc-provider) verified, 3 refused",
-    "P10": "100,000 random accesses of 40 callers against an oracle, at the archive's one door, which DIMSE and web share; 100,000 of 26 by DICOMweb and DIMSE at a running archive: tokens, people with sessions, shares and emergencies, peers, users at peers",
+    "P10": "100,000 random accesses of 40 callers against an oracle, at the archive's one door, which DIMSE and web share; 100,000 of 26 by DICOMweb and DIMSE at a running archive: tokens, people with sessions, own patients, shares, emergencies and rights that end, peers, users at peers",
     "P11": "certificate, token, session, right, scope and restriction; in the middle of a store, C-GET, C-MOVE and download, ours and a shield's; one host, there are no others",
     "P12": "the bar itself",
     "P13": "52 forgeries by name, every byte of a token changed; a real provider: replayed, stolen, forged answers, rotated keys, an impostor; keys of a stranger under the name of its own, fetched from where the token says, or in the token",
