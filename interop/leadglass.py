@@ -57,7 +57,7 @@ class Archive:
         self.log = None
 
     def start(self):
-        ready_file = Path(tempfile.mkdtemp(prefix="leadglass-ready-")) / "ready.json"
+        ready_file = Path(tempfile.mkdtemp(prefix="leadglass-ready-", dir=self.data_dir.parent)) / "ready.json"
         self.log = open(f"{self.data_dir}.log", "ab")
         self.process = subprocess.Popen(
             self.wrapper
@@ -115,7 +115,7 @@ class Archive:
         return done
 
     def add_peer(self, ae, verbs, address=None, out=None):
-        out = Path(out or tempfile.mkdtemp(prefix="leadglass-peer-"))
+        out = Path(out or tempfile.mkdtemp(prefix="leadglass-peer-", dir=self.data_dir.parent))
         arguments = ["peer", "add", ae, "--verbs", ",".join(verbs), "--out", out,
                      "--ready-file", self.ready_file, "--json"]
         if address:

@@ -57,13 +57,18 @@ impl Archive {
         request: R,
         prepare: impl AsyncFnOnce(&Granted<R>) -> Result<(Option<Change>, T), Refused>,
     ) -> Result<T, Refused> {
-        let _one_at_a_time = self.inner.changing.lock().await;
+        let one_at_a_time = self.inner.changing.lock().await;
         let subject = request.subject();
         let granted = self.decided(caller, request, &subject).await?;
         let entry = |outcome| Entry::of(caller, R::OPERATION, outcome, subject, self.now_ns());
         match prepare(&granted).await {
             Ok((change, done)) => {
+                let changed = change.is_some();
                 self.inner.committer.change(&granted, change, entry(Outcome::Done)).await?;
+                if changed {
+                    // Before anything else is changed: a role that comes back brings none back.
+                    self.end_emergencies(one_at_a_time).await;
+                }
                 Ok(done)
             }
             Err(refused) => {

@@ -153,11 +153,10 @@ impl Archive {
     /// # Errors
     /// [`Refused::NotFound`] for one that does not live.
     pub async fn end_grant(&self, caller: &Caller, id: &str) -> Result<(), Refused> {
-        let ended = self.perform_change(caller, requests::EndGrant { id: id.to_owned() }, async |granted| {
+        self.perform_change(caller, requests::EndGrant { id: id.to_owned() }, async |granted| {
             self.with_end(&granted.request().id, |_| true)
-        });
-        self.tell_ended(caller, &ended.await?);
-        Ok(())
+        })
+        .await
     }
 
     /// Ends an emergency of the caller's own, or what they share, before its time.
@@ -167,7 +166,7 @@ impl Archive {
     /// [`Refused::NotAllowed`] for whoever is no person with a session and the factors they need.
     pub async fn end_own_grant(&self, caller: &Caller, id: &str) -> Result<(), Refused> {
         let request = requests::ChangeAccount { what: format!("grant {id} ended") };
-        let ended = self.perform_change(caller, request, async |_| {
+        self.perform_change(caller, request, async |_| {
             let user = caller.user().filter(|_| caller.has_session()).ok_or(Refused::NotAllowed)?;
             if self.owes_second_factor(caller)? {
                 return Err(Refused::NotAllowed);
@@ -176,9 +175,8 @@ impl Archive {
                 Ground::BreakGlass { .. } => grant.user == user,
                 Ground::Share { by } => by == user,
             })
-        });
-        self.tell_ended(caller, &ended.await?);
-        Ok(())
+        })
+        .await
     }
 
     /// The caller's own grants that live, the newest end last; none before they have shown the
@@ -235,22 +233,16 @@ impl Archive {
     }
 
     /// The end of a grant that lives, when that is for whoever asks.
-    fn with_end(
-        &self,
-        id: &str,
-        theirs: impl FnOnce(&GrantFact) -> bool,
-    ) -> Result<(Option<Change>, GrantFact), Refused> {
+    fn with_end(&self, id: &str, theirs: impl FnOnce(&GrantFact) -> bool) -> Result<(Option<Change>, ()), Refused> {
         let now = self.inner.clock.now();
         let grant = self.inner.registry.grant(id).filter(|grant| grant.lives(now) && theirs(grant));
         let mut grant = grant.ok_or(Refused::NotFound)?;
-        grant.ended = true;
-        Ok((Some(Change::GrantSet { grant: grant.clone() }), grant))
-    }
-
-    fn tell_ended(&self, caller: &Caller, grant: &GrantFact) {
-        if matches!(grant.ground, Ground::BreakGlass { .. }) {
-            self.alert(emergency_over(grant).by(caller));
+        match grant.ground {
+            // That it stopped is told with the end, as of one that ends by itself.
+            Ground::BreakGlass { .. } => grant.right.until = Some(OffsetDateTime::from(now)),
+            Ground::Share { .. } => grant.ended = true,
         }
+        Ok((Some(Change::GrantSet { grant }), ()))
     }
 
     fn is_enabled(&self, user: &str) -> bool {

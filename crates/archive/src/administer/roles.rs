@@ -48,9 +48,7 @@ impl Archive {
             }
             Ok((Some(Change::RoleDefined { role: RoleFact { name, operations } }), ()))
         })
-        .await?;
-        self.end_emergencies(self.inner.changing.lock().await).await;
-        Ok(())
+        .await
     }
 
     /// The roles that the administrators defined, by name.

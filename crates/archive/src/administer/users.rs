@@ -122,9 +122,7 @@ impl Archive {
             let sessions = (!same).then(|| self.ended(&user.name));
             Ok((Some(changed(user, sessions)), ()))
         })
-        .await?;
-        self.end_emergencies(self.inner.changing.lock().await).await;
-        Ok(())
+        .await
     }
 
     /// Takes everything away that a person signs in with, ends their sessions and invites them
