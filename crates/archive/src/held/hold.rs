@@ -76,7 +76,7 @@ impl Archive {
             ..arriving.shown
         };
         let sender = sender_id(&shown.certificate_sha256, &calling_ae);
-        let place = self.inner.held.rooms.enter(&sender);
+        let place = self.inner.held.rooms.enter(&sender, &shown.certificate_sha256);
         let place = place.map_err(|full| Refused::OutOfResources(full.into()))?;
         let sheet = Sheet {
             calling_ae,

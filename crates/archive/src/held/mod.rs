@@ -51,6 +51,8 @@ pub struct HeldSettings {
     pub expires: Duration,
     /// Most senders of whom something waits.
     pub senders: u64,
+    /// Most of these with one certificate, under different titles.
+    pub senders_per_certificate: u64,
     /// Most objects of one sender.
     pub objects_per_sender: u64,
     /// Most bytes of one sender's objects.
@@ -70,6 +72,7 @@ impl Default for HeldSettings {
             admits: false,
             expires: 30 * DAY,
             senders: 32,
+            senders_per_certificate: 4,
             objects_per_sender: 5_000,
             bytes_per_sender: 8 << 30,
             objects: 20_000,
@@ -136,7 +139,8 @@ impl Held {
         let (spool, set_aside) = spool.transpose()?.unzip();
         let rooms = Rooms::new(&limits);
         for waiting in spool.iter().flat_map(Spool::all_waiting) {
-            rooms.count(&waiting.sender, waiting.bytes, waiting.sheet.received_ns);
+            let shown = waiting.sheet.shown.as_ref().map(|shown| shown.certificate_sha256.as_str());
+            rooms.count(&waiting.sender, shown.unwrap_or_default(), waiting.bytes, waiting.sheet.received_ns);
         }
         if limits.admits {
             registry.hold();

@@ -18,8 +18,10 @@ pub(super) struct Rooms {
 }
 
 /// What waits of one, and comes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Room {
+    /// SHA-256 of the certificate it showed.
+    certificate: String,
     objects: u64,
     bytes: u64,
     /// The day of the last object of which was told.
@@ -40,22 +42,27 @@ impl Rooms {
     }
 
     /// An object that waits already, since then.
-    pub(super) fn count(&self, sender: &str, bytes: u64, received_ns: i64) {
+    pub(super) fn count(&self, sender: &str, certificate: &str, bytes: u64, received_ns: i64) {
         let mut of = self.of.lock();
         let room = of.entry(sender.to_owned()).or_default();
+        certificate.clone_into(&mut room.certificate);
         room.objects += 1;
         room.bytes += bytes;
         room.told = room.told.max(Some(received_ns.div_euclid(DAY_NS)));
     }
 
     /// A place for one more object of that sender; what is full comes back as an error.
-    pub(super) fn enter(&self, sender: &str) -> Result<Place, &'static str> {
+    pub(super) fn enter(&self, sender: &str, certificate: &str) -> Result<Place, &'static str> {
         let mut of = self.of.lock();
         let objects: u64 = of.values().map(|room| room.objects).sum();
-        let senders = of.values().filter(|room| room.objects > 0).count() as u64;
-        let room = of.get(sender).copied().unwrap_or_default();
-        if room.objects == 0 && senders >= self.settings.senders {
+        let waiting = || of.values().filter(|room| room.objects > 0);
+        let room = of.get(sender).cloned().unwrap_or_default();
+        if room.objects == 0 && waiting().count() as u64 >= self.settings.senders {
             return Err("the approval queue has as many senders as it may");
+        }
+        let titles = waiting().filter(|room| room.certificate == certificate).count() as u64;
+        if room.objects == 0 && titles >= self.settings.senders_per_certificate {
+            return Err("the approval queue has as many titles of this certificate as it may");
         }
         if room.objects >= self.settings.objects_per_sender || room.bytes >= self.settings.bytes_per_sender {
             return Err("the approval queue has as much of this sender as it may");
@@ -63,7 +70,9 @@ impl Rooms {
         if objects >= self.settings.objects {
             return Err("the approval queue has as many objects as it may");
         }
-        of.entry(sender.to_owned()).or_default().objects += 1;
+        let room = of.entry(sender.to_owned()).or_default();
+        certificate.clone_into(&mut room.certificate);
+        room.objects += 1;
         Ok(Place { rooms: self.clone(), sender: sender.to_owned(), bytes: 0, kept: false })
     }
 
@@ -128,6 +137,7 @@ mod tests {
     fn rooms() -> Rooms {
         let settings = HeldSettings {
             senders: 2,
+            senders_per_certificate: 2,
             objects_per_sender: 2,
             bytes_per_sender: 100,
             objects: 3,
@@ -139,26 +149,37 @@ mod tests {
     #[test]
     fn every_bound_holds_while_objects_are_on_their_way() {
         let rooms = rooms();
-        let mut first = rooms.enter("a").unwrap();
-        let second = rooms.enter("a").unwrap();
-        assert!(rooms.enter("a").is_err(), "objects of one");
-        let other = rooms.enter("b").unwrap();
-        assert!(rooms.enter("c").is_err(), "senders");
-        assert!(rooms.enter("b").is_err(), "objects of all");
+        let mut first = rooms.enter("a", "a certificate").unwrap();
+        let second = rooms.enter("a", "a certificate").unwrap();
+        assert!(rooms.enter("a", "a certificate").is_err(), "objects of one");
+        let other = rooms.enter("b", "a certificate").unwrap();
+        assert!(rooms.enter("c", "a certificate").is_err(), "senders");
+        assert!(rooms.enter("b", "a certificate").is_err(), "objects of all");
         first.grow(60).unwrap();
         assert!(first.grow(41).is_err(), "bytes of one");
         drop((second, other));
         first.keep(70);
-        drop(rooms.enter("c").unwrap());
+        drop(rooms.enter("c", "a certificate").unwrap());
         rooms.leave("a", 1, 70);
         assert!(rooms.of.lock().is_empty());
+    }
+
+    #[test]
+    fn one_certificate_does_not_take_all_the_places_by_many_titles() {
+        let rooms = Rooms::new(&HeldSettings { senders: 4, senders_per_certificate: 2, ..HeldSettings::default() });
+        rooms.count("a", "one", 1, 0);
+        let _second = rooms.enter("b", "one").unwrap();
+        assert!(rooms.enter("c", "one").is_err());
+        let _more = (rooms.enter("a", "one").unwrap(), rooms.enter("d", "other").unwrap());
+        rooms.leave("a", 2, 1);
+        assert!(rooms.enter("c", "one").is_ok(), "a place that is free again");
     }
 
     #[test]
     fn a_sender_is_news_once_a_day() {
         let rooms = rooms();
         let at = |hours: u64| std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(hours * 3600);
-        let _place = rooms.enter("a").unwrap();
+        let _place = rooms.enter("a", "a certificate").unwrap();
         assert_eq!([1, 5, 23, 24, 30].map(|hour| rooms.is_news("a", at(hour))), [true, false, false, true, false]);
     }
 }
