@@ -54,7 +54,6 @@ def secrets_of_a_fresh_install(folder):
     finally:
         archive.stop()
         shutil.rmtree(folder)
-        shutil.rmtree(archive.ready_file.parent)
 
 
 def test_no_two_installs_share_a_secret(tmp_path):
