@@ -1,8 +1,8 @@
 """Random accesses by web and DIMSE against an oracle: who reaches what through the real doors.
 
 The oracle is written here once more, from docs/RIGHTS.md alone: rights add up, what two proofs share counts, what is
-restricted needs a clearance, own patients, an emergency, a share and a right that ends are as good as any other. Tokens and people who signed in ask over
-DICOMweb; peers, some with a token's user on them, by pynetdicom. Rights, verbs, labels, restrictions, emergencies and
+restricted needs a clearance, own patients, an emergency, a share and a right that ends are as good as any other. Tokens
+and people who signed in ask over DICOMweb; peers, some with a token's user on them, by pynetdicom. Rights, verbs, labels, restrictions, emergencies and
 shares change all the while, under sessions and associations that live on.
 
 2,000 accesses; 100,000 with LEADGLASS_FULL=1. Nearly the same way each time (some rights end by the clock); LEADGLASS_SEED
